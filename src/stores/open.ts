@@ -3,6 +3,7 @@ import type { UnitOfWork } from '../backend/unitOfWork.ts'
 import type { Broker } from '../broker/broker.ts'
 import { ConfigError } from '../std/errors.ts'
 import { redactUrl, schemeOf } from '../std/url.ts'
+import { POSTGRES_SCHEMES } from './postgres/schemes.ts'
 import { AMQP_SCHEMES } from './rabbitmq/schemes.ts'
 import { REDIS_SCHEMES } from './redis/schemes.ts'
 import type { ScheduleStore } from './scheduleStore.ts'
@@ -36,6 +37,12 @@ const STORE_KINDS: readonly StoreKind[] = [
     broker: true,
     backend: true,
     load: async () => (await import('./redis/store.ts')).redisStore,
+  },
+  {
+    schemes: POSTGRES_SCHEMES,
+    broker: true,
+    backend: true,
+    load: async () => (await import('./postgres/store.ts')).postgresStore,
   },
   {
     schemes: AMQP_SCHEMES,
@@ -191,7 +198,7 @@ async function scheduleOf(store: Store, results: Store, app: string): Promise<Sc
   const keeper = store.schedule ? store : results
   if (keeper.schedule) return keeper.schedule(app)
   throw new ConfigError(
-    `a schedule needs a broker or result backend that can keep it: expected one of sqlite: or redis:, got ${store.broker?.url} and ${results.backend?.url}`,
+    `a schedule needs a broker or result backend that can keep it: expected one of sqlite:, redis: or postgres:, got ${store.broker?.url} and ${results.backend?.url}`,
   )
 }
 

@@ -5,7 +5,9 @@ import { Database } from './connection/database.ts'
 import { Link } from './connection/link.ts'
 import { Session } from './connection/session.ts'
 import { identityOf, type PostgresAddress, parsePostgresUrl } from './connection/url.ts'
+import { PostgresBackend } from './results/backend.ts'
 import { plannedMigration, requireLayout } from './schema/layout.ts'
+import { PostgresUnitOfWork } from './unitOfWork.ts'
 
 /** A schema of a PostgreSQL database. */
 export const postgresStore: StoreDriver = { identity: identityOf, open: openPostgres, migrate: migrateStore }
@@ -23,9 +25,13 @@ function openPostgres(url: string, options: StoreOptions, use: StoreUse): Store 
   const database = new Database(address, { name, warn, wait, opened })
   const session = new Session({ url, name: `${name}-session`, lease })
   const broker = use.broker ? new PostgresBroker(database, session, options) : undefined
+  const backend = use.backend ? new PostgresBackend(database, session, options) : undefined
   return {
     broker,
+    backend,
+    unitOfWork: broker && backend && new PostgresUnitOfWork(broker, backend, options.clock),
     close: async () => {
+      await backend?.close()
       try {
         await broker?.close()
       } finally {

@@ -14,7 +14,7 @@ const session = new Session({ url, name: 'holder session', lease: Number(lease) 
 await session.open()
 const consumer = await register(database, 'celery@child', Number(lease))
 session.add(consumer, () => say({ lost: consumer }))
-const text = 'INSERT INTO celeriac.claim (seq, consumer) SELECT unnest($1::bigint[]), $2::bigint'
+const text = 'INSERT INTO celeriac.claim (seq, consumer, fence) SELECT unnest($1::bigint[]), $2::bigint, 0'
 await database.run([{ statement: { name: 'hold', text }, values: [`{${seqs}}`, consumer] }])
 say({ held: consumer })
 

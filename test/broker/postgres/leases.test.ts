@@ -91,7 +91,7 @@ describe('a dead consumer', () => {
       5000,
     )
     // A transaction that began before commits a claim now.
-    await tables.sql('INSERT INTO celeriac.claim (seq, consumer) VALUES ($1, $2)', seqs[0] ?? 0, dead)
+    await tables.sql('INSERT INTO celeriac.claim (seq, consumer, fence) VALUES ($1, $2, 0)', seqs[0] ?? 0, dead)
     await eventually(
       () => tables.messages(),
       ([first]) => first === '2 2 f',

@@ -55,7 +55,7 @@ export class Tables {
   async hold(seqs: readonly number[], lease: number): Promise<number> {
     const id = await register(this.database, 'celery@test', lease)
     await this.sql(
-      `INSERT INTO celeriac.claim (seq, consumer) SELECT unnest($1::bigint[]), $2::bigint`,
+      `INSERT INTO celeriac.claim (seq, consumer, fence) SELECT unnest($1::bigint[]), $2::bigint, 0`,
       `{${seqs.join()}}`,
       id,
     )

@@ -65,6 +65,8 @@ export class PostgresBackend implements ResultBackend {
   readonly records: Records
   readonly log: LogRows
   readonly notes: Notes
+  // biome-ignore lint: temporary
+  readonly chords?: any
   readonly jobs: JobIndex = {
     scope: 'all',
     list: (filter) => this.#jobs.list(filter),

@@ -23,7 +23,7 @@ export async function requireLayout(
   address: PostgresAddress,
   steps: readonly PostgresStep[] = POSTGRES_STEPS,
 ): Promise<Migration | undefined> {
-  const found = await layoutOf(link)
+  const found = await layoutOf(link, address.url)
   const decision = decide(address.url, found, steps)
   if (decision.kind === 'refuse') throw decision.error
   return decision.kind === 'migrate' ? migrate(link, address, steps) : undefined
@@ -35,7 +35,7 @@ export async function plannedMigration(
   address: PostgresAddress,
   steps: readonly PostgresStep[] = POSTGRES_STEPS,
 ): Promise<Migration> {
-  const found = await layoutOf(link)
+  const found = await layoutOf(link, address.url)
   return migrationOf(found, decide(address.url, found, steps))
 }
 
@@ -50,7 +50,7 @@ async function migrate(
   try {
     await link.execute(`SELECT pg_advisory_xact_lock(${LOCK_CLASS}, hashtext('${schema}'))`)
     // Read again: another process may have migrated them first, or to a version that refuses this one.
-    const found = await layoutOf(link)
+    const found = await layoutOf(link, address.url)
     const decision = decide(address.url, found, steps)
     if (decision.kind === 'refuse') throw decision.error
     const migration = decision.kind === 'migrate' ? await runSteps(link, schema, found, decision) : undefined
@@ -89,11 +89,19 @@ const SCHEMA_EXISTS = {
   name: 'schema',
   text: 'SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)',
 }
-const TABLE_EXISTS = { name: 'layout_there', text: "SELECT to_regclass('celeriac.meta') IS NOT NULL" }
+/** Of which major version the server is, and whether the table is there. */
+const TABLE_EXISTS = {
+  name: 'layout_there',
+  text: "SELECT to_regclass('celeriac.meta') IS NOT NULL, current_setting('server_version_num')::integer / 10000",
+}
+/** The first with `string_to_table`, which every statement on many rows uses. */
+const OLDEST_SERVER = 14
 
-async function layoutOf(link: Link): Promise<Layout> {
+async function layoutOf(link: Link, place: string): Promise<Layout> {
   // Asked for first: inside a transaction an error would end it.
   const [[there] = []] = await link.run([{ statement: TABLE_EXISTS, values: [] }])
+  if (Number(there?.[1]) < OLDEST_SERVER)
+    throw new ConfigError(`${place}: expected PostgreSQL ${OLDEST_SERVER} or later, got ${there?.[1]}`)
   if (there?.[0] !== 't') return { version: 0, minCompatible: 0 }
   const [[row] = []] = await link.run([READ])
   return { version: Number(row?.[0]), minCompatible: Number(row?.[1]) }

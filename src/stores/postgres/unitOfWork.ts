@@ -1,0 +1,217 @@
+import type { AddedMember, Adding, OpenChord } from '../../backend/chords.ts'
+import type { Output } from '../../backend/eventLog.ts'
+import {
+  type JobChange,
+  lastDue,
+  MAX_ATOMIC_SUBMISSIONS,
+  messagesOf,
+  type Settlement,
+  type Submission,
+  type UnitOfWork,
+  type Writing,
+} from '../../backend/unitOfWork.ts'
+import type { Delivery } from '../../broker/broker.ts'
+import { pieces } from '../../std/chunks.ts'
+import { type Clock, systemClock } from '../../std/clock.ts'
+import type { PostgresBroker } from './broker/broker.ts'
+import { PostgresDelivery } from './broker/delivery.ts'
+import type { MessageWrite } from './broker/messages.ts'
+import type { Ending } from './broker/settler.ts'
+import type { Database, RunOptions } from './connection/database.ts'
+import { Gather } from './connection/gather.ts'
+import { Plan } from './connection/plan.ts'
+import { isRefusal, opening, REQUIRED } from './gate.ts'
+import type { PostgresBackend } from './results/backend.ts'
+import { changeStep, lockedRecord, lockStep } from './results/change.ts'
+import type { RecordWrite } from './results/records.ts'
+import { Submissions } from './submissions.ts'
+
+/** How often a transaction is put together again whose condition another one has changed meanwhile. */
+const MAX_REFUSALS = 5
+
+/** Opens the gate of the hold, where it is still ours. The claim stays locked. */
+const HOLDS = {
+  name: 'holds',
+  text: `SELECT ${opening(`ARRAY(
+    SELECT seq FROM celeriac.claim WHERE seq = $1 AND consumer = $2 AND fence = $3 FOR UPDATE)`)}`,
+}
+
+/** Broker and backend in one schema: message and record, result and acknowledgement, are one transaction each. */
+export class PostgresUnitOfWork implements UnitOfWork {
+  readonly atomic = true
+  readonly #broker: PostgresBroker
+  readonly #backend: PostgresBackend
+  readonly #database: Database
+  readonly #submissions: Submissions
+  readonly #submitting = new Gather((some: readonly Submission[]) => this.#submitAll(some), {
+    most: MAX_ATOMIC_SUBMISSIONS,
+  })
+  readonly #writing = new Gather((some: readonly Writing[]) => this.#writeAll(some), { most: MAX_ATOMIC_SUBMISSIONS })
+
+  constructor(broker: PostgresBroker, backend: PostgresBackend, clock: Clock = systemClock) {
+    this.#broker = broker
+    this.#backend = backend
+    this.#database = broker.database
+    const { records, notes } = backend
+    this.#submissions = new Submissions({ records, notes, messages: broker.messages, now: () => clock.now() })
+    broker.settler.writer = { add: (plan, endings) => this.#addSettlements(plan, endings) }
+  }
+
+  submit(submission: Submission): Promise<boolean> {
+    return this.#submitting.add(submission)
+  }
+
+  async submitMany(submissions: readonly Submission[]): Promise<boolean[]> {
+    const sent: boolean[] = []
+    // One after the other, in their order.
+    for (const some of pieces(submissions, MAX_ATOMIC_SUBMISSIONS)) sent.push(...(await this.#submitAll(some)))
+    return sent
+  }
+
+  #submitAll(submissions: readonly Submission[]): Promise<boolean[]> {
+    return this.#retried((plan) => this.#submissions.add(plan, submissions))
+  }
+
+  async submitGroup(
+    submissions: readonly Submission[],
+    opens: readonly OpenChord[],
+    adds?: AddedMember,
+  ): Promise<Adding> {
+    const { chords } = this.#backend
+    const due = lastDue(messagesOf(submissions))
+    const plan = new Plan()
+    const adding = adds ? chords?.rows.addAdding(plan, adds, due) : undefined
+    if (adding) plan.add([REQUIRED])
+    // In the order of a lock that all transactions take: chords, then records.
+    chords?.rows.addOpens(plan, opens, due)
+    for (const some of pieces(submissions, MAX_ATOMIC_SUBMISSIONS)) this.#submissions.add(plan, some)
+    try {
+      await plan.run(this.#database)
+      return 'new'
+    } catch (error) {
+      if (!adds || !isRefusal(error)) throw error
+      return chords?.rows.refusedAdding(adds)
+    }
+  }
+
+  settle(settlement: Settlement): Promise<boolean> {
+    const { delivery, end } = settlement
+    const own = PostgresDelivery.of(delivery)
+    own.free()
+    return this.#broker.settler.end({ hold: own.hold, kind: end === 'requeue' ? 'requeue' : 'drop', settlement })
+  }
+
+  /** What follows from settlements; their gates are open where the holds were ours. */
+  #addSettlements(plan: Plan, endings: readonly (Ending & { readonly settlement: Settlement })[]): () => void {
+    return this.#addWritings(
+      plan,
+      endings.map(({ settlement, hold }) => ({ writing: settlement, gate: hold.seq, settling: true })),
+    )
+  }
+
+  write(writing: Writing): Promise<boolean> {
+    return writing.closes === undefined ? this.#writing.add(writing) : this.#close(writing, writing.closes)
+  }
+
+  async #writeAll(writings: readonly Writing[]): Promise<boolean[]> {
+    const plan = new Plan()
+    const saved: boolean[] = []
+    const written = this.#addWritings(
+      plan,
+      writings.map((writing) => ({ writing })),
+      saved,
+    )
+    if (!plan.isEmpty) await plan.run(this.#database)
+    written()
+    return saved
+  }
+
+  /** Nothing is written where the chord is not open. */
+  async #close(writing: Writing, group: string): Promise<boolean> {
+    const plan = new Plan()
+    const saved: boolean[] = []
+    this.#backend.chords?.rows.addClose(plan, group)
+    plan.add([REQUIRED])
+    const written = this.#addWritings(plan, [{ writing }], saved)
+    try {
+      await plan.run(this.#database)
+    } catch (error) {
+      if (isRefusal(error)) return false
+      throw error
+    }
+    written()
+    return saved[0] === true
+  }
+
+  /** `saved`: gets, after the run, whether the record of each was saved; true without one. */
+  #addWritings(
+    plan: Plan,
+    all: readonly { readonly writing: Omit<Writing, 'closes'>; readonly gate?: number; readonly settling?: boolean }[],
+    saved?: boolean[],
+  ): () => void {
+    const records: RecordWrite[] = []
+    const messages: MessageWrite[] = []
+    const { chords, records: writer } = this.#backend
+    for (const { writing, gate, settling } of all)
+      if (writing.meta) records.push({ meta: writing.meta, settling, gate })
+    const own = records.length
+    for (const { writing, gate } of all) {
+      const { publish = [], also = [], metadata } = writing
+      for (const meta of also) records.push({ meta, gate, metadata: metadata?.get(meta.task_id) })
+      for (const { envelope, route, notBefore } of publish)
+        messages.push({ envelope, route, options: { notBefore }, gate })
+    }
+    const complete = chords?.rows.addWritings(plan, all)
+    const written = writer.plan(records)
+    const answers = plan.add(written.steps)
+    if (records.length > 0) plan.add([writer.announcement(records.map(({ meta }) => meta.task_id))])
+    if (messages.length > 0) plan.add(this.#broker.messages.steps(messages))
+    return () => {
+      if (saved) {
+        const each = written.saved(answers()).slice(0, own)
+        saved.push(...all.map(({ writing }) => (writing.meta ? each.shift() === true : true)))
+      }
+      if (complete) chords?.notify(complete())
+    }
+  }
+
+  change(id: string, queue: string, change: JobChange): Promise<boolean> {
+    return this.#database.transaction((run) =>
+      this.#broker.waiting.changeIn(run, id, queue, async (found) => {
+        const [rows = []] = await run([lockStep(id)])
+        const known = lockedRecord(rows)
+        const { record, ...message } = change(found, known)
+        const step = changeStep(this.#backend.records, known, record)
+        if (step) await run([step, this.#backend.records.announcement([id])])
+        return message
+      }),
+    )
+  }
+
+  async emit(output: Output, delivery: Delivery | undefined): Promise<boolean> {
+    if (!delivery) return this.#backend.events.append(output)
+    const { seq, consumer, fence } = PostgresDelivery.of(delivery).hold
+    const step = this.#backend.log.emitStep(output, seq)
+    if (!step) return false
+    const plan = new Plan()
+    plan.add([{ statement: HOLDS, values: [seq, consumer, fence] }])
+    const kept = plan.add([step])
+    plan.add([this.#backend.records.announcement([output.id])])
+    await plan.run(this.#database)
+    return (kept()[0]?.length ?? 0) > 0
+  }
+
+  /** Another transaction may have sent the same meanwhile: put together again, it finds that. */
+  async #retried<Value>(add: (plan: Plan) => () => Value, options?: RunOptions): Promise<Value> {
+    for (let refusals = 0; ; refusals++) {
+      const plan = new Plan()
+      const read = add(plan)
+      try {
+        if (!plan.isEmpty) await plan.run(this.#database, options)
+        return read()
+      } catch (error) {
+        if (!isRefusal(error) || refusals === MAX_REFUSALS) throw error
+      }
+    }
+  }
+}

@@ -1,0 +1,21 @@
+import { describe, it } from 'vitest'
+import { openStores } from '../../src/stores/open.ts'
+import { changeSuite } from '../../src/testing/suites/jobs/changeSuite.ts'
+import { type OpenedStores, unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
+import { emptyPostgres } from '../postgres/shared.ts'
+
+for (const [name, isShared, serializer] of [
+  ['one schema', true, 'json'],
+  ['one schema, msgpack', true, 'msgpack'],
+  ['two schemas', false, 'json'],
+] as const) {
+  const open = async (): Promise<OpenedStores> => {
+    const broker = await emptyPostgres()
+    return openStores(
+      { broker, backend: isShared ? broker : `${broker}?celeriac_schema=results` },
+      { lease: 30_000, visibilityTimeout: 3_600_000, expires: 60_000, serializer, accept: ['json', 'msgpack'] },
+    )
+  }
+  unitOfWorkSuite({ describe, it }, `postgres, ${name}`, open)
+  changeSuite({ describe, it }, `postgres, ${name}`, open)
+}
