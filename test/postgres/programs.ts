@@ -59,6 +59,17 @@ export async function makeData(programs: Programs, data: string): Promise<void> 
   await copy(model, data)
 }
 
+/** Make the data folder of a hot standby of the server that has its socket file in this folder. */
+export async function copyServer(
+  programs: Programs,
+  { folder, port }: { folder: string; port: number },
+  data: string,
+): Promise<void> {
+  const from = ['-h', folder, '-p', String(port), '-U', SUPERUSER, '-c', 'fast', '--no-sync']
+  const args = [...from, '-D', data, '--write-recovery-conf']
+  await promisify(execFile)(join(programs.folder, 'pg_basebackup'), args, runOptions())
+}
+
 /** Whoever makes it at the same time: the first one stays. */
 async function makeModel(programs: Programs, model: string): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'celeriac-initdb-'))

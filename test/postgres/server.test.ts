@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { Client } from 'pg'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest'
+import { ask } from '../desk.ts'
 import { proxied } from '../proxied.ts'
 import { eventually, within } from '../wait.ts'
 import { PostgresServer } from './server.ts'
@@ -82,7 +83,7 @@ describe('a server', () => {
     const answer = client.query('SELECT 1')
     expect(await soon(answer)).toBe('waits')
     server.resume()
-    expect(await soon(answer)).toBe('done')
+    await within(() => 'the session answers', answer)
   })
 
   test('frozen, it can be ended', async () => {
@@ -99,6 +100,17 @@ describe('a server', () => {
     expect(await server.terminateAll(named(url))).toBe(2)
     await within(() => 'both sessions end', Promise.all(ends))
     expect((await third.query('SELECT 1 AS n')).rows).toEqual([{ n: 1 }])
+  })
+
+  test('a replica of it reads alone', async () => {
+    const database = named(await server.empty())
+    const replica = await PostgresServer.start({ replicaOf: server, settings: { max_connections: 20 } })
+    onTestFinished(() => replica.stop())
+    await server.sql('CREATE TABLE kept (n int)', { database })
+    const find = () => replica.sql(`SELECT to_regclass('kept') AS found`, { database })
+    await eventually(find, ([row]) => row?.found !== null)
+    const client = await connect(replica.url(database))
+    await expect(client.query('CREATE TABLE more (n int)')).rejects.toThrow(/read-only transaction/)
   })
 
   test('is reached through a proxy, which falls silent', async () => {
@@ -126,7 +138,7 @@ test('a password and TLS: nobody comes in without them', async () => {
   await expect(connect(wrong.href, ca)).rejects.toThrow(/password authentication failed/)
 })
 
-describe('its process', () => {
+describe('its process is killed', () => {
   const source = `const { PostgresServer } = await import('${new URL('server.ts', import.meta.url).href}')
     const server = await PostgresServer.start()
     const { default: pg } = await import('pg')
@@ -137,36 +149,45 @@ describe('its process', () => {
     if (process.argv[1] === 'frozen') await server.freeze()
     console.log([server.folder, server.pid, rows[0].pid].join())`
 
-  function start(...args: string[]): ChildProcess {
-    const flags = ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', source, '--', ...args]
+  function start(state: string): ChildProcess {
+    const flags = ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', source, '--', state]
     return spawn(process.execPath, flags, { stdio: ['ignore', 'pipe', 'inherit'] })
   }
 
-  test.each(['running', 'frozen'])(
-    'is killed: the server ends with its sessions, %s, and its folder',
-    async (state) => {
-      const child = start(state)
-      onTestFinished(() => void child.kill('SIGKILL'))
-      const [line] = await within(() => 'the server starts', once(createInterface(child.stdout!), 'line'))
-      const [folder, ...pids] = (line as string).split(',') as [string, ...string[]]
-      expect([folder, ...pids.map((pid) => `/proc/${pid}`)].map((path) => existsSync(path))).toEqual([true, true, true])
-      child.kill('SIGKILL')
-      const lives = async (): Promise<boolean> => existsSync(folder) || pids.some(isRunning)
-      await eventually(lives, (one) => !one)
-    },
-  )
-
-  /** Not a zombie, which waits for a parent that has ended. */
-  function isRunning(pid: string): boolean {
-    return existsSync(`/proc/${pid}`) && !/\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  /** A zombie does not: it waits for a parent that has ended. */
+  function runs(pid: string): boolean {
+    return existsSync(`/proc/${pid}`) && !/[)] Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
   }
+
+  test.concurrent.each(['running', 'frozen'])('%s, it ends with its sessions and its folder', async (state) => {
+    const child = start(state)
+    const [line] = await within(() => 'the server starts', once(createInterface(child.stdout!), 'line'))
+    const [folder, ...pids] = (line as string).split(',') as [string, ...string[]]
+    expect([existsSync(folder), ...pids.map(runs)]).toEqual([true, true, true])
+    child.kill('SIGKILL')
+    await eventually(
+      async () => existsSync(folder) || pids.some(runs),
+      (remains) => !remains,
+    )
+  })
 })
 
-test('the server of the test run gives each test a database of its own', async () => {
-  const urls = await Promise.all([emptyPostgres(), emptyPostgres(), emptyPostgres()])
-  expect(new Set(urls).size).toBe(3)
-  const limits = await Promise.all(
-    urls.map(async (url) => (await (await connect(url)).query('SHOW max_connections')).rows),
-  )
-  expect(limits.flat()).toEqual(urls.map(() => ({ max_connections: '300' })))
+describe('the server of the test run', () => {
+  test('gives each test a database of its own', async () => {
+    const urls = await Promise.all([emptyPostgres(), emptyPostgres()])
+    expect(new Set(urls).size).toBe(2)
+    const client = await connect(urls[0]!)
+    expect((await client.query('SHOW max_connections')).rows).toEqual([{ max_connections: '300' }])
+  })
+
+  test('drops the databases of files and of processes that have ended', async () => {
+    const desk = inject('postgres')
+    const ended = spawn('true')
+    await once(ended, 'exit')
+    const other = await ask(desk, { process: String(ended.pid), file: 'other.test.ts' })
+    const earlier = await ask(desk, { process: String(process.pid), file: 'earlier.test.ts' })
+    const ours = [await emptyPostgres(), await emptyPostgres()]
+    for (const url of [other, earlier]) await expect(connect(url)).rejects.toThrow(/does not exist/)
+    for (const url of ours) await connect(url)
+  })
 })

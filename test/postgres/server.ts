@@ -10,7 +10,7 @@ import { untilWritten } from '../redis/launch.ts'
 import { freePort } from '../redis/server.ts'
 import { within } from '../wait.ts'
 import { haltFamily, killFamily, resumeFamily } from './family.ts'
-import { findPrograms, give, makeData, type Programs, ROLE, runOptions, SUPERUSER } from './programs.ts'
+import { copyServer, findPrograms, give, makeData, type Programs, ROLE, runOptions, SUPERUSER } from './programs.ts'
 
 /** Longest time of a statement of `sql`, and of a stop in order, ms. */
 const LIMIT = 60_000
@@ -32,6 +32,8 @@ export interface PostgresServerOptions {
   readonly password?: string
   /** Take connections by TLS alone, with a certificate made for it (`certificate`). */
   readonly tls?: boolean
+  /** Follow this server as a hot standby, which reads alone. */
+  readonly replicaOf?: PostgresServer
 }
 
 /** A real PostgreSQL in a folder of its own; it ends with this process, however that ends. */
@@ -199,22 +201,26 @@ export class PostgresServer {
   }
 
   async #prepare(): Promise<void> {
-    const { password, tls = false } = this.#options
+    const { password, tls = false, replicaOf } = this.#options
     await give(this.folder)
-    await makeData(this.#programs, this.#data)
+    if (replicaOf) await copyServer(this.#programs, { folder: replicaOf.folder, port: replicaOf.port }, this.#data)
+    else await makeData(this.#programs, this.#data)
     const method = password === undefined ? 'trust' : 'scram-sha-256'
-    const remote = ['all', 'replication'].map(
-      (what) => `${tls ? 'hostssl' : 'host'} ${what} all 127.0.0.1/32 ${method}`,
-    )
-    writeFileSync(join(this.#data, 'pg_hba.conf'), ['local all all trust', ...remote, ''].join('\n'))
+    const rules = [
+      'local all all trust',
+      'local replication all trust',
+      `${tls ? 'hostssl' : 'host'} all all 127.0.0.1/32 ${method}`,
+    ]
+    writeFileSync(join(this.#data, 'pg_hba.conf'), `${rules.join('\n')}\n`)
     if (!tls) return
     await writeCertificate({ key: this.#key, certificate: this.certificate })
     await give(this.#key)
   }
 
   async #setPassword(): Promise<void> {
-    const { password } = this.#options
-    if (password !== undefined) await this.sql(`ALTER ROLE ${ROLE} PASSWORD '${password.replaceAll("'", "''")}'`)
+    const { password, replicaOf } = this.#options
+    if (password !== undefined && !replicaOf)
+      await this.sql(`ALTER ROLE ${ROLE} PASSWORD '${password.replaceAll("'", "''")}'`)
   }
 
   async #launch(): Promise<void> {
