@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { end } from '../../../src/stores/postgres/broker/leases.ts'
+import { describe, expect, test } from 'vitest'
+import { LeaseKeeper } from '../../../src/stores/postgres/broker/leaseKeeper.ts'
+import { end, renew } from '../../../src/stores/postgres/broker/leases.ts'
 import { queueChannel } from '../../../src/stores/postgres/connection/listening.ts'
 import { PostgresServer } from '../../postgres/server.ts'
 import { emptyPostgres } from '../../postgres/shared.ts'
@@ -17,7 +18,7 @@ const times = (count: number, text: string): string[] => Array.from({ length: co
 /** A process of its own that holds these messages. */
 async function holder(tables: Tables, seqs: readonly number[], lease = LEASE): Promise<Child> {
   const child = new Child('postgresHolder.ts', [tables.url, lease, seqs.join()])
-  onTestFinished(() => child.kill())
+  tables.atEnd(() => child.kill())
   await child.says('held')
   return child
 }
@@ -48,9 +49,11 @@ const left = (tables: Tables) =>
   tables.sql(`SELECT (SELECT count(*) FROM celeriac.message), (SELECT count(*) FROM celeriac.claim),
     (SELECT count(*) FROM celeriac.binding), (SELECT count(*) FROM celeriac.consumer)`)
 
-describe('a consumer that ends', () => {
-  test('returns what it holds, not as lost, and its transient queues are dropped', async () => {
-    const tables = await Tables.open(await emptyPostgres())
+describe('a consumer', () => {
+  test.concurrent('that ends returns what it holds, not as lost, and its transient queues are dropped', async ({
+    onTestFinished,
+  }) => {
+    const tables = await Tables.open(await emptyPostgres(), onTestFinished)
     const heard: (string | undefined)[] = []
     await tables.session(LEASE).on(queueChannel('celeriac', 'q'), (payload) => heard.push(payload))
     const seqs = await tables.send('q', MANY + 2)
@@ -68,11 +71,11 @@ describe('a consumer that ends', () => {
     )
     expect(new Set(heard)).toEqual(new Set(['']))
   })
-})
 
-describe('a dead consumer', () => {
-  test('what it held returns as lost, and its transient queues are dropped', async () => {
-    const tables = await Tables.open(await emptyPostgres())
+  test.concurrent('that is dead: what it held returns as lost, and its transient queues are dropped', async ({
+    onTestFinished,
+  }) => {
+    const tables = await Tables.open(await emptyPostgres(), onTestFinished)
     const heard: (string | undefined)[] = []
     const { session, isLost } = await rescuer(tables)
     await session.on(queueChannel('celeriac', 'q'), (payload) => heard.push(payload))
@@ -100,8 +103,10 @@ describe('a dead consumer', () => {
     expect(isLost()).toBe(false)
   })
 
-  test('of a process that was killed: its messages return within a lease and a round', async () => {
-    const tables = await Tables.open(await emptyPostgres())
+  test.concurrent('of a process that was killed: its messages return within a lease and a round', async ({
+    onTestFinished,
+  }) => {
+    const tables = await Tables.open(await emptyPostgres(), onTestFinished)
     await rescuer(tables)
     const child = await holder(tables, await tables.send('q', 2))
     await sleep(LEASE)
@@ -115,8 +120,8 @@ describe('a dead consumer', () => {
     expect(performance.now() - killed).toBeLessThan(1.25 * LEASE + 1000)
   })
 
-  test('of a process that was stopped: it knows when it goes on', async () => {
-    const tables = await Tables.open(await emptyPostgres())
+  test.concurrent('of a process that was stopped: it knows when it goes on', async ({ onTestFinished }) => {
+    const tables = await Tables.open(await emptyPostgres(), onTestFinished)
     const { isLost } = await rescuer(tables)
     const child = await holder(tables, await tables.send('q', 1))
     child.process.kill('SIGSTOP')
@@ -129,11 +134,11 @@ describe('a dead consumer', () => {
     expect(await child.says('lost')).toBe(await child.says('held'))
     expect(isLost()).toBe(false)
   })
-})
 
-describe('a living consumer', () => {
-  test('keeps its lease while its event loop is blocked for longer', async () => {
-    const tables = await Tables.open(await emptyPostgres())
+  test.concurrent('that lives keeps its lease while its event loop is blocked for longer', async ({
+    onTestFinished,
+  }) => {
+    const tables = await Tables.open(await emptyPostgres(), onTestFinished)
     await rescuer(tables)
     const child = await holder(tables, await tables.send('q', 1))
     child.tell({ block: 2.5 * LEASE })
@@ -142,10 +147,44 @@ describe('a living consumer', () => {
     expect(child.said.some((message) => 'lost' in message)).toBe(false)
   })
 
-  test('keeps its messages when the server stood still for longer than the lease; dead ones are found after it', async () => {
+  test.concurrent('is not declared dead after an outage before it could renew its lease', async ({
+    onTestFinished,
+  }) => {
+    const tables = await Tables.open(await emptyPostgres(), onTestFinished)
+    const keeper = new LeaseKeeper(LEASE)
+    const [own, living, dead] = [
+      await tables.hold([], LEASE),
+      await tables.hold([], LEASE),
+      await tables.hold([], LEASE),
+    ]
+    const left = async (): Promise<number[]> =>
+      (await tables.sql('SELECT id FROM celeriac.consumer ORDER BY id')).map(([id]) => Number(id))
+    const outage = `UPDATE celeriac.consumer SET lease_until = now() - interval '1 s'`
+    keeper.add(own)
+    // It is new, and its own lease was over.
+    for (const over of [`${outage} WHERE id <> ${own}`, outage]) {
+      await tables.sql(over)
+      expect(await keeper.round(tables.database)).toEqual([])
+      expect(await left()).toEqual([own, living, dead])
+    }
+    await renew(tables.database, [living])
+    await eventually(
+      async () => {
+        await keeper.round(tables.database)
+        return left()
+      },
+      (ids) => !ids.includes(dead),
+      5000,
+    )
+    expect(await left()).toEqual([own, living])
+  })
+
+  test.concurrent('that lives keeps its messages when the server stood still for longer than the lease; dead ones are found after it', async ({
+    onTestFinished,
+  }) => {
     const server = await PostgresServer.start()
     onTestFinished(() => server.stop())
-    const tables = await Tables.open(await server.empty())
+    const tables = await Tables.open(await server.empty(), onTestFinished)
     const seqs = await tables.send('q', 4)
     const children = await Promise.all(seqs.slice(0, 3).map((seq) => holder(tables, [seq], 2 * LEASE)))
     await tables.hold(seqs.slice(3), 2 * LEASE)

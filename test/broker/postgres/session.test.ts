@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { ConfigError, StoreUnavailableError } from '../../../src/std/errors.ts'
 import { queueChannel, queueChannelSql } from '../../../src/stores/postgres/connection/listening.ts'
 import type { Session } from '../../../src/stores/postgres/connection/session.ts'
@@ -49,9 +49,11 @@ async function terminate(tables: Tables): Promise<void> {
   )
 }
 
-describe('notifications', () => {
-  test('arrive in order, with their payloads, until the listener ends', async () => {
-    const tables = await Tables.open(await emptyPostgres())
+describe('a session', () => {
+  test.concurrent('has notifications in order, with their payloads, until the listener ends', async ({
+    onTestFinished,
+  }) => {
+    const tables = await Tables.open(await emptyPostgres(), onTestFinished)
     const session = tables.session(LEASE)
     expect(session.pushes).toBe(true)
     const first = await listen(session)
@@ -76,8 +78,10 @@ describe('notifications', () => {
     expect(await connections(tables)).toBe(1)
   })
 
-  test('after its connection was ended, the session has another, and listeners know that they may have missed some', async () => {
-    const tables = await Tables.open(await emptyPostgres())
+  test.concurrent('after its connection was ended, the session has another, and listeners know that they may have missed some', async ({
+    onTestFinished,
+  }) => {
+    const tables = await Tables.open(await emptyPostgres(), onTestFinished)
     const session = tables.session(LEASE)
     const { heard } = await listen(session)
     for (const wanted of [[undefined], [undefined, 'a', undefined]]) {
@@ -89,10 +93,12 @@ describe('notifications', () => {
     expect(session.problem).toBeUndefined()
   })
 
-  test('a restart of the server: a listener that comes meanwhile waits, and nothing is missed after it', async () => {
+  test.concurrent('a restart of the server: a listener that comes meanwhile waits, and nothing is missed after it', async ({
+    onTestFinished,
+  }) => {
     const server = await PostgresServer.start()
     onTestFinished(() => server.stop())
-    const tables = await Tables.open(await server.empty())
+    const tables = await Tables.open(await server.empty(), onTestFinished)
     const session = tables.session(LEASE)
     const { heard } = await listen(session)
     await server.halt()
@@ -113,17 +119,17 @@ describe('notifications', () => {
     expect(session.problem).toBeUndefined()
   })
 
-  test('a database that does not exist refuses listeners at once', async () => {
+  test.concurrent('a database that does not exist refuses listeners at once', async ({ onTestFinished }) => {
     const url = new URL(await emptyPostgres())
     url.pathname = '/none'
-    const tables = await Tables.open(await emptyPostgres())
+    const tables = await Tables.open(await emptyPostgres(), onTestFinished)
     const session = tables.session(LEASE, url.href)
     await expect(listen(session)).rejects.toThrow(ConfigError)
     expect(session.problem?.message).toContain('"none" does not exist')
   })
 
-  test('close: the connection ends, and calls that wait are refused', async () => {
-    const tables = await Tables.open(await emptyPostgres())
+  test.concurrent('close: the connection ends, and calls that wait are refused', async ({ onTestFinished }) => {
+    const tables = await Tables.open(await emptyPostgres(), onTestFinished)
     const session = tables.session(LEASE)
     await listen(session)
     const waits = session.on('celeriac.other', () => undefined)
@@ -138,20 +144,20 @@ describe('notifications', () => {
     )
   })
 
-  test('a process with nothing else to do ends', async () => {
+  test.concurrent('a process with nothing else to do ends', async () => {
     const file = new URL('../../../src/stores/postgres/connection/session.ts', import.meta.url).href
     const source = `const { Session } = await import('${file}')
       const session = new Session({ url: process.argv[1], name: 'test', lease: ${LEASE} })
       await session.on('${CHANNEL}', () => undefined)
       console.log('listens')`
-    const args = [...process.execArgv, '--input-type=module', '-e', source, '--', await emptyPostgres()]
+    const args = [...process.execArgv, '-e', source, '--', await emptyPostgres()]
     expect(await output(process.execPath, args, { limit: 25_000 })).toBe('listens\n')
   })
-})
 
-describe('through a pool of connections', () => {
-  test('listeners are called at intervals without a connection, and leases are renewed', async () => {
-    const tables = await Tables.open(await emptyPostgres())
+  test.concurrent('through a pool of connections: listeners are called at intervals without a connection, and leases are renewed', async ({
+    onTestFinished,
+  }) => {
+    const tables = await Tables.open(await emptyPostgres(), onTestFinished)
     const session = tables.session(LEASE, `${tables.url}?pgbouncer=true`)
     expect(session.pushes).toBe(false)
     const { heard, off } = await listen(session)
@@ -164,24 +170,24 @@ describe('through a pool of connections', () => {
     expect(await tables.sql('SELECT lease_until > now() FROM celeriac.consumer')).toEqual([['t']])
     expect(heard).toEqual([undefined])
   })
-})
 
-test('a connection that falls silent is replaced before the lease is over', async () => {
-  const tables = await Tables.open(await emptyPostgres())
-  const { proxy, url } = await proxied(tables.url)
-  const session = tables.session(2 * LEASE, url)
-  const { heard } = await listen(session)
-  const lost: number[] = []
-  const consumer = await tables.hold([], 2 * LEASE)
-  session.add(consumer, () => lost.push(consumer))
-  await eventually(
-    () => tables.sql(`SELECT lease_until > now() + interval '1.6 s' FROM celeriac.consumer`),
-    ([row]) => row?.[0] === 't',
-    5000,
-  )
-  proxy.halfOpen()
-  proxy.resume()
-  await contains(heard, [undefined])
-  expect(await tables.sql('SELECT lease_until > now() FROM celeriac.consumer')).toEqual([['t']])
-  expect(lost).toEqual([])
+  test.concurrent('a connection that falls silent is replaced before the lease is over', async ({ onTestFinished }) => {
+    const tables = await Tables.open(await emptyPostgres(), onTestFinished)
+    const { proxy, url } = await proxied(tables.url, onTestFinished)
+    const session = tables.session(2 * LEASE, url)
+    const { heard } = await listen(session)
+    const lost: number[] = []
+    const consumer = await tables.hold([], 2 * LEASE)
+    session.add(consumer, () => lost.push(consumer))
+    await eventually(
+      () => tables.sql(`SELECT lease_until > now() + interval '1.6 s' FROM celeriac.consumer`),
+      ([row]) => row?.[0] === 't',
+      5000,
+    )
+    proxy.halfOpen()
+    proxy.resume()
+    await contains(heard, [undefined])
+    expect(await tables.sql('SELECT lease_until > now() FROM celeriac.consumer')).toEqual([['t']])
+    expect(lost).toEqual([])
+  })
 })

@@ -1,4 +1,3 @@
-import { onTestFinished } from 'vitest'
 import { register } from '../../../src/stores/postgres/broker/leases.ts'
 import { Database } from '../../../src/stores/postgres/connection/database.ts'
 import type { Value } from '../../../src/stores/postgres/connection/pipeline.ts'
@@ -6,31 +5,36 @@ import { Session } from '../../../src/stores/postgres/connection/session.ts'
 import { parsePostgresUrl } from '../../../src/stores/postgres/connection/url.ts'
 import { requireLayout } from '../../../src/stores/postgres/schema/layout.ts'
 
+/** Calls the function when the test has finished: that of the test's context, as tests run side by side. */
+type AtEnd = (close: () => Promise<void>) => void
+
 /** The tables of one database; closed when the test has finished. */
 export class Tables {
   readonly url: string
   readonly database: Database
+  readonly atEnd: AtEnd
 
-  static async open(url: string): Promise<Tables> {
+  static async open(url: string, atEnd: AtEnd): Promise<Tables> {
     const address = parsePostgresUrl(url)
     const database = new Database(address, {
       name: 'test',
       opened: async (link) => void (await requireLayout(link, address)),
     })
-    onTestFinished(() => database.close())
+    atEnd(() => database.close())
     await database.run([])
-    return new Tables(url, database)
+    return new Tables(url, database, atEnd)
   }
 
-  private constructor(url: string, database: Database) {
+  private constructor(url: string, database: Database, atEnd: AtEnd) {
     this.url = url
     this.database = database
+    this.atEnd = atEnd
   }
 
   /** The session of a process with this lease, ms; closed when the test has finished. */
   session(lease: number, url = this.url): Session {
     const session = new Session({ url, name: 'test session', lease })
-    onTestFinished(() => session.close())
+    this.atEnd(() => session.close())
     return session
   }
 

@@ -3,7 +3,7 @@ import { bury, type Runner, renew, sweep } from './leases.ts'
 /** How many rounds after a rescue sweep too: a lease's worth. */
 const ROUNDS_PER_LEASE = 4
 
-/** Renews the leases of this process's consumers, and rescues what dead ones held. Without consumers it does neither. */
+/** Renews the leases of this process's consumers, and rescues what dead ones held. */
 export class LeaseKeeper {
   /** ms between two rounds. */
   readonly interval: number
@@ -36,8 +36,8 @@ export class LeaseKeeper {
   }
 
   /**
-   * Returns those of our consumers that no longer exist, once: they are not renewed any more. Rejects with the raw error
-   * of the server or the connection.
+   * Renews all leases. Returns those of our consumers that no longer exist, once: they are renewed no more. Rejects
+   * with the raw error of the server or the connection.
    */
   async round(runner: Runner): Promise<number[]> {
     const ids = [...this.#ids]

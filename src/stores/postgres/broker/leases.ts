@@ -112,7 +112,7 @@ function returning(name: string, isTheirs: string, lost: number): Statement {
 
 /*
  * Messages of the transient queues of consumers that ended, delayed ones excepted: no index finds those by their queue.
- * The binding to '' goes last, in a later window: a message may come by a transaction that has read the bindings before.
+ * The binding to '' goes last, in a later window: a transaction that has read the bindings before may add a message.
  */
 function dropping(name: string, isTheirs: string): Statement {
   return {

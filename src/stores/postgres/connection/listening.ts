@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 
 /**
- * Called with the payload of each notification, in order; undefined: some may have been missed, as after a reconnection,
- * or in place of them where nothing can be listened to (at intervals).
+ * Called with the payload of each notification, in order; undefined: some may have been missed, as after a
+ * reconnection, or in place of them where nothing can be listened to (at intervals).
  */
 export type NotificationListener = (payload: string | undefined) => void
 
@@ -13,16 +13,16 @@ export interface Listening {
 }
 
 /**
- * Channels of a schema: `celeriac.results` has the ids of changed records, as a JSON list; `celeriac.schedules` the name
- * of an app; the other ones belong to the broker.
+ * Channels of a schema: `celeriac.results` has the ids of changed records, as a JSON list; `celeriac.schedules` the
+ * name of an app; the other ones belong to the broker.
  */
 export function channelOf(schema: string, topic: string): string {
   return `${schema}.${topic}`
 }
 
 /**
- * The channel of a queue; its name has 53 bytes at most. The payload is empty: messages may be taken now; `d`: a delayed
- * one was added.
+ * The channel of a queue; its name has 53 bytes at most. The payload is empty: messages may be taken now; `d`: a
+ * delayed one was added.
  */
 export function queueChannel(schema: string, queue: string): string {
   return channelOf(schema, `queue.${createHash('sha256').update(queue).digest('hex').slice(0, 16)}`)

@@ -37,7 +37,7 @@ export interface SessionReport {
   readonly problem?: SessionProblem | null
   /** Consumers that no longer exist: their leases were over, and another process deleted them. */
   readonly lost?: readonly number[]
-  /** Numbers of `listen` commands that are in effect; once more after each reconnection: something may have been missed. */
+  /** Numbers of `listen` commands that are in effect; once more after each reconnection: some may have been missed. */
   readonly listening?: readonly number[]
   /** Channel and payload of each, in order. */
   readonly notifications?: readonly (readonly [channel: string, payload: string])[]
@@ -71,7 +71,7 @@ export class Session implements Listening {
   #numbers = 0
   #closed = false
 
-  /** Why leases cannot be renewed and nothing is heard of, while that is so. */
+  /** Why leases cannot be renewed and no notification arrives, while that is so. */
   problem: Error | undefined
 
   constructor(facts: SessionFacts) {

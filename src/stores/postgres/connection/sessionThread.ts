@@ -15,7 +15,7 @@ const keeper = new LeaseKeeper(lease)
 
 /** A connection that is silent is noticed, and another one open, before the lease is over. */
 const SILENCE_MS = Math.min(2000, lease / 4)
-const STATEMENT_TIMEOUT_MS = Math.min(10_000, lease / 4)
+const STATEMENT_TIMEOUT_MS = Math.min(4000, lease / 4)
 const OPEN_TIMEOUT_MS = Math.min(10_000, Math.max(1000, lease / 2))
 /** How often a connection without leases is asked whether it lives, ms. */
 const PING_MS = 10_000
