@@ -20,9 +20,8 @@ const DONE = 'd'.repeat(154)
 /** Of the ids of this process: a database may have seen the same numbers before. */
 const PREFIX = randomUUID().slice(0, 24)
 
-const SCHEMA = `CREATE TABLE IF NOT EXISTS message (queue text NOT NULL DEFAULT 'celery',
-    seq bigint GENERATED ALWAYS AS IDENTITY, id uuid NOT NULL, head text NOT NULL, lease timestamptz,
-    PRIMARY KEY (queue, seq)) WITH (fillfactor = 70);
+const SCHEMA = `CREATE TABLE IF NOT EXISTS message (seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id uuid NOT NULL, head text NOT NULL, lease timestamptz) WITH (fillfactor = 70);
   CREATE TABLE IF NOT EXISTS result (id uuid PRIMARY KEY, state text NOT NULL, meta text NOT NULL)`
 const SUBMIT = {
   name: 'submit',
@@ -31,11 +30,11 @@ const SUBMIT = {
 }
 const CLAIM = {
   name: 'claim',
-  text: `UPDATE message SET lease = now() + '30 s' WHERE queue = 'celery' AND seq = ANY (ARRAY(SELECT seq FROM message
-      WHERE queue = 'celery' AND seq > $1 AND (lease IS NULL OR lease < now()) ORDER BY seq LIMIT ${BATCH} FOR UPDATE SKIP LOCKED))
+  text: `UPDATE message SET lease = now() + '30 s' WHERE seq = ANY (ARRAY(SELECT seq FROM message
+      WHERE seq > $1 AND (lease IS NULL OR lease < now()) ORDER BY seq LIMIT ${BATCH} FOR UPDATE SKIP LOCKED))
     RETURNING seq, id, head`,
 }
-const DELETE = { name: 'delete', text: "DELETE FROM message WHERE queue = 'celery' AND seq = ANY ($1::bigint[])" }
+const DELETE = { name: 'delete', text: 'DELETE FROM message WHERE seq = ANY ($1::bigint[])' }
 const STORE = {
   name: 'store',
   text: `INSERT INTO result (id, state, meta) SELECT id, 'SUCCESS', meta FROM unnest($1::uuid[], $2::text[]) AS t (id, meta)`,
