@@ -171,7 +171,11 @@ const POSTGRES: readonly Scenario[] = [
     title: `calls of ${bulk.toLocaleString('en')} tasks each, one after the other; ${NO_WORKER}`,
     entrants: entrantsOf(onPostgres, POSTGRES_SIDES, (...on) => enqueue(...on, { bulk })),
   })),
-  { name: 'postgres/drain', title: DRAIN, entrants: entrantsOf(onPostgres, POSTGRES_SIDES, drain) },
+  {
+    name: 'postgres/drain',
+    title: DRAIN,
+    entrants: entrantsOf(onPostgres, [...POSTGRES_SIDES, postgres.pgBossInLargeBatches], drain),
+  },
   {
     name: 'postgres/round-trip',
     title: ROUND_TRIP,

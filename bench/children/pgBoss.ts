@@ -1,4 +1,7 @@
-/* The entry of one child process that works with pg-boss: four workers that take batches, and are notified of new jobs. */
+/*
+ * The entry of one child process that works with pg-boss: four workers that take batches. They are notified of new jobs where
+ * that is faster, which is where they are idle: a notification makes each call slower.
+ */
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Order } from '../harness/order.ts'
@@ -26,15 +29,18 @@ const QUEUE = 'bench'
 const BATCH = 200
 const WORKERS = 4
 
-await runProgram(async ({ url, folder }: Order): Promise<Roles> => {
+type WithBatch = Order & { readonly batch?: number }
+
+await runProgram(async ({ url, folder, role, batch = BATCH }: WithBatch): Promise<Roles> => {
   const entry = pathToFileURL(join(folder, 'node_modules/pg-boss/dist/index.js')).href
   const { PgBoss } = (await import(entry)) as { readonly PgBoss: new (options: object) => Boss }
-  const boss = new PgBoss({ connectionString: url, useListenNotify: true })
+  const notify = ['work', 'ask', 'idle'].includes(role)
+  const boss = new PgBoss({ connectionString: url, useListenNotify: notify })
   boss.on('error', (error) => {
     throw error
   })
   await boss.start()
-  await boss.createQueue(QUEUE, { notify: true })
+  await boss.createQueue(QUEUE, { notify })
   const submit = (n: number): Promise<unknown> => boss.send(QUEUE, { n })
   const enqueueMany = (tasks: readonly number[]): Promise<unknown> =>
     boss.insert(
@@ -47,7 +53,7 @@ await runProgram(async ({ url, folder }: Order): Promise<Roles> => {
     enqueueMany,
     submit,
     async work(run, done) {
-      const options = { batchSize: BATCH, localConcurrency: WORKERS, burstWhenBatchFull: true }
+      const options = { batchSize: batch, localConcurrency: WORKERS, burstWhenBatchFull: true }
       await boss.work(QUEUE, options, async (jobs) => {
         for (const { data } of jobs) run(data.n)
         done(jobs.length)

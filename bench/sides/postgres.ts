@@ -56,6 +56,14 @@ export const pgBoss: Side<PostgresStore> = {
   results: (store) => store.rows('pgboss.job', "state = 'completed' AND name = 'bench'"),
 }
 
+/** Larger batches are faster, and fail as a whole. */
+export const pgBossInLargeBatches: Side<PostgresStore> = {
+  ...pgBoss,
+  name: 'pg-boss 1000',
+  semantics: { ...pgBoss.semantics, ack: 'as pg-boss, 1,000 in each batch' },
+  start: startNode('pgBoss.ts', { batch: 1000 }),
+}
+
 export const bullmq: Side<PostgresStore> = {
   name: 'BullMQ',
   semantics: {
