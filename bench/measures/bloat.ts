@@ -1,15 +1,11 @@
-import { join } from 'node:path'
-import { requireCount, requireOnce } from '../harness/delivery.ts'
-import { perform } from '../harness/performer.ts'
-import { watchPhases } from '../harness/phases.ts'
+import { requireCount } from '../harness/delivery.ts'
 import type { Conditions, Figures } from '../harness/scenario.ts'
 import { placeOf, type Side } from '../harness/side.ts'
 import type { PostgresStore, TableSizes } from '../stores/postgres.ts'
+import { round } from './round.ts'
 
 /** Tasks that are submitted, then worked off, before the sizes are read. */
 const ROUND = 100_000
-/** The window ends with the round. */
-const NO_LIMIT = 1e6
 /** A table with fewer rows, of all tasks, is one from which tasks are removed: it should not grow. */
 const DRAINED_SHARE = 0.01
 const MIB = 2 ** 20
@@ -22,21 +18,11 @@ export async function bloat(
   tasks: number,
 ): Promise<Figures> {
   const place = await placeOf(conditions, store, side)
-  const ledger = join(conditions.folder, 'ledger')
   const sizes: TableSizes[] = []
   const rates: number[] = []
   for (let done = 0; done < tasks; done += ROUND) {
-    const round = Math.min(ROUND, tasks - done)
-    await perform<string>((order) => side.start(order), { role: 'fill', ...place, tasks: round })
-    const cold = Math.min(conditions.cold, Math.floor(round / 3))
-    const worker = side.start({ role: 'drain', ...place, tasks: round, cold, window: NO_LIMIT, ledger })
-    try {
-      const { warm } = await watchPhases(worker, store)
-      rates.push(warm.tasks / warm.seconds)
-    } finally {
-      await worker.end()
-    }
-    requireOnce(side.name, ledger, round)
+    const { warm } = await round(conditions, store, side, place, Math.min(ROUND, tasks - done))
+    rates.push(warm.tasks / warm.seconds)
     sizes.push(await store.sizes())
   }
   requireCount(side.name, 'messages', 0, await side.messages(store))

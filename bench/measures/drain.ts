@@ -43,8 +43,6 @@ export interface Backlog {
   readonly window: number
   /** The worker reaches the store through this URL; absent: as everyone does. */
   readonly through?: (url: string) => string
-  /** Begins something that goes on while the worker drains; the answer ends it. */
-  readonly beside?: () => Promise<() => Promise<unknown>>
 }
 
 /** Fill, drain and check. A third of the tasks at most is cold. */
@@ -52,11 +50,10 @@ export async function drainBacklog<S extends Store>(
   conditions: Conditions,
   store: S,
   side: Side<S>,
-  { tasks, cold, window, through = (url) => url, beside }: Backlog,
+  { tasks, cold, window, through = (url) => url }: Backlog,
 ): Promise<{ readonly watched: Watched; readonly figures: Figures }> {
   const place = await placeOf(conditions, store, side)
   await perform<string>((order) => side.start(order), { role: 'fill', ...place, tasks })
-  const end = await beside?.()
   const before = await store.counters()
   const ledger = join(conditions.folder, 'ledger')
   const worker = side.start({
@@ -80,7 +77,6 @@ export async function drainBacklog<S extends Store>(
     return { watched, figures }
   } finally {
     await worker.end()
-    await end?.()
   }
 }
 

@@ -1,30 +1,51 @@
+import { requireCount } from '../harness/delivery.ts'
+import type { Watched } from '../harness/phases.ts'
 import type { Conditions, Figures } from '../harness/scenario.ts'
-import type { Side } from '../harness/side.ts'
+import { placeOf, type Side } from '../harness/side.ts'
 import type { PostgresStore } from '../stores/postgres.ts'
-import { drainBacklog } from './drain.ts'
+import { round } from './round.ts'
 
-/** The window ends with the backlog. */
-const NO_LIMIT = 1e6
+/** Of the rounds before and after. */
+const SHORT = 60_000
 
-/** A backlog of `tasks` tasks, all of it, twice: alone, and while a stranger's transaction keeps all dead rows. */
+/**
+ * A stranger's transaction keeps all dead rows while `tasks` tasks are worked off, and a short round after them by a worker that
+ * is new: beside such a round before the transaction.
+ */
 export async function heldXmin(
   conditions: Conditions,
   store: PostgresStore,
   side: Side<PostgresStore>,
   tasks: number,
 ): Promise<Figures> {
-  const all = { tasks, cold: conditions.cold, window: NO_LIMIT }
-  const alone = await drainBacklog(conditions, store, side, all)
-  const held = await drainBacklog(conditions, store, side, { ...all, beside: () => store.holdXmin() })
-  const deadRows = await store.deadRows()
-  const [free, kept] = [alone, held].map(({ watched: { warm } }) => warm.tasks / warm.seconds) as [number, number]
-  return {
-    'tasks/s, alone': free,
-    'tasks/s, xmin held': kept,
-    'share kept': kept / free,
-    'server CPU µs/task, alone': alone.figures['server CPU µs/task'] ?? Number.NaN,
-    'server CPU µs/task, xmin held': held.figures['server CPU µs/task'] ?? Number.NaN,
-    'dead rows': deadRows,
-    tasks,
+  const place = await placeOf(conditions, store, side)
+  const short = Math.min(SHORT, tasks)
+  const before = await round(conditions, store, side, place, short)
+  const release = await store.holdXmin()
+  try {
+    const held = await round(conditions, store, side, place, tasks)
+    const behind = await round(conditions, store, side, place, short)
+    const deadRows = await store.deadRows()
+    requireCount(side.name, 'messages', 0, await side.messages(store))
+    requireCount(side.name, 'results', tasks + 2 * short, await side.results?.(store))
+    return {
+      ...costs('before', before),
+      ...costs('xmin held', held),
+      ...costs('behind dead rows', behind),
+      'share kept': Math.min(rateOf(held), rateOf(behind)) / rateOf(before),
+      'dead rows': deadRows,
+      tasks,
+    }
+  } finally {
+    await release()
   }
+}
+
+function rateOf({ warm }: Watched): number {
+  return warm.tasks / warm.seconds
+}
+
+function costs(when: string, watched: Watched): Figures {
+  const { tasks, serverCpu = Number.NaN } = watched.warm
+  return { [`tasks/s, ${when}`]: rateOf(watched), [`server CPU µs/task, ${when}`]: (1e6 * serverCpu) / tasks }
 }
