@@ -6,6 +6,7 @@ import { RowsStatement } from '../../src/stores/postgres/connection/rows.ts'
 import type { OpenedBackend } from '../../src/testing/backendFixture.ts'
 import { metaOf } from '../../src/testing/factories.ts'
 import { backendSuite } from '../../src/testing/suites/backendSuite.ts'
+import { chordWritesSuite } from '../../src/testing/suites/chordWritesSuite.ts'
 import { eventLogSuite, SUITE_EVENT_LOG } from '../../src/testing/suites/eventLogSuite.ts'
 import { jobIndexSuite } from '../../src/testing/suites/jobIndexSuite.ts'
 import { notesSuite } from '../../src/testing/suites/notesSuite.ts'
@@ -46,6 +47,8 @@ for (const serializer of ['json', ...inFull('msgpack' as const)] as const) {
   revokedSuite({ describe, it }, name, open)
   eventLogSuite({ describe, it }, name, () => open({ eventLog: SUITE_EVENT_LOG }))
 }
+
+chordWritesSuite({ describe, it }, 'in PostgreSQL', async () => (await openBackend()).backend)
 
 test('a record takes its log and its metadata along', async () => {
   const backend = new StandalonePostgresBackend(await emptySchema(), options)
