@@ -6,11 +6,8 @@ import type { Statement, Step } from './connection/pipeline.ts'
  * setting of the transaction, so that all of it is one round trip.
  */
 
-/** SQL: the open ones. A setting that an earlier transaction has made is empty afterwards; the planner reads it, too. */
-const OPEN = "coalesce(nullif(current_setting('celeriac.gate', true), ''), '{}')::bigint[]"
-
 /** For use in a WHERE clause over rows with a column `gate`: the gate is open, or there is none. */
-export const GATED: string = `(gate IS NULL OR gate = ANY (${OPEN}))`
+export const GATED = "(gate IS NULL OR gate = ANY (nullif(current_setting('celeriac.gate', true), '')::bigint[]))"
 
 /** SQL: opens the gates with these numbers. `numbers` is an expression, an array of bigint; its value is a text. */
 export function opening(numbers: string): string {
@@ -19,12 +16,13 @@ export function opening(numbers: string): string {
 
 /** SQL: the same, and those that are open stay so. */
 export function alsoOpening(numbers: string): string {
-  return `set_config('celeriac.gate', (${OPEN} || coalesce(${numbers}, '{}'))::text, true)`
+  const open = "coalesce(nullif(current_setting('celeriac.gate', true), ''), '{}')::bigint[]"
+  return `set_config('celeriac.gate', (${open} || coalesce(${numbers}, '{}'))::text, true)`
 }
 
 const REQUIRE: Statement = {
   name: 'require',
-  text: `SELECT celeriac.require(cardinality(${OPEN}) > 0)`,
+  text: "SELECT celeriac.require(cardinality(nullif(current_setting('celeriac.gate', true), '')::bigint[]) > 0)",
 }
 
 /** A step that undoes the whole transaction where no gate is open: it rejects with `isRefusal`. */

@@ -1,7 +1,10 @@
 import { Buffer } from 'node:buffer'
 import { Deferred } from '../../../std/deferred.ts'
 
-/** A statement of ours. Tables are named `celeriac.…`; each connection prepares it once under its name. */
+/**
+ * A statement of ours. Tables are named `celeriac.…`; each connection prepares it once under its name. Without a name
+ * it is not kept: for one that is not sent again.
+ */
 export interface Statement {
   readonly name: string
   readonly text: string
@@ -44,7 +47,7 @@ export class Prepared {
 
   /** The name by which the server knows the statement, or is to know it: then with the text that it has to prepare. */
   take(statement: Statement): { readonly name: string; readonly text?: string } {
-    if (this.#isOff) return { name: '', text: this.#textOf(statement.text) }
+    if (this.#isOff || statement.name === '') return { name: '', text: this.#textOf(statement.text) }
     const known = this.#names.get(statement.name)
     if (known !== undefined) return { name: known }
     const name = `${statement.name}_${++this.#count}`

@@ -35,13 +35,13 @@ export class Rows {
     return this.#count++
   }
 
-  /** The parameters: the numbers of the rows, the separator, the text for NULL, then the columns. */
+  /** The parameters: the numbers of the rows; the separator and the text for NULL, where there are texts; the columns. */
   values(): Value[] {
     const numbers = Array.from({ length: this.#count }, (_, at) => at)
+    const texts = hasTexts(this.#kinds) ? [this.#separator, this.#null] : []
     return [
       arrayOf(numbers),
-      this.#separator,
-      this.#null,
+      ...texts,
       ...this.#columns.map((column, at) =>
         // A text of no characters would be split into no rows: one row more is left out by its missing number.
         this.#kinds[at] === 'int' ? arrayOf(column) : [...column, this.#null].join(this.#separator),
@@ -73,6 +73,10 @@ export class Rows {
   }
 }
 
+function hasTexts(kinds: readonly ColumnKind[]): boolean {
+  return kinds.some((kind) => kind !== 'int')
+}
+
 /** An array of numbers, or NULL, in PostgreSQL's text form. */
 export function arrayOf(numbers: readonly (number | string)[]): string {
   return `{${numbers.join(',')}}`
@@ -89,7 +93,7 @@ export function rowsClause(name: string, columns: Columns, first = 1): string {
   const [at, separator, nothing] = [first, first + 1, first + 2]
   const kinds = Object.values(columns)
   const parts = kinds.map((kind, index) => {
-    const parameter = first + 3 + index
+    const parameter = first + (hasTexts(kinds) ? 3 : 1) + index
     return kind === 'int'
       ? `unnest($${parameter}::bigint[])`
       : `string_to_table($${parameter}::text, $${separator}::text, $${nothing}::text)`

@@ -23,15 +23,14 @@ const RETIRE = new RowsStatement(
   WHERE ${GATED} AND c.id = g.id AND c.expires <= $1::bigint`,
   1,
 )
-/** One that is open keeps its parts. `$1`: until when they are kept. */
+/** One that is open keeps its parts. */
 const OPEN = new RowsStatement(
   'open_chords',
-  { gate: 'int', id: 'text', size: 'int', callback: 'text' },
+  { gate: 'int', id: 'text', size: 'int', callback: 'text', expires: 'int' },
   `INSERT INTO celeriac.chord AS c (id, size, callback, expires)
-  SELECT id, size, coalesce(callback, ''), $1::bigint FROM given WHERE ${GATED} ORDER BY id
+  SELECT DISTINCT ON (id) id, size, coalesce(callback, ''), expires FROM given WHERE ${GATED} ORDER BY id, at
   ON CONFLICT (id) DO UPDATE SET expires = greatest(c.expires, excluded.expires),
     callback = CASE WHEN excluded.callback <> '' AND c.since IS NULL THEN excluded.callback ELSE c.callback END`,
-  1,
 )
 /**
  * `$1` group, `$2` task, `$3` the moment, `$4` until when it is kept, `$5` the call of the body or an empty text; `$6`
@@ -132,6 +131,15 @@ const CLOSE: Statement = {
     SELECT seq, CASE WHEN $3::bigint IS NOT NULL THEN ${alsoOpening('ARRAY[$3::bigint]')} END FROM closed`,
 }
 
+/** A chord to be opened. */
+export interface ChordOpening {
+  readonly chord: OpenChord
+  /** When its members are due, ms since the epoch. */
+  readonly due: number
+  /** It is opened only if this gate is open. */
+  readonly gate?: number | undefined
+}
+
 /** A part to be added. */
 export interface PartAddition {
   readonly part: ChordPart
@@ -168,14 +176,13 @@ export class ChordSteps {
     return LOCK.step(rows)
   }
 
-  /** Their members wait until `due`, ms since the epoch. Each group once. */
-  open(chords: readonly { readonly chord: OpenChord; readonly gate?: number | undefined }[], due: number): Step[] {
+  open(openings: readonly ChordOpening[]): Step[] {
     const [groups, rows] = [RETIRE.rows(), OPEN.rows()]
-    for (const { chord, gate } of chords) {
+    for (const { chord, gate, due } of openings) {
       groups.add(gate, chord.group)
-      rows.add(gate, chord.group, chord.size, chord.callback)
+      rows.add(gate, chord.group, chord.size, chord.callback, this.#endAfter(due))
     }
-    return [RETIRE.step(groups, this.now), OPEN.step(rows, this.#endAfter(due))]
+    return [RETIRE.step(groups, this.now), OPEN.step(rows)]
   }
 
   /** Counts a member, unless it was counted before. Its answer is for `addingOf`. */

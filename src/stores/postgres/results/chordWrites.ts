@@ -67,10 +67,7 @@ export class PostgresChordWrites implements ChordWrites {
 
   async open(chords: readonly OpenChord[], due = 0): Promise<void> {
     if (chords.length === 0) return
-    const steps = this.#steps.open(
-      chords.map((chord) => ({ chord })),
-      due,
-    )
+    const steps = this.#steps.open(chords.map((chord) => ({ chord, due })))
     await this.#database.run([this.#steps.lock(chords.map(({ group }) => group)), ...steps], { repeatable: true })
   }
 

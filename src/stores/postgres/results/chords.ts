@@ -5,6 +5,7 @@ import { ALL_CONTENT_TYPES, deserialize } from '../../../protocol/serializer.ts'
 import { DecodeError } from '../../../std/errors.ts'
 import type { Database } from '../connection/database.ts'
 import type { Row, Statement } from '../connection/pipeline.ts'
+import { ChordRows } from './chordRows.ts'
 import { ChordSteps, completedOf, PLACELESS } from './chordSteps.ts'
 import { PostgresChordWrites } from './chordWrites.ts'
 import type { Records } from './records.ts'
@@ -42,15 +43,17 @@ const PARTS: Statement = {
 export class PostgresChords implements ChordStore {
   readonly shared = true
   /** For the transactions of others, who `notify` after the commit. */
-  readonly steps: ChordSteps
+  readonly rows: ChordRows
   readonly writes: PostgresChordWrites
   readonly #database: Database
+  readonly #steps: ChordSteps
   readonly #listeners = new ChordListeners()
 
   constructor(database: Database, keeping: ChordKeeping, records: Records) {
     this.#database = database
-    this.steps = new ChordSteps(keeping)
-    this.writes = new PostgresChordWrites(database, this.steps, records, (completed) => this.notify(completed))
+    this.#steps = new ChordSteps(keeping)
+    this.rows = new ChordRows(database, this.#steps)
+    this.writes = new PostgresChordWrites(database, this.#steps, records, (completed) => this.notify(completed))
   }
 
   onComplete(listener: (chord: CompleteChord) => void): () => void {
@@ -63,13 +66,13 @@ export class PostgresChords implements ChordStore {
 
   async complete(before: number, limit: number): Promise<readonly CompleteChord[]> {
     await this.writes.endUnsent()
-    const step = { statement: LEFT, values: [before, this.steps.now, limit] }
+    const step = { statement: LEFT, values: [before, this.#steps.now, limit] }
     const [rows = []] = await this.#database.run([step], { repeatable: true })
     return completedOf(rows)
   }
 
   async parts(group: string, from: number): Promise<PartSlice> {
-    const sizing = { statement: SIZES, values: [group, this.steps.now, from] }
+    const sizing = { statement: SIZES, values: [group, this.#steps.now, from] }
     const [answer = []] = await this.#database.run([sizing], { repeatable: true })
     const sizes = answer.map(([place, bytes]) => ({ place: Number(place), bytes: Number(bytes) }))
     const to = endOfSlice(sizes)
@@ -83,7 +86,7 @@ export class PostgresChords implements ChordStore {
   }
 
   async progress(group: string): Promise<{ readonly done: number; readonly size: number } | undefined> {
-    const step = { statement: PROGRESS, values: [group, this.steps.now] }
+    const step = { statement: PROGRESS, values: [group, this.#steps.now] }
     const [[row] = []] = await this.#database.run([step], { repeatable: true })
     return row && { done: Number(row[0]), size: Number(row[1]) }
   }
