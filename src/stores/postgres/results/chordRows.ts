@@ -3,7 +3,7 @@ import { lastDue, type Writing } from '../../../backend/unitOfWork.ts'
 import type { Database } from '../connection/database.ts'
 import type { Statement } from '../connection/pipeline.ts'
 import type { Plan } from '../connection/plan.ts'
-import { type ChordSteps, completedOf } from './chordSteps.ts'
+import { addingOf, type ChordSteps, completedOf } from './chordSteps.ts'
 
 /** The gate of a transaction that has one condition. */
 const CONDITION = 1
@@ -29,9 +29,14 @@ export class ChordRows {
     this.#steps = steps
   }
 
-  /** Counts a member whose messages wait until `due`, ms since the epoch; a gate is open if it is new. */
-  addAdding(plan: Plan, member: AddedMember, due: number): void {
-    plan.add([this.#steps.lock([member.group]), this.#steps.adding(member, { due, opens: CONDITION })])
+  /**
+   * Counts a member whose messages wait until `due`, ms since the epoch; a gate is open if it is new. Returns what reads
+   * what became of it.
+   */
+  addAdding(plan: Plan, member: AddedMember, due: number): () => Adding {
+    const steps = [this.#steps.lock([member.group]), this.#steps.adding(member, { due, opens: CONDITION })]
+    const answers = plan.add(steps)
+    return () => addingOf(answers()[1] ?? [])
   }
 
   /** After a transaction that was undone, as a member was not new: why. */
