@@ -99,12 +99,8 @@ export function rowsClause(name: string, columns: Columns, first = 1): string {
       : `string_to_table($${parameter}::text, $${separator}::text, $${nothing}::text)`
   })
   const names = ['at', ...Object.keys(columns)].join(', ')
-  // A parameter that is not used would have no type.
-  const unused = kinds.every((kind) => kind === 'int')
-    ? ` AND ($${separator}::text || $${nothing}::text) IS NOT NULL`
-    : ''
   return `${name} AS MATERIALIZED (
-    SELECT * FROM ROWS FROM (unnest($${at}::bigint[]), ${parts.join(', ')}) AS given (${names}) WHERE at IS NOT NULL${unused}
+    SELECT * FROM ROWS FROM (unnest($${at}::bigint[]), ${parts.join(', ')}) AS given (${names}) WHERE at IS NOT NULL
   )`
 }
 
