@@ -156,6 +156,21 @@ test('a write that meets the addition of its record waits for it, and is saved',
   })
 })
 
+test('moments may have fractions', async () => {
+  const clock: Clock = { ...systemClock, now: () => systemClock.now() + 0.25 }
+  const backend = new StandalonePostgresBackend(await emptySchema(), { ...options, clock })
+  expect(await backend.store(metaOf('1', PENDING))).toBe(true)
+  expect(await backend.notes.putIfAbsent({ key: 'k', value: 'v', expires: clock.now() + 60_000.5 })).toBe(true)
+  expect(await backend.notes.get('k')).toBe('v')
+  await backend.revoked.add(['1'], clock.now() + 0.5)
+  expect(await backend.revoked.all()).toEqual(['1'])
+  await backend.chords.writes.open([{ group: 'g', size: 1, callback: 'c' }], clock.now() + 1.5)
+  expect(await backend.chords.writes.adding({ group: 'g', taskId: '2' }, clock.now() + 1.5)).toBe('new')
+  await backend.chords.writes.sending(['g'], clock.now() - 1000.5)
+  expect(await backend.chords.complete(clock.now() + 1000.5, 1)).toHaveLength(1)
+  await backend.close()
+})
+
 test('two processes write the same records at the same time, in whatever order', async () => {
   await withListener(async ({ backend, other }) => {
     const ids = Array.from({ length: 50 }, (_, at) => `id${at}`)

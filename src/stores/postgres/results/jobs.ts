@@ -106,7 +106,14 @@ function endStep({ owner, tag }: Filter, before: number): Step {
 
 function listStep({ state, task, tasks, owner, tag, since }: Filter, before: number, limit: number): Step {
   const names = tasks ? JSON.stringify(tasks) : null
-  const values: Value[] = [before, state ?? null, task ?? null, names, since ?? null, limit]
+  const values: Value[] = [
+    before,
+    state ?? null,
+    task ?? null,
+    names,
+    since === undefined ? null : Math.ceil(since),
+    limit,
+  ]
   if (owner !== undefined) return { statement: LIST_OWNED, values: [...values, tag ?? null, owner] }
   return tag === undefined ? { statement: LIST, values } : { statement: LIST_TAGGED, values: [...values, tag] }
 }

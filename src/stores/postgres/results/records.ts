@@ -220,7 +220,7 @@ export class Records {
   /** A record as it is kept, and until when. Throws EncodeError. */
   written(meta: TaskMeta): { body: string | Uint8Array; format: string; expires: number } {
     const now = this.#clock.now()
-    const expires = endOf(lifetimeOf(meta, this.#options.expires, now), now)
+    const expires = Math.ceil(endOf(lifetimeOf(meta, this.#options.expires, now), now))
     // Only the result may contain values that need encoding: the other fields are plain.
     const result = encodePlain(meta.result, 'result', this.#options.serializer)
     const { body, contentType } = write(packRecord(meta, result), this.#options.serializer)
