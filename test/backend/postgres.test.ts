@@ -10,7 +10,8 @@ import { eventLogSuite, SUITE_EVENT_LOG } from '../../src/testing/suites/eventLo
 import { jobIndexSuite } from '../../src/testing/suites/jobIndexSuite.ts'
 import { notesSuite } from '../../src/testing/suites/notesSuite.ts'
 import { revokedSuite } from '../../src/testing/suites/revokedSuite.ts'
-import { emptySchema, StandalonePostgresBackend } from '../postgres/standalone.ts'
+import { emptySchema } from '../postgres/shared.ts'
+import { StandalonePostgresBackend } from '../postgres/standalone.ts'
 import { inFull } from '../tier.ts'
 
 const options: BackendOptions = { expires: 60_000, serializer: 'json', accept: ['json'] }
