@@ -43,10 +43,13 @@ export class PostgresUnitOfWork implements UnitOfWork {
   readonly #backend: PostgresBackend
   readonly #database: Database
   readonly #submissions: Submissions
-  readonly #submitting = new Gather((some: readonly Submission[]) => this.#submitAll(some), {
+  readonly #submitting = new Gather((lists: readonly (readonly Submission[])[]) => this.#submitLists(lists), {
     most: MAX_ATOMIC_SUBMISSIONS,
+    size: (list) => list.length,
   })
   readonly #writing = new Gather((some: readonly Writing[]) => this.#writeAll(some), { most: MAX_ATOMIC_SUBMISSIONS })
+  /** The last write under way of each record. */
+  readonly #writes = new Map<string, Promise<unknown>>()
 
   constructor(broker: PostgresBroker, backend: PostgresBackend, clock: Clock = systemClock) {
     this.#broker = broker
@@ -57,19 +60,21 @@ export class PostgresUnitOfWork implements UnitOfWork {
     broker.settler.writer = { add: (plan, endings) => this.#addSettlements(plan, endings) }
   }
 
-  submit(submission: Submission): Promise<boolean> {
-    return this.#submitting.add(submission)
+  async submit(submission: Submission): Promise<boolean> {
+    const [sent] = await this.#submitting.add([submission])
+    return sent === true
   }
 
+  /** Behind what was submitted before. */
   async submitMany(submissions: readonly Submission[]): Promise<boolean[]> {
-    const sent: boolean[] = []
-    // One after the other, in their order.
-    for (const some of pieces(submissions, MAX_ATOMIC_SUBMISSIONS)) sent.push(...(await this.#submitAll(some)))
-    return sent
+    const sent = pieces(submissions, MAX_ATOMIC_SUBMISSIONS).map((some) => this.#submitting.add(some))
+    return (await Promise.all(sent)).flat()
   }
 
-  #submitAll(submissions: readonly Submission[]): Promise<boolean[]> {
-    return this.#retried((plan) => this.#submissions.add(plan, submissions))
+  async #submitLists(lists: readonly (readonly Submission[])[]): Promise<boolean[][]> {
+    const submissions = lists.flat()
+    const sent = await this.#retried((plan) => this.#submissions.add(plan, submissions))
+    return lists.map((list) => sent.splice(0, list.length))
   }
 
   async submitGroup(
@@ -98,7 +103,11 @@ export class PostgresUnitOfWork implements UnitOfWork {
     const { delivery, end } = settlement
     const own = PostgresDelivery.of(delivery)
     own.free()
-    return this.#broker.settler.end({ hold: own.hold, kind: end === 'requeue' ? 'requeue' : 'drop', settlement })
+    const ending: Ending = { hold: own.hold, kind: end === 'requeue' ? 'requeue' : 'drop', settlement }
+    const before = settlement.meta && this.#writes.get(settlement.meta.task_id)
+    if (!before) return this.#broker.settler.end(ending)
+    // In the order in which they were asked for.
+    return before.then(() => this.#broker.settler.end(ending))
   }
 
   /** What follows from settlements; their gates are open where the holds were ours. */
@@ -110,7 +119,18 @@ export class PostgresUnitOfWork implements UnitOfWork {
   }
 
   write(writing: Writing): Promise<boolean> {
-    return writing.closes === undefined ? this.#writing.add(writing) : this.#close(writing, writing.closes)
+    if (writing.closes !== undefined) return this.#close(writing, writing.closes)
+    const written = this.#writing.add(writing)
+    if (writing.meta) this.#track(writing.meta.task_id, written)
+    return written
+  }
+
+  #track(id: string, written: Promise<unknown>): void {
+    const forget = (): void => {
+      if (this.#writes.get(id) === ended) this.#writes.delete(id)
+    }
+    const ended = written.then(forget, forget)
+    this.#writes.set(id, ended)
   }
 
   async #writeAll(writings: readonly Writing[]): Promise<boolean[]> {
