@@ -13,7 +13,7 @@ type Payload = '' | 'd'
 const NOTIFY = { name: 'notify', text: 'SELECT pg_notify(channel, $2) FROM unnest($1::text[]) AS given (channel)' }
 
 /**
- * Tells the consumers of queues that there are messages: in the transaction that writes them, unless the queue was
+ * Notifies the consumers of queues that there are messages: in the transaction that writes them, unless the queue was
  * notified a moment before; then once more at the end of that moment, by itself.
  */
 export class Notices {

@@ -12,9 +12,9 @@ const MAX_VAIN = 50
 
 /*
  * Records are in the order of their submission, so the search ends at the first that is too young to have expired: that
- * needs no index, which would make every write slower. `$1` is after which record, `$2` the moment. Of several processes
- * one does it at a time. Answers with how many records it has read and how many rows it has dropped, and the last
- * record.
+ * needs no index, which would make every write slower. `$1` is after which record, `$2` the moment. Of several
+ * processes one does it at a time. Answers with how many records it has read and how many rows it has dropped, and the
+ * last record.
  */
 const CLEAN: Statement = {
   name: 'clean',
