@@ -20,7 +20,8 @@ import { changeSuite } from '../../src/testing/suites/jobs/changeSuite.ts'
 import { notesSuite } from '../../src/testing/suites/notesSuite.ts'
 import { revokedSuite } from '../../src/testing/suites/revokedSuite.ts'
 import { type OpenedStores, unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
-import { emptySchema, PlainListening, StandalonePostgresBackend } from '../postgres/standalone.ts'
+import { emptySchema } from '../postgres/shared.ts'
+import { PlainListening, StandalonePostgresBackend } from '../postgres/standalone.ts'
 import { inFull } from '../tier.ts'
 
 const options: BackendOptions = { expires: 60_000, serializer: 'json', accept: ['json'] }

@@ -52,11 +52,16 @@ export class PostgresUnitOfWork implements UnitOfWork {
   readonly #backend: PostgresBackend
   readonly #database: Database
   readonly #submissions: Submissions
-  readonly #submitting = new Gather((some: readonly Submission[]) => this.#submitAll(some), {
+  readonly #submitting = new Gather((lists: readonly (readonly Submission[])[]) => this.#submitLists(lists), {
     runs: MAX_SUBMITTING,
     most: MAX_ATOMIC_SUBMISSIONS,
+    size: (list) => list.length,
   })
   readonly #writing = new Gather((some: readonly Writing[]) => this.#writeAll(some), { most: MAX_ATOMIC_SUBMISSIONS })
+  /** The last submissions. */
+  #submitted: Promise<unknown> = Promise.resolve()
+  /** The last write under way of each record. */
+  readonly #writes = new Map<string, Promise<unknown>>()
 
   constructor(broker: PostgresBroker, backend: PostgresBackend, clock: Clock = systemClock) {
     this.#broker = broker
@@ -67,21 +72,26 @@ export class PostgresUnitOfWork implements UnitOfWork {
     broker.settler.writer = { add: (plan, endings) => this.#addSettlements(plan, endings) }
   }
 
-  submit(submission: Submission): Promise<boolean> {
-    return this.#submitting.add(submission)
+  async submit(submission: Submission): Promise<boolean> {
+    const [sent] = await this.#submitting.add([submission])
+    return sent === true
   }
 
+  /** Behind what was submitted before. */
   async submitMany(submissions: readonly Submission[]): Promise<boolean[]> {
-    const sent: boolean[] = []
-    let before: Promise<boolean[]> | undefined
-    // One after the other, in their order; while the server writes one, the next is put together.
-    for (const some of pieces(submissions, MAX_ATOMIC_SUBMISSIONS)) {
-      const prepared = this.#prepared(some)
-      if (before) sent.push(...(await before))
-      before = this.#submitAll(some, prepared)
-    }
-    if (before) sent.push(...(await before))
-    return sent
+    const sent = pieces(submissions, MAX_ATOMIC_SUBMISSIONS).map((some) => this.#submitting.add(some))
+    return (await Promise.all(sent)).flat()
+  }
+
+  /** Put together at once, and sent after the ones before, so that all come in their order. */
+  async #submitLists(lists: readonly (readonly Submission[])[]): Promise<boolean[][]> {
+    const submissions = lists.flat()
+    const prepared = this.#prepared(submissions)
+    const before = this.#submitted
+    const sending = before.then(() => this.#submitAll(submissions, prepared))
+    this.#submitted = sending.catch(() => undefined)
+    const sent = await sending
+    return lists.map((list) => sent.splice(0, list.length))
   }
 
   #prepared(submissions: readonly Submission[]): Prepared<boolean[]> {
@@ -90,14 +100,14 @@ export class PostgresUnitOfWork implements UnitOfWork {
   }
 
   /** Another transaction may have sent the same meanwhile: put together again, it finds that. */
-  async #submitAll(submissions: readonly Submission[], first?: Prepared<boolean[]>): Promise<boolean[]> {
-    for (let refusals = 0; ; refusals++) {
-      const { plan, read } = (refusals === 0 && first) || this.#prepared(submissions)
+  async #submitAll(submissions: readonly Submission[], first: Prepared<boolean[]>): Promise<boolean[]> {
+    for (let { plan, read } = first, refusals = 0; ; refusals++) {
       try {
         if (!plan.isEmpty) await plan.run(this.#database)
         return read()
       } catch (error) {
         if (!isRefusal(error) || refusals === MAX_REFUSALS) throw error
+        ;({ plan, read } = this.#prepared(submissions))
       }
     }
   }
@@ -128,7 +138,11 @@ export class PostgresUnitOfWork implements UnitOfWork {
     const { delivery, end } = settlement
     const own = PostgresDelivery.of(delivery)
     own.free()
-    return this.#broker.settler.end({ hold: own.hold, kind: end === 'requeue' ? 'requeue' : 'drop', settlement })
+    const ending: Ending = { hold: own.hold, kind: end === 'requeue' ? 'requeue' : 'drop', settlement }
+    const before = settlement.meta && this.#writes.get(settlement.meta.task_id)
+    if (!before) return this.#broker.settler.end(ending)
+    // In the order in which they were asked for.
+    return before.then(() => this.#broker.settler.end(ending))
   }
 
   /** What follows from settlements; their gates are open where the holds were ours. */
@@ -140,7 +154,18 @@ export class PostgresUnitOfWork implements UnitOfWork {
   }
 
   write(writing: Writing): Promise<boolean> {
-    return writing.closes === undefined ? this.#writing.add(writing) : this.#close(writing, writing.closes)
+    if (writing.closes !== undefined) return this.#close(writing, writing.closes)
+    const written = this.#writing.add(writing)
+    if (writing.meta) this.#track(writing.meta.task_id, written)
+    return written
+  }
+
+  #track(id: string, written: Promise<unknown>): void {
+    const forget = (): void => {
+      if (this.#writes.get(id) === ended) this.#writes.delete(id)
+    }
+    const ended = written.then(forget, forget)
+    this.#writes.set(id, ended)
   }
 
   async #writeAll(writings: readonly Writing[]): Promise<boolean[]> {
