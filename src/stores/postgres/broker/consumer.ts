@@ -53,6 +53,8 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
   #prefetch: number
   /** Deliveries that are not settled. */
   #places = 0
+  /** How many messages are asked for by claims under way. */
+  #claiming = 0
   /** There may be messages that were not seen yet. */
   #more = true
   #turn = 0
@@ -129,7 +131,7 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
 
   wants(): number {
     if (this.#closed || !this.#more) return 0
-    return Math.max(0, this.#prefetch - this.#places + this.#ahead.wanted(this.#prefetch))
+    return Math.max(0, this.#prefetch - this.#places + this.#ahead.wanted(this.#prefetch) - this.#claiming)
   }
 
   claimStep(limit: number): Step {
@@ -138,11 +140,13 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
     this.#turn++
     // A message that arrives from now on is notified of, or found by this claim.
     this.#more = false
+    this.#claiming += limit
     return this.#claims.step(this.#id, names, limit)
   }
 
   claimed(rows: readonly Row[], limit: number): void {
     this.#problem = undefined
+    this.#claiming -= limit
     const taken = this.#claims.read(rows).map((message) => new PostgresDelivery(message, this.#id, this))
     if (taken.length === limit) this.#more = true
     else if (this.#claims.rest > 0) setTimeout(() => this.#look(), this.#claims.rest).unref()
@@ -154,7 +158,8 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
     this.#fill()
   }
 
-  failed(error: Error): void {
+  failed(error: Error, limit: number): void {
+    this.#claiming -= limit
     this.#more = true
     this.#problem = error
   }

@@ -32,7 +32,7 @@ export interface Claimer {
   claimStep(limit: number): Step
   claimed(rows: readonly Row[], limit: number): void
   /** Nothing was claimed. */
-  failed(error: Error): void
+  failed(error: Error, limit: number): void
 }
 
 const KINDS: Readonly<Record<EndKind, number>> = { drop: 0, requeue: 1, return: 2 }
@@ -57,6 +57,8 @@ const REMAINING = {
   text: 'SELECT seq FROM celeriac.message WHERE seq = ANY ($1::bigint[])',
 }
 
+/** Endings for which a transaction begins while another one is under way. */
+const MIN_BESIDE = 64
 /** Endings of one transaction. */
 const MAX_ENDINGS = 1000
 /** Wait before the next claim after one that failed, ms. */
@@ -86,7 +88,8 @@ export class Settler {
   #writer: SettlementWriter | undefined
   readonly #waiting: Waiting[] = []
   #scheduled = false
-  #running = false
+  /** Transactions under way. */
+  #running = 0
   #retry: NodeJS.Timeout | undefined
   /** No claim before this moment, by the clock of `performance`. */
   #claimsFrom = 0
@@ -117,7 +120,7 @@ export class Settler {
 
   /** There is something to settle or to claim: do it at the end of this turn. */
   wake(): void {
-    if (this.#scheduled || this.#running) return
+    if (this.#scheduled || !this.#mayRun) return
     this.#scheduled = true
     // Two turns: what ends in this one frees slots, and what fills them may end at once.
     setImmediate(() => {
@@ -126,21 +129,26 @@ export class Settler {
     })
   }
 
+  /** A second one begins beside the first only with many endings: then neither waits for the other's commit. */
+  get #mayRun(): boolean {
+    return this.#running === 0 || (this.#running === 1 && this.#waiting.length >= MIN_BESIDE)
+  }
+
   close(): void {
     clearTimeout(this.#retry)
     this.#claimers.clear()
   }
 
   async #flush(): Promise<void> {
-    if (this.#running) return
+    if (!this.#mayRun) return
     const batch = this.#nextBatch()
     const claims = this.#claims()
     if (batch.length === 0 && claims.length === 0) return
-    this.#running = true
+    this.#running++
     try {
       await this.#run(batch, claims)
     } finally {
-      this.#running = false
+      this.#running--
     }
     this.wake()
   }
@@ -178,7 +186,7 @@ export class Settler {
       for (const [at, { claimer, limit }] of claims.entries()) this.#claimed(claimer, reads[at]?.()[0] ?? [], limit)
       if (settled) await settled(repeated)
     } catch (error) {
-      for (const { claimer } of claims) claimer.failed(error as Error)
+      for (const { claimer, limit } of claims) claimer.failed(error as Error, limit)
       if (claims.length > 0) this.#tryLater()
       await this.#failed(batch, error)
     }
