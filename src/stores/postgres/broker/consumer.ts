@@ -28,7 +28,7 @@ export interface ConsumerParts {
  * How often an idle consumer looks without a notification, ms: for messages whose sender died before it notified, and
  * those of a claim that was undone.
  */
-const POLL_INTERVAL_MS = 2000
+const POLL_INTERVAL_MS = 5000
 
 /**
  * Messages ahead for each slot, and the time in which they are to be worked off, ms: as many as a worker of short tasks
