@@ -6,7 +6,7 @@ import { queueChannel } from '../connection/listening.ts'
 import type { Row, Step } from '../connection/pipeline.ts'
 import type { Session } from '../connection/session.ts'
 import { bindStep } from './bindings.ts'
-import { Claims } from './claims.ts'
+import { type ClaimedMessage, Claims, claimedOf, missedStep } from './claims.ts'
 import { type EndKind, type Hold, type Holder, PostgresDelivery } from './delivery.ts'
 import type { DueMessages } from './dueMessages.ts'
 import { end, registering } from './leases.ts'
@@ -43,6 +43,8 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
   readonly #claims = new Claims()
   readonly #stops: (() => unknown)[] = []
   #id = 0
+  /** The id of the claim under way. */
+  #claiming = 0
   #prefetch: number
   /** Deliveries that are not settled. */
   #places = 0
@@ -131,14 +133,30 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
     this.#turn++
     // A message that arrives from now on is notified of, or found by this claim.
     this.#more = false
+    this.#claiming = this.#id
     return this.#claims.step(this.#id, names, limit)
   }
 
   claimed(rows: readonly Row[], limit: number): void {
     this.#problem = undefined
-    const taken = this.#claims.read(rows).map((message) => new PostgresDelivery(message, this.#id, this))
+    const taken = this.#claims.read(rows)
     if (taken.length === limit) this.#more = true
     else if (this.#claims.rest > 0) setTimeout(() => this.#look(), this.#claims.rest).unref()
+    this.#take(taken)
+  }
+
+  missedStep(known: readonly number[]): Step {
+    this.#claiming = this.#id
+    return missedStep(this.#id, known)
+  }
+
+  missed(rows: readonly Row[]): void {
+    this.#problem = undefined
+    this.#take(rows.map(claimedOf))
+  }
+
+  #take(messages: readonly ClaimedMessage[]): void {
+    const taken = messages.map((message) => new PostgresDelivery(message, this.#claiming, this))
     if (this.#closed) {
       this.#giveBack(taken)
       return
@@ -226,7 +244,7 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
 
   async #registerAgain(): Promise<void> {
     // Claimed under the old name: another worker has them.
-    this.#ahead.drain()
+    this.#parts.settler.forget(this.#ahead.drain().map(({ hold }) => hold))
     try {
       await this.#register()
       this.#look()

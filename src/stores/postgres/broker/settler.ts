@@ -31,6 +31,9 @@ export interface Claimer {
   wants(): number
   claimStep(limit: number): Step
   claimed(rows: readonly Row[], limit: number): void
+  /** Finds what it has claimed, but these messages. */
+  missedStep(known: readonly number[]): Step
+  missed(rows: readonly Row[]): void
   /** Nothing was claimed. */
   failed(error: Error): void
 }
@@ -52,9 +55,11 @@ const SETTLE = new RowsStatement(
   SELECT ${opening('array_agg(seq)')} FROM ours`,
 )
 
+/** Of messages, those that are left; and of consumers. */
 const REMAINING = {
   name: 'remaining',
-  text: 'SELECT seq FROM celeriac.message WHERE seq = ANY ($1::bigint[])',
+  text: `SELECT 'message', seq FROM celeriac.message WHERE seq = ANY ($1::bigint[])
+    UNION ALL SELECT 'consumer', id FROM celeriac.consumer WHERE id = ANY ($2::bigint[])`,
 }
 
 /** Endings of one transaction. */
@@ -71,7 +76,9 @@ interface Waiting {
 interface Claim {
   readonly claimer: Claimer
   readonly limit: number
-  readonly step: Step
+  /** Of the claim, and of the search for earlier ones. */
+  readonly claim: Step | undefined
+  readonly missed: Step | undefined
 }
 
 /**
@@ -83,6 +90,10 @@ export class Settler {
   readonly #notices: Notices
   /** The one that got a message last is last. */
   readonly #claimers = new Set<Claimer>()
+  /** Those that may have claimed more than they know: the answer of a claim was lost. */
+  readonly #unsure = new Set<Claimer>()
+  /** Messages that were claimed here, and have not ended. */
+  readonly #held = new Set<number>()
   #writer: SettlementWriter | undefined
   readonly #waiting: Waiting[] = []
   #scheduled = false
@@ -104,7 +115,15 @@ export class Settler {
   join(claimer: Claimer): () => void {
     this.#claimers.add(claimer)
     this.wake()
-    return () => this.#claimers.delete(claimer)
+    return () => {
+      this.#claimers.delete(claimer)
+      this.#unsure.delete(claimer)
+    }
+  }
+
+  /** These messages are with others. */
+  forget(holds: readonly Hold[]): void {
+    for (const { seq } of holds) this.#held.delete(seq)
   }
 
   /** Resolves true when it took effect; false when the hold was no longer ours: then nothing was written. */
@@ -159,7 +178,9 @@ export class Settler {
     if (performance.now() < this.#claimsFrom) return []
     return [...this.#claimers].flatMap((claimer) => {
       const limit = claimer.wants()
-      return limit > 0 ? [{ claimer, limit, step: claimer.claimStep(limit) }] : []
+      const missed = this.#unsure.has(claimer) ? claimer.missedStep([...this.#held]) : undefined
+      if (limit <= 0 && !missed) return []
+      return [{ claimer, limit, claim: limit > 0 ? claimer.claimStep(limit) : undefined, missed }]
     })
   }
 
@@ -168,26 +189,45 @@ export class Settler {
     let repeated = false
     try {
       const settled = batch.length > 0 ? this.#settle(plan, batch) : undefined
-      const reads = claims.map(({ step }) => plan.add([step]))
+      const reads = claims.map(({ claim, missed }) => [missed, claim].map((step) => plan.add(step ? [step] : [])))
       await plan.run(this.#database, {
         repeatable: true,
         repeating: () => {
           repeated = true
         },
       })
-      for (const [at, { claimer, limit }] of claims.entries()) this.#claimed(claimer, reads[at]?.()[0] ?? [], limit)
+      this.forget(batch.map(({ ending }) => ending.hold))
+      for (const [at, claim] of claims.entries()) {
+        const [missed = [], claimed = []] = (reads[at] ?? []).map((read) => read()[0] ?? [])
+        this.#claimed(claim, missed, claimed, repeated)
+      }
       if (settled) await settled(repeated)
     } catch (error) {
-      for (const { claimer } of claims) claimer.failed(error as Error)
+      for (const { claimer } of claims) {
+        if (this.#claimers.has(claimer)) this.#unsure.add(claimer)
+        claimer.failed(error as Error)
+      }
       if (claims.length > 0) this.#tryLater()
       await this.#failed(batch, error)
     }
   }
 
-  /** What one gives back is for the others. */
-  #claimed(claimer: Claimer, rows: readonly Row[], limit: number): void {
-    if (rows.length > 0 && this.#claimers.delete(claimer)) this.#claimers.add(claimer)
-    claimer.claimed(rows, limit)
+  /** `repeated`: the transaction was sent again, and the first one may have been committed. */
+  #claimed(
+    { claimer, limit, ...steps }: Claim,
+    missed: readonly Row[],
+    claimed: readonly Row[],
+    repeated: boolean,
+  ): void {
+    for (const [seq] of [...missed, ...claimed]) this.#held.add(Number(seq))
+    if (this.#claimers.has(claimer)) {
+      if (steps.missed) this.#unsure.delete(claimer)
+      else if (repeated) this.#unsure.add(claimer)
+      // What one gives back is for the others.
+      if (claimed.length > 0 && this.#claimers.delete(claimer)) this.#claimers.add(claimer)
+    }
+    if (steps.missed) claimer.missed(missed)
+    if (steps.claim) claimer.claimed(claimed, limit)
   }
 
   /** Returns what answers the callers after the commit. */
@@ -215,17 +255,18 @@ export class Settler {
 
   /**
    * The connection was lost, and the transaction sent again: the first one may have been committed. A message that is
-   * gone was dropped by it.
+   * gone was dropped by it; unless its consumer is gone, too, and another one may have had it.
    */
   async #addSettled(batch: readonly Waiting[], ours: Set<number>): Promise<void> {
     const open = batch.filter(({ ending: { hold, kind } }) => kind === 'drop' && !ours.has(hold.seq))
     if (open.length === 0) return
     const seqs = open.map(({ ending }) => ending.hold.seq)
-    const [rows = []] = await this.#database.run([{ statement: REMAINING, values: [arrayOf(seqs)] }], {
-      repeatable: true,
-    })
-    const left = new Set(rows.map(([seq]) => Number(seq)))
-    for (const seq of seqs) if (!left.has(seq)) ours.add(seq)
+    const consumers = [...new Set(open.map(({ ending }) => ending.hold.consumer))]
+    const values = [arrayOf(seqs), arrayOf(consumers)]
+    const [rows = []] = await this.#database.run([{ statement: REMAINING, values }], { repeatable: true })
+    const left = new Set(rows.map(([kind, id]) => `${kind} ${id}`))
+    for (const { hold } of open.map(({ ending }) => ending))
+      if (!left.has(`message ${hold.seq}`) && left.has(`consumer ${hold.consumer}`)) ours.add(hold.seq)
   }
 
   /** One of them may have failed for all: each by itself then. */
