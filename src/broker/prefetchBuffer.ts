@@ -22,11 +22,20 @@ export class PrefetchBuffer<Item> {
   /** Ended per ms. */
   #pace = 0
   readonly #perSlot: number
+  readonly #window: number
 
-  /** `perSlot`: most messages ahead for each slot. */
-  constructor(giveBack: (stale: Item[]) => unknown, perSlot: number = DEFAULT_AHEAD) {
+  /**
+   * `perSlot`: most messages ahead for each slot. `window`: what the worker finishes in this time is taken ahead, ms;
+   * about twice what a claim takes.
+   */
+  constructor(
+    giveBack: (stale: Item[]) => unknown,
+    perSlot: number = DEFAULT_AHEAD,
+    window: number = PREFETCH_WINDOW_MS,
+  ) {
     this.#giveBack = giveBack
     this.#perSlot = perSlot
+    this.#window = window
   }
 
   /** Those that wait, the next one first. */
@@ -52,7 +61,7 @@ export class PrefetchBuffer<Item> {
       this.#ended = 0
       this.#since += passed
     }
-    return Math.min(places * this.#perSlot, Math.floor(this.#pace * PREFETCH_WINDOW_MS))
+    return Math.min(places * this.#perSlot, Math.floor(this.#pace * this.#window))
   }
 
   push(items: readonly Item[]): void {

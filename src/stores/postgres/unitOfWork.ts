@@ -17,7 +17,7 @@ import type { PostgresBroker } from './broker/broker.ts'
 import { PostgresDelivery } from './broker/delivery.ts'
 import type { MessageWrite } from './broker/messages.ts'
 import type { Ending } from './broker/settler.ts'
-import type { Database, RunOptions } from './connection/database.ts'
+import type { Database } from './connection/database.ts'
 import { Gather } from './connection/gather.ts'
 import { Plan } from './connection/plan.ts'
 import { isRefusal, opening, REQUIRED } from './gate.ts'
@@ -29,11 +29,20 @@ import { Submissions } from './submissions.ts'
 /** How often a transaction is put together again whose condition another one has changed meanwhile. */
 const MAX_REFUSALS = 5
 
+/** Transactions with submissions: while the server writes one, the next is put together. */
+const MAX_SUBMITTING = 2
+
 /** Opens the gate of the hold, where it is still ours. The claim stays locked. */
 const HOLDS = {
   name: 'holds',
   text: `SELECT ${opening(`ARRAY(
     SELECT seq FROM celeriac.claim WHERE seq = $1 AND consumer = $2 AND fence = $3 FOR UPDATE)`)}`,
+}
+
+/** A transaction that is put together, and what reads its answers. */
+interface Prepared<Value> {
+  readonly plan: Plan
+  readonly read: () => Value
 }
 
 /** Broker and backend in one schema: message and record, result and acknowledgement, are one transaction each. */
@@ -44,10 +53,13 @@ export class PostgresUnitOfWork implements UnitOfWork {
   readonly #database: Database
   readonly #submissions: Submissions
   readonly #submitting = new Gather((lists: readonly (readonly Submission[])[]) => this.#submitLists(lists), {
+    runs: MAX_SUBMITTING,
     most: MAX_ATOMIC_SUBMISSIONS,
     size: (list) => list.length,
   })
   readonly #writing = new Gather((some: readonly Writing[]) => this.#writeAll(some), { most: MAX_ATOMIC_SUBMISSIONS })
+  /** The last of these transactions. */
+  #submitted: Promise<unknown> = Promise.resolve()
   /** The last write under way of each record. */
   readonly #writes = new Map<string, Promise<unknown>>()
 
@@ -71,10 +83,32 @@ export class PostgresUnitOfWork implements UnitOfWork {
     return (await Promise.all(sent)).flat()
   }
 
+  /** In their order: put together at once, and sent when the ones before are. */
   async #submitLists(lists: readonly (readonly Submission[])[]): Promise<boolean[][]> {
     const submissions = lists.flat()
-    const sent = await this.#retried((plan) => this.#submissions.add(plan, submissions))
+    const prepared = this.#prepared(submissions)
+    const sending = this.#submitted.then(() => this.#submitAll(submissions, prepared))
+    this.#submitted = sending.catch(() => undefined)
+    const sent = await sending
     return lists.map((list) => sent.splice(0, list.length))
+  }
+
+  #prepared(submissions: readonly Submission[]): Prepared<boolean[]> {
+    const plan = new Plan()
+    return { plan, read: this.#submissions.add(plan, submissions) }
+  }
+
+  /** Another transaction may have sent the same meanwhile: put together again, it finds that. */
+  async #submitAll(submissions: readonly Submission[], first: Prepared<boolean[]>): Promise<boolean[]> {
+    for (let refusals = 0; ; refusals++) {
+      const { plan, read } = refusals === 0 ? first : this.#prepared(submissions)
+      try {
+        if (!plan.isEmpty) await plan.run(this.#database)
+        return read()
+      } catch (error) {
+        if (!isRefusal(error) || refusals === MAX_REFUSALS) throw error
+      }
+    }
   }
 
   async submitGroup(
@@ -219,19 +253,5 @@ export class PostgresUnitOfWork implements UnitOfWork {
     plan.add([this.#backend.records.announcement([output.id])])
     await plan.run(this.#database)
     return (kept()[0]?.length ?? 0) > 0
-  }
-
-  /** Another transaction may have sent the same meanwhile: put together again, it finds that. */
-  async #retried<Value>(add: (plan: Plan) => () => Value, options?: RunOptions): Promise<Value> {
-    for (let refusals = 0; ; refusals++) {
-      const plan = new Plan()
-      const read = add(plan)
-      try {
-        if (!plan.isEmpty) await plan.run(this.#database, options)
-        return read()
-      } catch (error) {
-        if (!isRefusal(error) || refusals === MAX_REFUSALS) throw error
-      }
-    }
   }
 }

@@ -51,7 +51,8 @@ export class Rows {
 
   #written(cell: Cell, kind: ColumnKind | undefined): string | number {
     if (cell === null || cell === undefined) return kind === 'int' ? 'NULL' : this.#null
-    if (kind === 'int') return cell as number
+    // A moment may be computed from a delay of any length.
+    if (kind === 'int') return typeof cell === 'number' ? Math.ceil(cell) : (cell as string)
     if (typeof cell !== 'object') {
       const text = String(cell)
       if (text.includes(SEPARATOR) || text === NULL_TEXT) this.#separateOtherwise()
