@@ -3,7 +3,8 @@ import type { BackendOptions } from '../../src/backend/backend.ts'
 import { FAILURE, SUCCESS } from '../../src/protocol/states.ts'
 import { metaOf } from '../../src/testing/factories.ts'
 import { until } from '../../src/testing/kit.ts'
-import { emptySchema, StandalonePostgresBackend } from '../postgres/standalone.ts'
+import { emptySchema } from '../postgres/shared.ts'
+import { StandalonePostgresBackend } from '../postgres/standalone.ts'
 
 const options: BackendOptions = { expires: 3_600_000, serializer: 'json', accept: ['json'] }
 

@@ -52,12 +52,17 @@ export class PostgresUnitOfWork implements UnitOfWork {
   readonly #backend: PostgresBackend
   readonly #database: Database
   readonly #submissions: Submissions
-  readonly #submitting = new Gather((lists: readonly (readonly Submission[])[]) => this.#submitLists(lists), {
-    runs: MAX_SUBMITTING,
+  readonly #submitting = new Gather(
+    (lists: readonly (readonly Submission[])[], since) => this.#submitLists(lists, since),
+    {
+      runs: MAX_SUBMITTING,
+      most: MAX_ATOMIC_SUBMISSIONS,
+      size: (list) => list.length,
+    },
+  )
+  readonly #writing = new Gather((some: readonly Writing[], since) => this.#writeAll(some, since), {
     most: MAX_ATOMIC_SUBMISSIONS,
-    size: (list) => list.length,
   })
-  readonly #writing = new Gather((some: readonly Writing[]) => this.#writeAll(some), { most: MAX_ATOMIC_SUBMISSIONS })
   /** The last of these transactions. */
   #submitted: Promise<unknown> = Promise.resolve()
   /** The last write under way of each record. */
@@ -84,10 +89,10 @@ export class PostgresUnitOfWork implements UnitOfWork {
   }
 
   /** In their order: put together at once, and sent when the ones before are. */
-  async #submitLists(lists: readonly (readonly Submission[])[]): Promise<boolean[][]> {
+  async #submitLists(lists: readonly (readonly Submission[])[], since: number): Promise<boolean[][]> {
     const submissions = lists.flat()
     const prepared = this.#prepared(submissions)
-    const sending = this.#submitted.then(() => this.#submitAll(submissions, prepared))
+    const sending = this.#submitted.then(() => this.#submitAll(submissions, prepared, since))
     this.#submitted = sending.catch(() => undefined)
     const sent = await sending
     return lists.map((list) => sent.splice(0, list.length))
@@ -99,11 +104,11 @@ export class PostgresUnitOfWork implements UnitOfWork {
   }
 
   /** Another transaction may have sent the same meanwhile: put together again, it finds that. */
-  async #submitAll(submissions: readonly Submission[], first: Prepared<boolean[]>): Promise<boolean[]> {
+  async #submitAll(submissions: readonly Submission[], first: Prepared<boolean[]>, since: number): Promise<boolean[]> {
     for (let refusals = 0; ; refusals++) {
       const { plan, read } = refusals === 0 ? first : this.#prepared(submissions)
       try {
-        if (!plan.isEmpty) await plan.run(this.#database)
+        if (!plan.isEmpty) await plan.run(this.#database, { since })
         return read()
       } catch (error) {
         if (!isRefusal(error) || refusals === MAX_REFUSALS) throw error
@@ -167,7 +172,7 @@ export class PostgresUnitOfWork implements UnitOfWork {
     this.#writes.set(id, ended)
   }
 
-  async #writeAll(writings: readonly Writing[]): Promise<boolean[]> {
+  async #writeAll(writings: readonly Writing[], since: number): Promise<boolean[]> {
     const plan = new Plan()
     const saved: boolean[] = []
     const written = this.#addWritings(
@@ -175,7 +180,7 @@ export class PostgresUnitOfWork implements UnitOfWork {
       writings.map((writing) => ({ writing })),
       saved,
     )
-    if (!plan.isEmpty) await plan.run(this.#database)
+    if (!plan.isEmpty) await plan.run(this.#database, { since })
     written()
     return saved
   }
