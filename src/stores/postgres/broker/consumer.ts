@@ -221,10 +221,11 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
 
   #pollLater(): void {
     const pause = POLL_INTERVAL_MS * (0.75 + Math.random() / 2)
+    // A consumer keeps its process alive, also while there is no connection.
     this.#poll = setTimeout(() => {
       this.#look()
       this.#pollLater()
-    }, pause).unref()
+    }, pause)
   }
 
   /** As if they had not been taken. */
