@@ -6,18 +6,9 @@ import { ConfigError, StoreUnavailableError } from '../../src/std/errors.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { PostgresServer } from '../postgres/server.ts'
-import { Flow } from './flow.ts'
+import { inFull } from '../tier.ts'
+import { BACK, healthy, open, SLOW, SOON, STORE_TIMEOUT, unavailable, whole } from './postgresFlow.ts'
 import { until } from './scene.ts'
-
-/** Longer than any fault here lasts, and short enough to be waited for, ms. */
-const LEASE = 6000
-/** For what a dead connection took with it to come back, on a slow machine, ms. */
-const BACK = LEASE + 10_000
-/** Within seconds, ms. */
-const SOON = 8000
-/** How long calls wait for the store, ms; and a slow machine. */
-const STORE_TIMEOUT = 1000
-const SLOW = 1500
 
 let server: PostgresServer
 beforeAll(async () => {
@@ -25,42 +16,10 @@ beforeAll(async () => {
 })
 afterAll(() => server?.stop())
 
-/** Tasks flow through a database of their own. */
-async function open(): Promise<{ flow: Flow; database: string }> {
-  const url = await server.empty()
-  const flow = new Flow({ producer: url, worker: url, lease: LEASE, storeTimeout: STORE_TIMEOUT })
-  onTestFinished(() => flow.close())
-  return { flow: await flow.start(), database: new URL(url).pathname.slice(1) }
-}
-
-async function healthy(flow: Flow): Promise<void> {
-  await until('the worker is well', () => flow.worker.problem === undefined, SOON)
-  expect(await flow.once(SOON)).toBeLessThan(SOON)
-}
-
-/** The worker says so; calls reject with this, in time. */
-async function unavailable(flow: Flow, words: RegExp): Promise<void> {
-  await until('the worker says so', () => flow.worker.problem !== undefined, SOON)
-  const begun = performance.now()
-  const error = await flow.producer.send('flow.run', [1]).catch((thrown: unknown) => thrown)
-  expect(error).toBeInstanceOf(StoreUnavailableError)
-  expect(String(error)).toMatch(words)
-  expect(performance.now() - begun).toBeLessThan(STORE_TIMEOUT + SLOW)
-}
-
-/** All that was accepted ends, and nothing of it began twice. */
-async function whole(flow: Flow): Promise<void> {
-  await healthy(flow)
-  await flow.more(20)
-  await flow.finish(BACK)
-  expect(flow.most).toBe(1)
-  expect(flow.refused.filter((error) => !(error instanceof StoreUnavailableError))).toEqual([])
-}
-
 describe('tasks flow, and', () => {
-  test('the server restarts, in order and at once, and is killed: nothing is lost, nothing runs twice', async () => {
-    const { flow } = await open()
-    for (const how of ['fast', 'immediate', 'kill'] as const) {
+  test('the server restarts, in order, and is killed: nothing is lost, nothing runs twice', async () => {
+    const { flow } = await open(server)
+    for (const how of ['fast', 'kill', ...inFull('immediate' as const)] as const) {
       await (how === 'kill' ? server.kill() : server.halt(how))
       await unavailable(flow, /postgres:.*waited \d+ ms/)
       await server.start()
@@ -71,7 +30,7 @@ describe('tasks flow, and', () => {
   })
 
   test('pg_terminate_backend ends every connection, again and again', async () => {
-    const { flow, database } = await open()
+    const { flow, database } = await open(server)
     for (let round = 0; round < 20; round++) {
       await server.terminateAll(database)
       await sleep(50)
@@ -80,7 +39,7 @@ describe('tasks flow, and', () => {
   })
 
   test('there are too many connections', async () => {
-    const { flow, database } = await open()
+    const { flow, database } = await open(server)
     await server.sql(`ALTER DATABASE ${database} CONNECTION LIMIT 0`)
     await server.terminateAll(database)
     await unavailable(flow, /too many connections/)
@@ -89,7 +48,7 @@ describe('tasks flow, and', () => {
   })
 
   test('the server takes no writes for a while', async () => {
-    const { flow, database } = await open()
+    const { flow, database } = await open(server)
     await server.sql(`ALTER DATABASE ${database} SET default_transaction_read_only = on`)
     await server.terminateAll(database)
     await unavailable(flow, /read-only/)
@@ -98,7 +57,7 @@ describe('tasks flow, and', () => {
   })
 
   test('a stranger locks the messages', async () => {
-    const { flow, database } = await open()
+    const { flow, database } = await open(server)
     const { port } = server
     const stranger = new Client({ host: server.folder, port, user: 'postgres', database })
     await stranger.connect()
@@ -113,7 +72,7 @@ describe('tasks flow, and', () => {
   })
 
   test('privileges are revoked, and granted again: the worker says so, and goes on', async () => {
-    const { flow, database } = await open()
+    const { flow, database } = await open(server)
     await server.sql('REVOKE ALL ON ALL TABLES IN SCHEMA celeriac FROM celeriac', { database })
     await until('the worker says so', () => flow.worker.problem !== undefined, SOON)
     expect(flow.worker.problem).toBeInstanceOf(ConfigError)
@@ -126,7 +85,7 @@ describe('tasks flow, and', () => {
   })
 
   test('the schema is dropped: the worker says so, and what is sent afterwards runs', async () => {
-    const { flow, database } = await open()
+    const { flow, database } = await open(server)
     await server.sql('DROP SCHEMA celeriac CASCADE', { database })
     await until('the worker says so', () => flow.worker.problem !== undefined, SOON)
     await server.terminateAll(database)
@@ -138,7 +97,7 @@ describe('tasks flow, and', () => {
   })
 
   test('the server is not there while the worker stops: it stops all the same', async () => {
-    const { flow } = await open()
+    const { flow } = await open(server)
     await flow.hold(10)
     await server.kill()
     try {
