@@ -7,6 +7,8 @@ const MAX_BUFFERED_MS = 500
 /** The pace is measured over this many tasks. Where fewer end within this time, ms, nothing is prefetched. */
 const PACE_SAMPLE_TASKS = 16
 const MAX_PACE_SAMPLE_MS = 100
+/** How much of the pace before counts at least, from one measurement to the next. */
+const PACE_DECAY = 0.8
 
 /**
  * Messages taken before a slot is free, so that a worker of short tasks need not wait for its server. Only as many as
@@ -57,7 +59,9 @@ export class PrefetchBuffer<Item> {
   most(places: number): number {
     const passed = performance.now() - this.#since
     if (this.#ended >= PACE_SAMPLE_TASKS || passed >= MAX_PACE_SAMPLE_MS) {
-      this.#pace = this.#ended < PACE_SAMPLE_TASKS ? 0 : this.#ended / Math.max(passed, 1)
+      // A worker that has waited for its server is as quick as it was before.
+      this.#pace =
+        this.#ended < PACE_SAMPLE_TASKS ? 0 : Math.max(this.#ended / Math.max(passed, 1), this.#pace * PACE_DECAY)
       this.#ended = 0
       this.#since += passed
     }

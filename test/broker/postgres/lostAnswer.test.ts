@@ -60,6 +60,14 @@ test.each(['again', 'away'] as const)(
   },
 )
 
+test('a settlement whose answer is lost, and that is tried again later, took effect', async () => {
+  const { database, consumer } = await scene(['a'], [])
+  const { value } = await consumer.next()
+  database.next = ['away']
+  await expect(value.ack()).rejects.toBeInstanceOf(StoreUnavailableError)
+  expect([await value.ack(), await value.ack()]).toEqual([true, true])
+})
+
 test('a settlement whose answer is lost is none where another one may have had the message', async () => {
   const { tables, database, consumer } = await scene(['a'], [])
   const { value } = await consumer.next()

@@ -50,11 +50,11 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
   readonly #claims = new Claims()
   readonly #stops: (() => unknown)[] = []
   #id = 0
-  /** The id of the claim under way. */
-  #claiming = 0
   #prefetch: number
   /** Deliveries that are not settled. */
   #places = 0
+  /** How many messages are asked for by claims under way. */
+  #claiming = 0
   /** There may be messages that were not seen yet. */
   #more = true
   #turn = 0
@@ -94,6 +94,10 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
     return this.#line[Symbol.asyncIterator]()
   }
 
+  get id(): number {
+    return this.#id
+  }
+
   get problem(): Error | undefined {
     return this.#parts.database.problem ?? this.#parts.session.problem ?? this.#problem
   }
@@ -131,7 +135,7 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
 
   wants(): number {
     if (this.#closed || !this.#more) return 0
-    return Math.max(0, this.#prefetch - this.#places + this.#ahead.wanted(this.#prefetch))
+    return Math.max(0, this.#prefetch - this.#places + this.#ahead.wanted(this.#prefetch) - this.#claiming)
   }
 
   claimStep(limit: number): Step {
@@ -140,30 +144,31 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
     this.#turn++
     // A message that arrives from now on is notified of, or found by this claim.
     this.#more = false
-    this.#claiming = this.#id
+    this.#claiming += limit
     return this.#claims.step(this.#id, names, limit)
   }
 
-  claimed(rows: readonly Row[], limit: number): void {
+  claimed(rows: readonly Row[], limit: number, consumer: number): void {
     this.#problem = undefined
+    this.#claiming -= limit
     const taken = this.#claims.read(rows)
     if (taken.length === limit) this.#more = true
     else if (this.#claims.rest > 0) setTimeout(() => this.#look(), this.#claims.rest).unref()
-    this.#take(taken)
+    this.#take(taken, consumer)
   }
 
   missedStep(known: readonly number[]): Step {
-    this.#claiming = this.#id
     return missedStep(this.#id, known)
   }
 
-  missed(rows: readonly Row[]): void {
+  missed(rows: readonly Row[], consumer: number): void {
     this.#problem = undefined
-    this.#take(rows.map(claimedOf))
+    this.#take(rows.map(claimedOf), consumer)
   }
 
-  #take(messages: readonly ClaimedMessage[]): void {
-    const taken = messages.map((message) => new PostgresDelivery(message, this.#claiming, this))
+  #take(messages: readonly ClaimedMessage[], consumer: number): void {
+    const taken = messages.map((message) => new PostgresDelivery(message, consumer, this))
+    this.#parts.settler.keep(taken.map(({ hold }) => hold))
     if (this.#closed) {
       this.#giveBack(taken)
       return
@@ -172,7 +177,8 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
     this.#fill()
   }
 
-  failed(error: Error): void {
+  failed(error: Error, limit: number): void {
+    this.#claiming -= limit
     this.#more = true
     this.#problem = error
   }

@@ -2,8 +2,12 @@ import type { Database } from '../connection/database.ts'
 import { queueChannel } from '../connection/listening.ts'
 import type { Step } from '../connection/pipeline.ts'
 
-/** A queue is notified at most once in this time, ms: a notification takes a lock of the whole server. */
-const INTERVAL_MS = 5
+/**
+ * A queue is notified at most so often in this time, ms: a notification takes a lock of the whole server, and a worker
+ * that is busy needs none. A few in a row are those of single calls, which an idle worker is to begin at once.
+ */
+const MAX_IN_WINDOW = 4
+const WINDOW_MS = 10
 /** Queues that are remembered. */
 const MAX_QUEUES = 1000
 
@@ -14,12 +18,12 @@ const NOTIFY = { name: 'notify', text: 'SELECT pg_notify(channel, $2) FROM unnes
 
 /**
  * Notifies the consumers of queues that there are messages: in the transaction that writes them, unless the queue was
- * notified a moment before; then once more at the end of that moment, by itself.
+ * notified several times a moment before; then once more at the end of that moment, by itself.
  */
 export class Notices {
   readonly #database: Database
-  /** When a queue was last notified, by the clock of `performance`, and of what. */
-  readonly #last = new Map<string, { readonly at: number; readonly payload: Payload }>()
+  /** Of each queue, when its window began, by the clock of `performance`, and how often it was notified since. */
+  readonly #windows = new Map<string, { readonly from: number; count: number }>()
   readonly #late = new Map<string, Payload>()
   #timer: NodeJS.Timeout | undefined
 
@@ -33,19 +37,22 @@ export class Notices {
     const due: Record<Payload, string[]> = { '': [], d: [] }
     for (const [queue, ready] of queues) {
       const payload = ready ? '' : 'd'
-      const last = this.#last.get(queue)
-      if (last && last.payload === payload && now - last.at < INTERVAL_MS) this.#later(queue, payload)
-      else {
-        this.#last.set(queue, { at: now, payload })
-        due[payload].push(queue)
-      }
+      if (this.#mayNotify(queue, now)) due[payload].push(queue)
+      else this.#later(queue, payload)
     }
-    if (this.#last.size > MAX_QUEUES) this.#last.clear()
     return [...this.#steps(due[''], ''), ...this.#steps(due.d, 'd')]
   }
 
   close(): void {
     clearTimeout(this.#timer)
+  }
+
+  #mayNotify(queue: string, now: number): boolean {
+    const window = this.#windows.get(queue)
+    if (window && now - window.from < WINDOW_MS) return ++window.count <= MAX_IN_WINDOW
+    if (this.#windows.size >= MAX_QUEUES) this.#windows.clear()
+    this.#windows.set(queue, { from: now, count: 1 })
+    return true
   }
 
   #steps(queues: readonly string[], payload: Payload): Step[] {
@@ -57,7 +64,7 @@ export class Notices {
 
   #later(queue: string, payload: Payload): void {
     if (this.#late.get(queue) !== '') this.#late.set(queue, payload)
-    this.#timer ??= setTimeout(() => this.#flush(), INTERVAL_MS).unref()
+    this.#timer ??= setTimeout(() => this.#flush(), WINDOW_MS).unref()
   }
 
   #flush(): void {
