@@ -24,7 +24,7 @@ function openPostgres(url: string, options: StoreOptions, use: StoreUse): Store 
     if (migration) report(address, migration, options)
   }
   const database = new Database(address, { name, warn, wait, opened })
-  const session = new Session({ url, name: `${name}-session`, lease })
+  const session = new Session({ url, name: `${name}-session`, lease }, wait)
   const broker = use.broker ? new PostgresBroker(database, session, options) : undefined
   const backend = use.backend ? new PostgresBackend(database, session, options) : undefined
   return {

@@ -46,8 +46,8 @@ export class PostgresBroker implements Broker, Holder {
   readonly #notices: Notices
   readonly #due: DueMessages
   readonly #consumers = new Set<PostgresConsumer>()
-  readonly #publishing = new Gather<MessageWrite, void>(async (writes) => {
-    await this.database.run(this.messages.steps(writes))
+  readonly #publishing = new Gather<MessageWrite, void>(async (writes, since) => {
+    await this.database.run(this.messages.steps(writes), { since })
     return writes.map(() => undefined)
   })
 

@@ -6,7 +6,7 @@ import { queueChannel } from '../connection/listening.ts'
 import type { Row, Step } from '../connection/pipeline.ts'
 import type { Session } from '../connection/session.ts'
 import { bindStep } from './bindings.ts'
-import { Claims } from './claims.ts'
+import { type ClaimedMessage, Claims, claimedOf, missedStep } from './claims.ts'
 import { type EndKind, type Hold, type Holder, PostgresDelivery } from './delivery.ts'
 import type { DueMessages } from './dueMessages.ts'
 import { end, registering } from './leases.ts'
@@ -94,6 +94,10 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
     return this.#line[Symbol.asyncIterator]()
   }
 
+  get id(): number {
+    return this.#id
+  }
+
   get problem(): Error | undefined {
     return this.#parts.database.problem ?? this.#parts.session.problem ?? this.#problem
   }
@@ -144,12 +148,27 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
     return this.#claims.step(this.#id, names, limit)
   }
 
-  claimed(rows: readonly Row[], limit: number): void {
+  claimed(rows: readonly Row[], limit: number, consumer: number): void {
     this.#problem = undefined
     this.#claiming -= limit
-    const taken = this.#claims.read(rows).map((message) => new PostgresDelivery(message, this.#id, this))
+    const taken = this.#claims.read(rows)
     if (taken.length === limit) this.#more = true
     else if (this.#claims.rest > 0) setTimeout(() => this.#look(), this.#claims.rest).unref()
+    this.#take(taken, consumer)
+  }
+
+  missedStep(known: readonly number[]): Step {
+    return missedStep(this.#id, known)
+  }
+
+  missed(rows: readonly Row[], consumer: number): void {
+    this.#problem = undefined
+    this.#take(rows.map(claimedOf), consumer)
+  }
+
+  #take(messages: readonly ClaimedMessage[], consumer: number): void {
+    const taken = messages.map((message) => new PostgresDelivery(message, consumer, this))
+    this.#parts.settler.keep(taken.map(({ hold }) => hold))
     if (this.#closed) {
       this.#giveBack(taken)
       return
@@ -208,10 +227,11 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
 
   #pollLater(): void {
     const pause = POLL_INTERVAL_MS * (0.75 + Math.random() / 2)
+    // A consumer keeps its process alive, also while there is no connection.
     this.#poll = setTimeout(() => {
       this.#look()
       this.#pollLater()
-    }, pause).unref()
+    }, pause)
   }
 
   /** As if they had not been taken. */
@@ -238,7 +258,7 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
 
   async #registerAgain(): Promise<void> {
     // Claimed under the old name: another worker has them.
-    this.#ahead.drain()
+    this.#parts.settler.forget(this.#ahead.drain().map(({ hold }) => hold))
     try {
       await this.#register()
       this.#look()

@@ -31,6 +31,11 @@ export function isConflict(error: unknown): boolean {
   return state === '40001' || state === '40P01'
 }
 
+/** The server is a replica, or takes no writes for another reason. */
+export function isReadOnly(error: unknown): boolean {
+  return sqlState(error) === '25006'
+}
+
 /** A plan that was prepared before the tables changed, or that the connection lost: it is prepared again. */
 export function isStalePlan(error: unknown): boolean {
   const state = sqlState(error)
