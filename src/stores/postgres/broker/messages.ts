@@ -64,7 +64,7 @@ const SEND_ROUTED = new RowsStatement(
     RETURNING queue, due
   )
   SELECT pg_notify(${queueChannelSql('queue')},
-    CASE WHEN bool_or(due IS NULL) THEN '' ELSE 'd' END) FROM sent GROUP BY queue`,
+    CASE WHEN bool_or(due IS NULL) THEN '' ELSE 'd' END)::text FROM sent GROUP BY queue`,
 )
 
 /** Writes messages, many in one statement. */

@@ -10,7 +10,10 @@ const MAX_QUEUES = 1000
 /** Payload: messages may be taken now; a delayed one was added. */
 type Payload = '' | 'd'
 
-const NOTIFY = { name: 'notify', text: 'SELECT pg_notify(channel, $2) FROM unnest($1::text[]) AS given (channel)' }
+const NOTIFY = {
+  name: 'notify',
+  text: 'SELECT pg_notify(channel, $2::text)::text FROM unnest($1::text[]) AS given (channel)',
+}
 
 /**
  * Tells the consumers of queues that there are messages: in the transaction that writes them, unless the queue was

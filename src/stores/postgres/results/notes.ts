@@ -8,7 +8,7 @@ import { alsoOpening, GATED } from '../gate.ts'
 const GET: Statement = { name: 'note', text: 'SELECT value FROM celeriac.note WHERE key = $1 AND expires > $2' }
 const PUT: Statement = {
   name: 'put_note',
-  text: `INSERT INTO celeriac.note (key, value, expires) VALUES ($1, $2, $3)
+  text: `INSERT INTO celeriac.note (key, value, expires) VALUES ($1::text, $2::text, $3::bigint)
     ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires`,
 }
 /** `$1` is the moment. `opens`: the gate that a note opens which is kept. Answers with these gates, in one row. */
@@ -21,7 +21,7 @@ const PUT_IF_ABSENT = new RowsStatement(
     ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires WHERE n.expires <= $1::bigint
     RETURNING key
   ), opened AS MATERIALIZED (SELECT array_agg(g.opens) AS gates FROM kept k JOIN given g USING (key))
-  SELECT array_to_json(gates), ${alsoOpening('gates')} FROM opened`,
+  SELECT array_to_json(gates)::text, ${alsoOpening('gates')} FROM opened`,
   1,
 )
 
