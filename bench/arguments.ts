@@ -26,11 +26,11 @@ export class UsageError extends Error {}
 export const USAGE = `npm run bench -- [options]
 
 --only NAME,…     scenarios: redis/drain, or all of a store (redis), or all of a kind (drain)
---sides NAME,…    celeriac,bullmq,celery,plainjob,bare,plain,fastify,flask; default all
+--sides NAME,…    celeriac,bullmq,celery,graphile-worker,pg-boss,plainjob,bare,plain,fastify,flask; default all
 --repeats N       interleaved repeats; default 5, of a comparison 20 and not less
 --window SECONDS  of each measurement; default 4, of a comparison 2
 --quick           little of everything, two minutes: to see that it works
---huge            the long backlogs instead, of 10,000,000 tasks
+--huge            the long backlogs instead, of 10,000,000 tasks, and what they do to PostgreSQL
 --backlog N       of N tasks instead
 --json FILE       write the raw runs
 --page            write the tables of docs/benchmarks.md from bench/results, and measure nothing

@@ -9,6 +9,9 @@ import { promisify } from 'node:util'
 const PEERS = {
   bullmq: { bullmq: '6.7.0', ioredis: '6.0.0' },
   plainjob: { plainjob: '0.0.14', 'better-sqlite3': '13.2.0' },
+  bullmqPostgres: { bullmq: '6.7.0', pg: '8.23.1' },
+  graphileWorker: { 'graphile-worker': '0.17.3' },
+  pgBoss: { 'pg-boss': '12.38.0' },
   fastify: { fastify: '5.12.8', bullmq: '6.7.0', ioredis: '6.0.0' },
 } as const
 

@@ -92,7 +92,13 @@ function lanesOf(scenarios: readonly Scenario[]): readonly (readonly (readonly S
   const of = (pattern: RegExp, but: RegExp): Scenario[] =>
     scenarios.filter(({ name }) => pattern.test(name) && !but.test(name))
   return [
-    [of(/^sqlite\//, ON_BOTH), of(/^redis\//, SECOND_REDIS), of(/^rabbitmq\//, ON_BOTH), of(SECOND_REDIS, ON_BOTH)],
+    [
+      of(/^sqlite\//, ON_BOTH),
+      of(/^redis\//, SECOND_REDIS),
+      of(/^postgres\//, ON_BOTH),
+      of(/^rabbitmq\//, ON_BOTH),
+      of(SECOND_REDIS, ON_BOTH),
+    ],
     [scenarios.filter(({ name }) => ON_BOTH.test(name))],
   ]
 }

@@ -4,15 +4,19 @@ import type { WorkflowKind } from './harness/workflows.ts'
 import { SIDES } from './http/sides.ts'
 import { backlog, requireRoom } from './measures/backlog.ts'
 import { beatEntrant } from './measures/beat.ts'
+import { bloat } from './measures/bloat.ts'
 import { drain } from './measures/drain.ts'
 import { enqueue } from './measures/enqueue.ts'
+import { heldXmin } from './measures/heldXmin.ts'
 import { httpEntrants, status, submit } from './measures/http.ts'
 import { idle } from './measures/idle.ts'
 import { latency } from './measures/latency.ts'
 import { children, mix, recycling, slots } from './measures/pools.ts'
 import { roundTrip } from './measures/roundTrip.ts'
+import { start } from './measures/start.ts'
 import { bigChord, workflow } from './measures/workflow.ts'
 import { POOL_SIDES, type PoolSide } from './sides/pools.ts'
+import * as postgres from './sides/postgres.ts'
 import * as rabbitmq from './sides/rabbitmq.ts'
 import * as redis from './sides/redis.ts'
 import * as sqlite from './sides/sqlite.ts'
@@ -20,10 +24,12 @@ import type { RedisStore } from './stores/redis.ts'
 
 const onSqlite = async ({ servers }: Conditions) => servers.sqlite
 const onRedis = ({ servers }: Conditions) => servers.redis()
+const onPostgres = ({ servers }: Conditions) => servers.postgres()
 const onRabbitmq = ({ servers }: Conditions) => servers.rabbitmq()
 const onRabbitmqAndRedis = ({ servers }: Conditions) => servers.rabbitmqAndRedis()
 
 const ENQUEUE = 'calls, 1,000 unanswered at a time (Celery and plainjob: one); no worker runs'
+const NO_WORKER = 'no worker runs'
 const DRAIN = 'no-op tasks of another process, worked off by one worker, concurrency 100'
 const EVENTS = 'with the events of tasks (-E: three of each, which no one receives) and without'
 const ROUND_TRIP = 'from a call to its result, one at a time, across two idle processes'
@@ -148,6 +154,41 @@ const REDIS: readonly Scenario[] = [
   { name: 'redis/beat', title: BEAT, repeats: 1, entrants: [beatEntrant(onRedis)] },
 ]
 
+const POSTGRES_SIDES = [postgres.celeriac, postgres.graphileWorker, postgres.pgBoss, postgres.bullmq, postgres.bare]
+const POSTGRES: readonly Scenario[] = [
+  {
+    name: 'postgres/enqueue',
+    title: `calls, 200 unanswered at a time; ${NO_WORKER}`,
+    entrants: entrantsOf(onPostgres, POSTGRES_SIDES, enqueue),
+  },
+  {
+    name: 'postgres/enqueue-one',
+    title: `calls, one after the other; ${NO_WORKER}`,
+    entrants: entrantsOf(onPostgres, POSTGRES_SIDES, (...on) => enqueue(...on, { inFlight: 1 })),
+  },
+  ...[1000, 10_000].map((bulk) => ({
+    name: `postgres/bulk-${bulk}`,
+    title: `calls of ${bulk.toLocaleString('en')} tasks each, one after the other; ${NO_WORKER}`,
+    entrants: entrantsOf(onPostgres, POSTGRES_SIDES, (...on) => enqueue(...on, { bulk })),
+  })),
+  {
+    name: 'postgres/drain',
+    title: DRAIN,
+    entrants: entrantsOf(onPostgres, [...POSTGRES_SIDES, postgres.pgBossInLargeBatches], drain),
+  },
+  {
+    name: 'postgres/round-trip',
+    title: ROUND_TRIP,
+    entrants: entrantsOf(onPostgres, [postgres.celeriac, postgres.bullmq, postgres.bare], roundTrip),
+  },
+  {
+    name: 'postgres/start',
+    title: 'from a call to the start of its task, one at a time, across two idle processes',
+    entrants: entrantsOf(onPostgres, POSTGRES_SIDES, start),
+  },
+  { name: 'postgres/idle', title: IDLE, repeats: 1, entrants: entrantsOf(onPostgres, POSTGRES_SIDES, idle) },
+]
+
 const RABBITMQ_SIDES = [rabbitmq.celeriac, rabbitmq.celery, rabbitmq.bare, rabbitmq.plain]
 const RABBITMQ: readonly Scenario[] = [
   { name: 'rabbitmq/enqueue', title: ENQUEUE, entrants: entrantsOf(onRabbitmq, RABBITMQ_SIDES, enqueue) },
@@ -185,19 +226,28 @@ const HTTP: readonly Scenario[] = [
   { name: 'http/status-ended', title: 'GET of 200 jobs that have ended', entrants: httpEntrants(SIDES, status(true)) },
 ]
 
-export const SCENARIOS: readonly Scenario[] = [...SQLITE, ...REDIS, ...RABBITMQ, ...HTTP]
+export const SCENARIOS: readonly Scenario[] = [...SQLITE, ...REDIS, ...POSTGRES, ...RABBITMQ, ...HTTP]
 
 /** A short backlog, to compare with. */
 const SHORT = 10_000
 
-/** Long backlogs, each beside a short one, by celeriac alone. */
+/** Tasks that are worked off while a stranger's transaction keeps all dead rows: more of them show no more. */
+const HELD = 500_000
+/** With those alone that can drain so much in minutes. */
+const FAST_ON_POSTGRES = [postgres.celeriac, postgres.graphileWorker, postgres.pgBoss, postgres.bare]
+
+/** Long backlogs, each beside a short one, by celeriac alone, and on PostgreSQL beside the bare loop. */
 export function hugeScenarios(tasks: number): Scenario[] {
   const stores: readonly (readonly [store: string, entrants: (tasks: number) => Entrant[]])[] = [
     ['sqlite', (count) => entrantsOf(onSqlite, [sqlite.celeriac], (...on) => backlog(...on, count))],
     ['redis', (count) => entrantsOf(onRedis, [redis.celeriac], (...on) => backlog(...on, count))],
+    [
+      'postgres',
+      (count) => entrantsOf(onPostgres, [postgres.celeriac, postgres.bare], (...on) => backlog(...on, count)),
+    ],
     ['rabbitmq', (count) => entrantsOf(onRabbitmqAndRedis, [rabbitmq.celeriac], (...on) => backlog(...on, count))],
   ]
-  return stores.flatMap(([store, entrants]) =>
+  const backlogs = stores.flatMap(([store, entrants]) =>
     [SHORT, tasks].map((count) => ({
       name: `${store}/backlog-${count}`,
       title: `a backlog of ${count.toLocaleString('en')} tasks, all of it, by a warm worker`,
@@ -205,6 +255,26 @@ export function hugeScenarios(tasks: number): Scenario[] {
       entrants: entrants(count).map((entrant) => roomy(entrant, count)),
     })),
   )
+  return [...backlogs, ...longOnPostgres(tasks)]
+}
+
+/** What many tasks do to a table. */
+function longOnPostgres(tasks: number): Scenario[] {
+  const held = Math.min(tasks, HELD)
+  return [
+    {
+      name: 'postgres/held-xmin',
+      title: `${held.toLocaleString('en')} tasks while a transaction that is idle holds xmin, and 60,000 before and after`,
+      repeats: 1,
+      entrants: entrantsOf(onPostgres, FAST_ON_POSTGRES, (...on) => heldXmin(...on, held)),
+    },
+    {
+      name: 'postgres/bloat',
+      title: `${tasks.toLocaleString('en')} tasks in rounds, under the server's own vacuum`,
+      repeats: 1,
+      entrants: entrantsOf(onPostgres, FAST_ON_POSTGRES, (...on) => bloat(...on, tasks)),
+    },
+  ]
 }
 
 /** The entrant, where there is room for its backlog. */

@@ -1,9 +1,12 @@
-/* The entry of one child process that works with BullMQ, on ioredis with its own defaults: both the fastest of what it offers. */
+/*
+ * The entry of one child process that works with BullMQ: on Redis by ioredis with its own defaults, both the fastest of what it
+ * offers, or on PostgreSQL.
+ */
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { CONCURRENCY, type Order } from '../harness/order.ts'
 import { bullmqFlow, type Data, type FlowProducer, type Job, processJob } from './bullmqFlow.ts'
-import { callEach } from './calls.ts'
+import { callEach, sendInBulk } from './calls.ts'
 import { type Roles, runProgram } from './program.ts'
 
 interface Connected {
@@ -22,44 +25,48 @@ interface Worker extends Connected {
 }
 /** What is used of BullMQ. */
 interface BullMQ {
-  readonly Queue: new (name: string, options: object) => Queue
-  readonly FlowProducer: new (options: object) => FlowProducer
-  readonly QueueEvents: new (name: string, options: object) => Connected
-  readonly Worker: new (name: string, run: (job: Job) => Promise<unknown>, options: object) => Worker
+  readonly Queue: new (name: string, options: object, backend?: object) => Queue
+  readonly FlowProducer: new (options: object, backend?: object) => FlowProducer
+  readonly QueueEvents: new (name: string, options: object, backend?: object) => Connected
+  readonly Worker: new (name: string, run: (job: Job) => Promise<unknown>, options: object, backend?: object) => Worker
+  readonly createPostgresBackend: object
 }
 
 const QUEUE = 'bench'
-const BULK = 1000
 
 await runProgram(async ({ url, folder, ...order }: Order): Promise<Roles> => {
   const { role } = order
   const bullmq = createRequire(join(folder, 'package.json'))('bullmq') as BullMQ
-  const { hostname: host, port } = new URL(url)
-  const connection = { host, port: Number(port) }
-  const queue = new bullmq.Queue(QUEUE, { connection })
+  const { protocol, hostname: host, port } = new URL(url)
+  const onPostgres = protocol === 'postgres:'
+  const connection = onPostgres ? { connectionString: url, migrate: true } : { host, port: Number(port) }
+  const backend = onPostgres ? bullmq.createPostgresBackend : undefined
+  const queue = new bullmq.Queue(QUEUE, { connection }, backend)
   // Each job of a group that is awaited listens to it.
   queue.setMaxListeners(0)
   // From the first event on: one that comes before it reads for the first time would be lost, and the call never end.
   const awaits = role === 'ask' || role === 'flow'
-  const events = awaits ? new bullmq.QueueEvents(QUEUE, { connection, lastEventId: '0-0' }) : undefined
-  const producer = role === 'flow' ? new bullmq.FlowProducer({ connection }) : undefined
+  const events = awaits
+    ? new bullmq.QueueEvents(QUEUE, { connection, lastEventId: onPostgres ? '0' : '0-0' }, backend)
+    : undefined
+  const producer = role === 'flow' ? new bullmq.FlowProducer({ connection }, backend) : undefined
   await Promise.all([queue, events, producer].map((one) => one?.waitUntilReady()))
+  const submit = (n: number): Promise<Job> => queue.add('noop', { n })
+  const enqueueMany = (tasks: readonly number[]): Promise<unknown> =>
+    queue.addBulk(tasks.map((n) => ({ name: 'noop', data: { n } })))
   return {
-    async fill(tasks) {
-      for (let from = 0; from < tasks; from += BULK) {
-        const jobs = Array.from({ length: Math.min(BULK, tasks - from) }, (_, index) => from + index)
-        await queue.addBulk(jobs.map((n) => ({ name: 'noop', data: { n } })))
-      }
-    },
-    enqueue: (pace, inFlight) => callEach(pace, inFlight, (n) => queue.add('noop', { n })),
+    fill: (tasks) => sendInBulk(tasks, enqueueMany),
+    enqueue: (pace, inFlight) => callEach(pace, inFlight, submit),
+    enqueueMany,
+    submit,
     async ask(n) {
       if (!events) throw new Error('expected the role ask')
-      await (await queue.add('noop', { n })).waitUntilFinished(events, 30_000)
+      await (await submit(n)).waitUntilFinished(events, 30_000)
     },
     async work(run, done) {
       const concurrency = (order.role === 'work' && order.concurrency) || CONCURRENCY
       const process = (job: Job): Promise<unknown> => processJob(job, run)
-      const worker = new bullmq.Worker(QUEUE, process, { connection, concurrency, autorun: false })
+      const worker = new bullmq.Worker(QUEUE, process, { connection, concurrency, autorun: false }, backend)
       worker.on('error', (error) => {
         throw error
       })

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Ask, Asked } from '../harness/order.ts'
 import type { Pace } from './pace.ts'
+import { presentMoment } from './workflows.ts'
 
 /** Call until the time is over, `inFlight` calls unanswered at a time. */
 export async function callEach(pace: Pace, inFlight: number, call: (task: number) => Promise<unknown>): Promise<void> {
@@ -11,6 +12,18 @@ export async function callEach(pace: Pace, inFlight: number, call: (task: number
     }
   }
   await Promise.all(Array.from({ length: inFlight }, lane))
+}
+
+/** Submit `bulk` tasks by each call, one call after the other, until the time is over. */
+export async function bulkEach(
+  pace: Pace,
+  bulk: number,
+  call: (tasks: readonly number[]) => Promise<unknown>,
+): Promise<void> {
+  for (let tasks = pace.takeMany(bulk); tasks.length > 0; tasks = pace.takeMany(bulk)) {
+    await call(tasks)
+    pace.done(tasks.length)
+  }
 }
 
 /** Call `count` times, `inFlight` calls unanswered at a time. */
@@ -26,26 +39,33 @@ export async function callMany(
   await Promise.all(Array.from({ length: inFlight }, lane))
 }
 
-/** How long a call takes to its result: with a pause after each until the time is over, after a warm-up without. */
+/**
+ * How long a call takes to its result: with a pause after each until the time is over, after a warm-up without. Where the
+ * starts of tasks are measured, calls await no result, and there is a pause after those of the warm-up too.
+ */
 export async function askEach(
-  { warmup, window, pause }: Ask,
+  { warmup, window, pause, starts }: Ask,
   call: (task: number) => Promise<unknown>,
 ): Promise<Asked> {
-  let calls = 0
-  while (calls < warmup) await call(calls++)
+  const sent: number[] = []
+  const next = (): Promise<unknown> => call(sent.push(presentMoment()) - 1)
+  while (sent.length < warmup) {
+    await next()
+    if (starts) await sleep(pause)
+  }
   const roundTrips: number[] = []
   const cpu = process.cpuUsage()
   const begun = performance.now()
   while (performance.now() - begun < window * 1000) {
     const start = performance.now()
-    await call(calls++)
+    await next()
     roundTrips.push(performance.now() - start)
     await sleep(pause)
   }
   const seconds = (performance.now() - begun) / 1000
   const { user, system } = process.cpuUsage(cpu)
   roundTrips.sort((a, b) => a - b)
-  return { roundTrips, calls, tasks: roundTrips.length, seconds, cpuMicroseconds: user + system }
+  return { roundTrips, calls: sent.length, sent, tasks: roundTrips.length, seconds, cpuMicroseconds: user + system }
 }
 
 /** Tasks of one bulk call. */

@@ -32,10 +32,14 @@ await runProgram(async ({ url, backend, root, telemetry, taskEvents = false, ...
     throw error
   })
   if (role === 'enqueue') await app.connect()
+  const submit = (task: number) => noop.delay(task)
+  const enqueueMany = (tasks: readonly number[]): Promise<unknown> => noop.delayMany(tasks.map((task) => [task]))
   return {
-    fill: (tasks) => sendInBulk(tasks, (numbers) => noop.delayMany(numbers.map((task) => [task]))),
-    enqueue: (pace, inFlight) => callEach(pace, inFlight, (task) => noop.delay(task)),
-    ask: (task) => noop.delay(task).get({ timeout: '30s' }),
+    fill: (tasks) => sendInBulk(tasks, enqueueMany),
+    enqueue: (pace, inFlight) => callEach(pace, inFlight, submit),
+    enqueueMany,
+    submit: async (task) => void (await submit(task)),
+    ask: (task) => submit(task).get({ timeout: '30s' }),
     ...(flow && { flow }),
     async work(run, done) {
       onRun = run

@@ -1,10 +1,11 @@
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Drain, Ended, Idle, Order, RssSample, Work } from '../harness/order.ts'
-import { askEach } from './calls.ts'
+import { askEach, bulkEach } from './calls.ts'
 import { Ledger } from './ledger.ts'
 import { Pace } from './pace.ts'
-import { type SendWorkflow, sendEach } from './workflows.ts'
+import { presentMoment, type SendWorkflow, sendEach } from './workflows.ts'
 
 /** What a side can do in a child process. Tasks are known by their numbers, and have these as their argument. */
 export interface Roles {
@@ -14,6 +15,8 @@ export interface Roles {
   fill(tasks: number): Promise<unknown>
   /** Submit the tasks that `pace` gives, and notify it of each that the store has. */
   enqueue(pace: Pace, inFlight: number): Promise<unknown>
+  /** Submit these tasks by one call. Absent: it has no such call, or it is not measured. */
+  enqueueMany?(tasks: readonly number[]): Promise<unknown>
   /**
    * Start a worker: it calls `run` for each task, and `done` when results have been stored. If it cannot call `run` before it
    * stops, it calls `begin` when the first task starts.
@@ -25,6 +28,8 @@ export interface Roles {
   ): Promise<{ stop(): Promise<unknown> }>
   /** Call, and await the result. Absent: there is none to await. */
   ask?(task: number): Promise<unknown>
+  /** Call, and await no result. Absent: it is not measured. */
+  submit?(task: number): Promise<unknown>
   /** Send a workflow. Absent: it has none. */
   readonly flow?: SendWorkflow
   /** Operations of the store so far, where this process counts them. */
@@ -59,12 +64,13 @@ async function follow(order: Order, roles: Roles): Promise<void> {
     case 'enqueue': {
       const pace = new Pace(order, say)
       pace.begin()
-      await roles.enqueue(pace, order.inFlight)
+      await (order.bulk === undefined
+        ? roles.enqueue(pace, order.inFlight)
+        : bulkEach(pace, order.bulk, required(roles.enqueueMany)))
       return say({ tasks: pace.total, operations: roles.operations?.() } satisfies Ended)
     }
     case 'ask':
-      if (!roles.ask) throw new Error('there is no result to await')
-      return say(await askEach(order, roles.ask))
+      return say(await askEach(order, required(order.starts ? roles.submit : roles.ask)))
     case 'flow':
       if (!roles.flow) throw new Error('there are no workflows to send')
       return say(await sendEach(order, roles.flow, () => say('begin')))
@@ -105,12 +111,18 @@ async function drain(order: Drain, roles: Roles): Promise<void> {
 
 async function work(order: Work, roles: Roles): Promise<void> {
   const ledger = new Ledger(order.tasks)
-  const worker = await roles.work((task) => ledger.mark(task), ignore, ignore)
+  const starts: number[] = []
+  const run = (task: number): void => {
+    if (order.starts !== undefined) starts[task] = presentMoment()
+    ledger.mark(task)
+  }
+  const worker = await roles.work(run, ignore, ignore)
   const gone = once(process, 'disconnect')
   say('ready')
   await gone
   await worker.stop()
   ledger.write(order.ledger)
+  if (order.starts !== undefined) writeFileSync(order.starts, JSON.stringify(starts))
 }
 
 async function idle({ settle, window }: Idle, roles: Roles): Promise<void> {
@@ -128,3 +140,9 @@ async function idle({ settle, window }: Idle, roles: Roles): Promise<void> {
 }
 
 const ignore = (): void => undefined
+
+/** What a side can do. Throws where it cannot. */
+function required<Role>(role: Role | undefined): Role {
+  if (role === undefined) throw new Error('the side has no such call')
+  return role
+}

@@ -25,10 +25,14 @@ export interface Fill {
   readonly tasks: number
 }
 
-/** Call as often as possible, `inFlight` calls unanswered at a time, until the time is over. Answers `begin`, Cost, Cost, Ended. */
+/**
+ * Call as often as possible, `inFlight` calls unanswered at a time, until the time is over. With `bulk` one call after the
+ * other, each with so many tasks. Answers `begin`, Cost, Cost, Ended.
+ */
 export interface Enqueue extends Phases {
   readonly role: 'enqueue'
   readonly inFlight: number
+  readonly bulk?: number
 }
 
 /** Work off `tasks` tasks, all of them. The ledger is written at the end. Answers `begin`, Cost, Cost, Ended. */
@@ -45,6 +49,8 @@ export interface Work {
   readonly ledger: string
   /** Tasks at the same time, where the side lets it choose; default CONCURRENCY. */
   readonly concurrency?: number
+  /** Where to write, at the end, when each task has started: ms since the epoch by number, as JSON. */
+  readonly starts?: string
 }
 
 /** A worker without work: `settle` seconds, then the measured `window` seconds. Answers `begin`, Ended. */
@@ -54,9 +60,13 @@ export interface Idle {
   readonly window: number
 }
 
-/** Call, await the result, pause (ms), for `window` seconds, after `warmup` calls without pause. Answers Asked. */
+/**
+ * Call, await the result, pause (ms), for `window` seconds, after `warmup` calls without pause. With `starts` no result is
+ * awaited, and every call is followed by the pause. Answers Asked.
+ */
 export interface Ask {
   readonly role: 'ask'
+  readonly starts?: boolean
   readonly warmup: number
   readonly window: number
   readonly pause: number
@@ -108,6 +118,8 @@ export interface Asked extends Cost {
   readonly roundTrips: readonly number[]
   /** Calls, those of the warm-up included: tasks 0 to `calls` - 1. */
   readonly calls: number
+  /** When each call began, ms since the epoch, those of the warm-up included. Absent: not measured. */
+  readonly sent?: readonly number[]
 }
 
 /** `tasks` are those of the measured workflows. */

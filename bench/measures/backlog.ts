@@ -41,7 +41,7 @@ export async function backlog<S extends Store>(
 }
 
 /** Throws where memory or disk is too small for a backlog of so many tasks. */
-export function requireRoom({ folder }: Conditions, tasks: number): void {
+export function requireRoom({ folder }: Pick<Conditions, 'folder'>, tasks: number): void {
   const disk = statfsSync(folder)
   for (const [what, free] of [
     ['memory', freemem()],

@@ -17,7 +17,13 @@ const FOLDER = 'bench/results'
 const MARK = 'BENCHMARKS'
 const NONE = 'No full run of this program is kept yet: see the earlier figures below.'
 
-const SECTIONS = { sqlite: 'SQLite', redis: 'Redis', rabbitmq: 'RabbitMQ', http: 'HTTP' } as const
+const SECTIONS = {
+  sqlite: 'SQLite',
+  redis: 'Redis',
+  postgres: 'PostgreSQL',
+  rabbitmq: 'RabbitMQ',
+  http: 'HTTP',
+} as const
 
 /** Write the generated part of the page from the raw runs in `bench/results`. */
 export function writePage(root: string): void {

@@ -7,6 +7,8 @@ export interface Target {
   /** Whose figure it is. Default: celeriac. */
   readonly entrant?: string
   readonly figure: string
+  /** Add this figure to it. */
+  readonly plus?: string
   /** Divide by this entrant's figure. */
   readonly over?: string
   readonly atLeast?: number
@@ -29,6 +31,24 @@ const REQUESTS = 'requests/s'
 function ofPools(kind: string, figure: string, limits: Pick<Target, 'over' | 'atLeast' | 'atMost'>): Target[] {
   return ['threads', 'processes'].map((entrant) => ({ scenario: `redis/${kind}`, entrant, figure, ...limits }))
 }
+
+const ON_POSTGRES: readonly Target[] = [
+  ...['graphile-worker', 'pg-boss', 'BullMQ'].map((over) => ({
+    ...{ scenario: 'postgres/enqueue', figure: RATE, over, atLeast: 15 },
+  })),
+  { scenario: 'postgres/enqueue', figure: RATE, over: 'bare', atLeast: 0.5 },
+  { scenario: 'postgres/enqueue-one', figure: RATE, over: 'pg-boss', atLeast: 1.5 },
+  { scenario: 'postgres/bulk-10000', figure: RATE, over: 'bare', atLeast: 0.4 },
+  { scenario: 'postgres/drain', figure: RATE, over: 'graphile-worker', atLeast: 1 },
+  { scenario: 'postgres/drain', figure: RATE, over: 'pg-boss', atLeast: 1.2 },
+  { scenario: 'postgres/drain', figure: RATE, over: 'BullMQ', atLeast: 12 },
+  { scenario: 'postgres/drain', figure: 'worker CPU µs/task', plus: 'server CPU µs/task', atMost: 60 },
+  { scenario: 'postgres/round-trip', figure: 'p50 ms', over: 'bare', atMost: 1.3 },
+  { scenario: 'postgres/round-trip', figure: 'p50 ms', over: 'BullMQ', atMost: 1 },
+  { scenario: 'postgres/idle', figure: 'operations/s', atMost: 1 },
+  { scenario: 'postgres/held-xmin', figure: 'share kept', atLeast: 0.5 },
+  { scenario: 'postgres/bloat', figure: 'growth of drained tables', atMost: 1.5 },
+]
 
 export const TARGETS: readonly Target[] = [
   { scenario: 'sqlite/enqueue', figure: RATE, atLeast: 25_000 },
@@ -61,6 +81,7 @@ export const TARGETS: readonly Target[] = [
   ...ofPools('slots', 'tasks/s, 2 slots', { over: 'Celery', atLeast: 1 }),
   ...ofPools('recycling', 'cost', { atMost: 1.3 }),
   ...ofPools('mix', 'p99 ms', { atMost: 50 }),
+  ...ON_POSTGRES,
   { scenario: 'rabbitmq/enqueue', figure: RATE, over: 'bare', atLeast: 0.7 },
   { scenario: 'rabbitmq/enqueue', figure: RATE, over: 'Celery', atLeast: 15 },
   { scenario: 'rabbitmq/drain', figure: RATE, over: 'bare', atLeast: 0.5 },
@@ -79,19 +100,22 @@ export const TARGETS: readonly Target[] = [
 
 /** A long backlog is drained at no less than this share of a short one's rate. */
 const BACKLOG_SHARE = 0.8
+const BACKLOG_SHARES: Readonly<Record<string, number>> = { postgres: 0.85 }
 
 /** The targets, as far as they were measured; by medians. */
 export function judge(results: Pick<Results, 'scenarios' | 'runs'>): Verdict[] {
   const summaries = summarize(results)
   const median = (scenario: string, figure: string, entrant: string): number | undefined =>
     summaries.find((one) => one.scenario === scenario)?.of(figure, entrant)?.median
-  const verdicts = TARGETS.map(({ scenario, entrant = OWN, figure, over, atLeast, atMost }) => {
+  const verdicts = TARGETS.map(({ scenario, entrant = OWN, figure, plus, over, atLeast, atMost }) => {
     const own = median(scenario, figure, entrant)
+    const more = plus === undefined ? 0 : median(scenario, plus, entrant)
     const other = over === undefined ? 1 : median(scenario, figure, over)
-    if (own === undefined || other === undefined) return undefined
+    if (own === undefined || more === undefined || other === undefined) return undefined
     const whose = entrant === OWN ? '' : ` of ${entrant}`
-    const name = `${scenario}, ${figure}${whose}${over === undefined ? '' : ` / ${over}`}`
-    return verdictOf(name, own / other, { atLeast, atMost })
+    const sum = plus === undefined ? figure : `${figure} + ${plus}`
+    const name = `${scenario}, ${sum}${whose}${over === undefined ? '' : ` / ${over}`}`
+    return verdictOf(name, (own + more) / other, { atLeast, atMost })
   })
   return [...verdicts.filter((verdict) => verdict !== undefined), ...judgeBacklogs(summaries)]
 }
@@ -104,7 +128,7 @@ function judgeBacklogs(summaries: readonly Summary[]): Verdict[] {
     const rates = [long, short].map((one) => one?.of(RATE, 'celeriac')?.median)
     if (long === short || rates[0] === undefined || rates[1] === undefined) return []
     const name = `${store}, ${RATE} from a backlog of ${Number(size).toLocaleString('en')} / 10,000`
-    return [verdictOf(name, rates[0] / rates[1], { atLeast: BACKLOG_SHARE })]
+    return [verdictOf(name, rates[0] / rates[1], { atLeast: BACKLOG_SHARES[store] ?? BACKLOG_SHARE })]
   })
 }
 

@@ -1,3 +1,4 @@
+import { PostgresStore } from './postgres.ts'
 import { RabbitmqStore } from './rabbitmq.ts'
 import { RedisStore } from './redis.ts'
 import { SqliteStore } from './sqlite.ts'
@@ -7,6 +8,7 @@ import type { Store } from './store.ts'
 export class Servers {
   readonly sqlite: SqliteStore
   #redis: Promise<RedisStore> | undefined
+  #postgres: Promise<PostgresStore> | undefined
   #rabbitmq: Promise<RabbitmqStore> | undefined
   #both: Promise<RabbitmqStore> | undefined
 
@@ -18,6 +20,11 @@ export class Servers {
   redis(): Promise<RedisStore> {
     this.#redis ??= RedisStore.start()
     return this.#redis
+  }
+
+  postgres(): Promise<PostgresStore> {
+    this.#postgres ??= PostgresStore.start()
+    return this.#postgres
   }
 
   /** With results by `rpc://`. */
@@ -45,7 +52,7 @@ export class Servers {
 
   /** A server that could not be started is the problem of those that needed it. */
   async #started(): Promise<Store[]> {
-    const all = await Promise.allSettled([this.sqlite, this.#redis, this.#rabbitmq])
+    const all = await Promise.allSettled([this.sqlite, this.#redis, this.#postgres, this.#rabbitmq])
     return all.flatMap((one) => (one.status === 'fulfilled' && one.value ? [one.value] : []))
   }
 }

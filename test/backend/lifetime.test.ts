@@ -5,8 +5,10 @@ import { PENDING } from '../../src/protocol/states.ts'
 import { MemoryBackend } from '../../src/stores/memory/backend.ts'
 import { MemoryBroker } from '../../src/stores/memory/broker.ts'
 import { RpcBackend } from '../../src/stores/rpc/backend.ts'
+import { until } from '../../src/testing/kit.ts'
 import { lifetimeSuite } from '../../src/testing/suites/lifetimeSuite.ts'
 import { Folder } from '../broker/sqlite/folder.ts'
+import { emptySchema, StandalonePostgresBackend } from '../postgres/standalone.ts'
 import { RedisServer } from '../redis/server.ts'
 import { StandaloneRedisBackend, StandaloneSqliteBackend } from '../stores/standalone.ts'
 
@@ -71,6 +73,27 @@ lifetimeSuite({ describe, it }, 'sqlite', async (expires) => {
       vi.useRealTimers()
       await backend.close()
       folder.remove()
+    },
+  }
+})
+
+lifetimeSuite({ describe, it }, 'postgres', async (expires) => {
+  const url = await emptySchema()
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  const backend = new StandalonePostgresBackend(url, optionsOf(expires))
+  return {
+    backend,
+    pass: async (ms) => {
+      await backend.value('UPDATE celeriac.result SET created = created - $1, expires = expires - $1', ms)
+      await backend.value('UPDATE celeriac.revoked SET expires = expires - $1', ms)
+      // Dropped in the transaction that drops the rest.
+      await backend.notes.put({ key: 'old', value: '', expires: 1 })
+      await vi.advanceTimersByTimeAsync(60_000)
+      await until('all is dropped', async () => (await backend.value('SELECT count(*) FROM celeriac.note')) === '0')
+    },
+    close: async () => {
+      vi.useRealTimers()
+      await backend.close()
     },
   }
 })

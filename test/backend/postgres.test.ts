@@ -2,14 +2,22 @@ import { isUtf8 } from 'node:buffer'
 import { describe, expect, it, test } from 'vitest'
 import type { BackendOptions } from '../../src/backend/backend.ts'
 import { PENDING, STARTED, SUCCESS } from '../../src/protocol/states.ts'
+import { type Clock, systemClock } from '../../src/std/clock.ts'
+import { MemoryBroker } from '../../src/stores/memory/broker.ts'
 import { RowsStatement } from '../../src/stores/postgres/connection/rows.ts'
+import { SequentialUnitOfWork } from '../../src/stores/sequentialUnitOfWork.ts'
 import type { OpenedBackend } from '../../src/testing/backendFixture.ts'
+import type { ChordFixture } from '../../src/testing/chordLab.ts'
 import { metaOf } from '../../src/testing/factories.ts'
 import { backendSuite } from '../../src/testing/suites/backendSuite.ts'
+import { chordSuite } from '../../src/testing/suites/chordSuite.ts'
+import { chordWritesSuite } from '../../src/testing/suites/chordWritesSuite.ts'
 import { eventLogSuite, SUITE_EVENT_LOG } from '../../src/testing/suites/eventLogSuite.ts'
 import { jobIndexSuite } from '../../src/testing/suites/jobIndexSuite.ts'
+import { changeSuite } from '../../src/testing/suites/jobs/changeSuite.ts'
 import { notesSuite } from '../../src/testing/suites/notesSuite.ts'
 import { revokedSuite } from '../../src/testing/suites/revokedSuite.ts'
+import { type OpenedStores, unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
 import { emptySchema, StandalonePostgresBackend } from '../postgres/standalone.ts'
 import { inFull } from '../tier.ts'
 
@@ -46,6 +54,30 @@ for (const serializer of ['json', ...inFull('msgpack' as const)] as const) {
   revokedSuite({ describe, it }, name, open)
   eventLogSuite({ describe, it }, name, () => open({ eventLog: SUITE_EVENT_LOG }))
 }
+
+chordWritesSuite({ describe, it }, 'in PostgreSQL', async () => (await openBackend()).backend)
+
+/** Longer than an unfinished record is kept, ms. */
+const LATER = 8 * 86_400_000
+
+/** With messages in memory. */
+async function openBeside(): Promise<ChordFixture> {
+  const url = await emptySchema()
+  let later = 0
+  const clock: Clock = { ...systemClock, now: () => systemClock.now() + later }
+  const again = async (): Promise<OpenedStores> => {
+    const [broker, backend] = [new MemoryBroker(), new StandalonePostgresBackend(url, { ...options, clock })]
+    return { broker, backend, unitOfWork: new SequentialUnitOfWork(broker, backend), close: () => backend.close() }
+  }
+  const expire = async (): Promise<void> => {
+    later += LATER
+  }
+  return { stores: await again(), again, expire }
+}
+
+chordSuite({ describe, it }, 'in PostgreSQL, with messages elsewhere', openBeside)
+unitOfWorkSuite({ describe, it }, 'postgres, with messages elsewhere', async () => (await openBeside()).stores)
+changeSuite({ describe, it }, 'postgres, with messages elsewhere', async () => (await openBeside()).stores)
 
 test('a record takes its log and its metadata along', async () => {
   const backend = new StandalonePostgresBackend(await emptySchema(), options)

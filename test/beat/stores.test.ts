@@ -2,9 +2,11 @@ import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { App } from '../../src/app/app.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { MemoryScheduleStore } from '../../src/stores/memory/schedule.ts'
+import { PostgresScheduleStore } from '../../src/stores/postgres/schedule.ts'
 import { schedulerSuite } from '../../src/testing/suites/schedulerSuite.ts'
 import { storesOf } from '../app/stores.ts'
 import { Folder } from '../broker/sqlite/folder.ts'
+import { emptySchema, openDatabase, PlainListening } from '../postgres/standalone.ts'
 import { RedisServer } from '../redis/server.ts'
 
 const kit = { describe, it }
@@ -37,6 +39,19 @@ async function openedBeside(url: string) {
   const store = await (await storesOf(app)).schedule(owner.name)
   return { store, close: () => app.close() }
 }
+
+schedulerSuite(kit, 'postgres', async () => {
+  const url = await emptySchema()
+  const open = async () => {
+    const [database, listening] = [openDatabase(url), new PlainListening(url)]
+    const close = async () => {
+      await listening.close()
+      await database.close()
+    }
+    return { store: new PostgresScheduleStore(database, listening, owner.name), close }
+  }
+  return { ...(await open()), second: open }
+})
 
 describe('on Redis', () => {
   let server: RedisServer

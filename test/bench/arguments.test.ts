@@ -12,7 +12,7 @@ test('without options: every scenario, windows of 4 s, five repeats', () => {
 
 test('--only takes a scenario, a store or a kind, in the order of the table', () => {
   expect(names('--only', 'redis/drain')).toEqual(['redis/drain'])
-  expect(names('--only', 'drain')).toEqual(['sqlite/drain', 'redis/drain', 'rabbitmq/drain'])
+  expect(names('--only', 'drain')).toEqual(['sqlite/drain', 'redis/drain', 'postgres/drain', 'rabbitmq/drain'])
   expect(names('--only', 'http, sqlite/idle')).toEqual([
     'sqlite/idle',
     'http/submit',
@@ -31,6 +31,12 @@ test('--huge measures long backlogs beside short ones', () => {
   expect(names('--huge', '--backlog', '500', '--only', 'sqlite')).toEqual([
     'sqlite/backlog-10000',
     'sqlite/backlog-500',
+  ])
+  expect(names('--huge', '--backlog', '1000000', '--only', 'postgres')).toEqual([
+    'postgres/backlog-10000',
+    'postgres/backlog-1000000',
+    'postgres/held-xmin',
+    'postgres/bloat',
   ])
 })
 

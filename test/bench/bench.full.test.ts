@@ -62,6 +62,20 @@ describe('npm run bench -- --quick', () => {
   )
 
   test(
+    'with --huge: what many tasks do to PostgreSQL',
+    async () => {
+      const args = ['--backlog', '3000', '--only', 'postgres/held-xmin,postgres/bloat', '--sides', 'bare']
+      const { runs, failures } = await measured('--quick', '--huge', ...args)
+      expect(failures).toEqual([])
+      expect(runs.map(({ scenario, figures }) => [scenario, figures.tasks])).toEqual([
+        ['postgres/held-xmin', 3000],
+        ['postgres/bloat', 3000],
+      ])
+    },
+    LIMIT,
+  )
+
+  test(
     'with --compare: pairs of runs of a commit and of this working tree',
     async () => {
       const args = ['--quick', '--window', '0.1', '--repeats', '2', '--compare', 'HEAD', '--only', 'sqlite/enqueue']

@@ -28,6 +28,15 @@ describe('the generated part of docs/benchmarks.md', () => {
     expect(part).not.toContain('/ Celery')
   })
 
+  test('judges the sum of two figures', () => {
+    const figures = { 'worker CPU µs/task': 25, 'server CPU µs/task': 36 }
+    const runs = [{ scenario: 'postgres/drain', entrant: 'celeriac', repeat: 1, figures }]
+    const scenarios = [{ name: 'postgres/drain', title: 'no-op tasks' }]
+    expect(pagePart([{ name: 'full.json', results: resultsOf(runs, { scenarios }) }])).toContain(
+      '| postgres/drain, worker CPU µs/task + server CPU µs/task | **61** | at most 60 |',
+    )
+  })
+
   test('shows each scenario from the newest file that has it', () => {
     const newer = resultsOf(runsOf('celeriac', 60_000), { started: '2026-11-29T10:00:00.000Z' })
     const text = pagePart([

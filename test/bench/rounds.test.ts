@@ -62,6 +62,7 @@ test('together: the scenarios of different stores at once, each of them in order
     'sqlite/enqueue',
     'redis/enqueue',
     'rabbitmq/drain-redis',
+    'postgres/enqueue',
     'redis/mix',
     'http/submit',
     'rabbitmq/enqueue',
@@ -69,15 +70,17 @@ test('together: the scenarios of different stores at once, each of them in order
   const scenarios = names.map((name) => ({ name, title: '', entrants: [slow(name)] }))
   const settings = { sides: undefined, repeats: 1, together: true }
   const { runs } = await measureAll(scenarios, { ...CONDITIONS, folder: newFolder() }, settings, () => undefined)
-  expect(new Set(folders).size).toBe(5)
+  expect(new Set(folders).size).toBe(6)
   expect([servers.get('http/submit'), servers.get('redis/enqueue')]).toEqual([
     servers.get('redis/mix'),
     CONDITIONS.servers,
   ])
   expect(servers.get('redis/mix')).not.toBe(CONDITIONS.servers)
   expect(runs.map(({ scenario }) => scenario).sort()).toEqual([...names].sort())
-  const first = ['sqlite/enqueue', 'redis/enqueue', 'rabbitmq/enqueue', 'redis/mix'].map((name) => `${name} begins`)
-  expect(order.slice(0, 4)).toEqual(first)
+  const first = ['sqlite/enqueue', 'redis/enqueue', 'postgres/enqueue', 'rabbitmq/enqueue', 'redis/mix'].map(
+    (name) => `${name} begins`,
+  )
+  expect(order.slice(0, 5)).toEqual(first)
   expect(order.indexOf('http/submit begins')).toBeGreaterThan(order.indexOf('redis/mix ends'))
   expect(order.slice(-2)).toEqual(['rabbitmq/drain-redis begins', 'rabbitmq/drain-redis ends'])
 })

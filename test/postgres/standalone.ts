@@ -61,6 +61,7 @@ export class PlainListening implements Listening {
 export class StandalonePostgresBackend extends PostgresBackend {
   readonly database: Database
   readonly #listening: PlainListening
+  readonly #statements = new Map<string, string>()
 
   constructor(url: string, options: BackendOptions) {
     const database = openDatabase(url)
@@ -78,7 +79,9 @@ export class StandalonePostgresBackend extends PostgresBackend {
 
   /** The first column of the first row. */
   async value(text: string, ...values: readonly (string | number)[]): Promise<string | null | undefined> {
-    const [[row] = []] = await this.database.run([{ statement: { name: 'test', text }, values }])
+    this.#statements.set(text, this.#statements.get(text) ?? `test_${this.#statements.size}`)
+    const name = this.#statements.get(text) as string
+    const [[row] = []] = await this.database.run([{ statement: { name, text }, values }])
     return row?.[0]
   }
 }

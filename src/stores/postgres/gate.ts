@@ -6,8 +6,11 @@ import type { Statement, Step } from './connection/pipeline.ts'
  * setting of the transaction, so that all of it is one round trip.
  */
 
+/** SQL: the numbers of the open gates, an array. A subquery is read once, not for each row. */
+export const OPEN_GATES = "((SELECT nullif(current_setting('celeriac.gate', true), '')::bigint[])::bigint[])"
+
 /** For use in a WHERE clause over rows with a column `gate`: the gate is open, or there is none. */
-export const GATED = "(gate IS NULL OR gate = ANY (nullif(current_setting('celeriac.gate', true), '')::bigint[]))"
+export const GATED = `(gate IS NULL OR gate = ANY (${OPEN_GATES}))`
 
 /** SQL: opens the gates with these numbers. `numbers` is an expression, an array of bigint; its value is a text. */
 export function opening(numbers: string): string {
@@ -54,7 +57,7 @@ BEGIN
 END $$;`
 
 /** SQLSTATE of `celeriac.require`, in a class that PostgreSQL leaves to others. */
-const REFUSED = 'CE001'
+export const REFUSED = 'CE001'
 
 /** The function that `REQUIRED` calls. */
 export const REQUIRE_FUNCTION = `

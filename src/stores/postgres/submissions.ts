@@ -3,7 +3,7 @@ import type { Messages, MessageWrite } from './broker/messages.ts'
 import type { Step } from './connection/pipeline.ts'
 import type { Plan } from './connection/plan.ts'
 import { RowsStatement } from './connection/rows.ts'
-import { alsoOpening, GATED, WRITTEN_HERE } from './gate.ts'
+import { alsoOpening, GATED, OPEN_GATES, WRITTEN_HERE } from './gate.ts'
 import { keptGates, type NoteAddition, type Notes } from './results/notes.ts'
 import type { Records, RecordWrite } from './results/records.ts'
 
@@ -37,7 +37,7 @@ const REQUIRE_NOTES = new RowsStatement(
   'submission_notes',
   { gate: 'int', note: 'int' },
   ` SELECT celeriac.require(count(*) = 0)::text FROM given
-  WHERE ${GATED} AND note <> ALL (current_setting('celeriac.gate', true)::bigint[])`,
+  WHERE ${GATED} AND note <> ALL (${OPEN_GATES})`,
 )
 
 interface Layer {

@@ -80,17 +80,17 @@ export class PostgresUnitOfWork implements UnitOfWork {
     const { chords } = this.#backend
     const due = lastDue(messagesOf(submissions))
     const plan = new Plan()
-    const adding = adds ? chords?.rows.addAdding(plan, adds, due) : undefined
+    const adding = adds ? chords.rows.addAdding(plan, adds, due) : undefined
     if (adding) plan.add([REQUIRED])
     // In the order of a lock that all transactions take: chords, then records.
-    chords?.rows.addOpens(plan, opens, due)
+    chords.rows.addOpens(plan, opens, due)
     for (const some of pieces(submissions, MAX_ATOMIC_SUBMISSIONS)) this.#submissions.add(plan, some)
     try {
       await plan.run(this.#database)
       return 'new'
     } catch (error) {
       if (!adds || !isRefusal(error)) throw error
-      return chords?.rows.refusedAdding(adds)
+      return chords.rows.refusedAdding(adds)
     }
   }
 
@@ -130,7 +130,7 @@ export class PostgresUnitOfWork implements UnitOfWork {
   async #close(writing: Writing, group: string): Promise<boolean> {
     const plan = new Plan()
     const saved: boolean[] = []
-    this.#backend.chords?.rows.addClose(plan, group)
+    this.#backend.chords.rows.addClose(plan, group)
     plan.add([REQUIRED])
     const written = this.#addWritings(plan, [{ writing }], saved)
     try {
@@ -161,7 +161,7 @@ export class PostgresUnitOfWork implements UnitOfWork {
       for (const { envelope, route, notBefore } of publish)
         messages.push({ envelope, route, options: { notBefore }, gate })
     }
-    const complete = chords?.rows.addWritings(plan, all)
+    const complete = chords.rows.addWritings(plan, all)
     const written = writer.plan(records)
     const answers = plan.add(written.steps)
     if (records.length > 0) plan.add([writer.announcement(records.map(({ meta }) => meta.task_id))])
@@ -171,7 +171,7 @@ export class PostgresUnitOfWork implements UnitOfWork {
         const each = written.saved(answers()).slice(0, own)
         saved.push(...all.map(({ writing }) => (writing.meta ? each.shift() === true : true)))
       }
-      if (complete) chords?.notify(complete())
+      chords.notify(complete())
     }
   }
 

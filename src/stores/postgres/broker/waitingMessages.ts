@@ -5,7 +5,7 @@ import { packMessage } from '../../../protocol/packedMessage.ts'
 import type { Clock } from '../../../std/clock.ts'
 import type { Database } from '../connection/database.ts'
 import type { Row, Step } from '../connection/pipeline.ts'
-import { opening } from '../gate.ts'
+import { OPEN_GATES, opening } from '../gate.ts'
 import { CLAIMED_COLUMNS, type ClaimedMessage, claimedOf, NOT_CLAIMED } from './claims.ts'
 import { registering } from './leases.ts'
 import { columnsOf, envelopeOf } from './messages.ts'
@@ -27,7 +27,7 @@ const LOCK = {
     SELECT seq FROM celeriac.message m WHERE task_id = $1 AND ${NOT_CLAIMED} AND ($2::text IS NULL OR queue = $2 OR due IS NOT NULL)
     ORDER BY seq LIMIT 1 FOR UPDATE)`)}`,
 }
-const LOCKED = `m.seq = ANY (nullif(current_setting('celeriac.gate', true), '')::bigint[]) AND ${NOT_CLAIMED}`
+const LOCKED = `m.seq = ANY (${OPEN_GATES}) AND ${NOT_CLAIMED}`
 
 const TAKE = {
   name: 'message_take',
@@ -51,7 +51,7 @@ const FIND = {
 }
 const FIND_LOCKED = {
   name: 'message_locked',
-  text: `SELECT ${FOUND_COLUMNS} FROM celeriac.message m ${HELD_BY} WHERE m.seq = ANY (nullif(current_setting('celeriac.gate', true), '')::bigint[])`,
+  text: `SELECT ${FOUND_COLUMNS} FROM celeriac.message m ${HELD_BY} WHERE m.seq = ANY (${OPEN_GATES})`,
 }
 const CHANGE = {
   name: 'message_change',

@@ -40,6 +40,7 @@ export class Link {
   readonly #prepared: Prepared
   readonly #first: readonly Step[]
   readonly #limit: number
+  #last: Promise<unknown> = Promise.resolve()
   #ended: Error | undefined
   /** Called once, when the connection has ended, whatever ended it. */
   onEnd: (error: Error) => void = () => undefined
@@ -78,8 +79,17 @@ export class Link {
     return this.#ended
   }
 
-  /** All steps in one transaction and one round trip. Rejects with the raw error of the server or the connection. */
-  async run(steps: readonly Step[]): Promise<Row[][]> {
+  /**
+   * All steps in one transaction and one round trip, after those of earlier calls. Rejects with the raw error of the
+   * server or the connection.
+   */
+  run(steps: readonly Step[]): Promise<Row[][]> {
+    const answers = this.#last.then(() => this.#run(steps))
+    this.#last = answers.catch(() => undefined)
+    return answers
+  }
+
+  async #run(steps: readonly Step[]): Promise<Row[][]> {
     if (this.#ended) throw this.#ended
     const pipeline = new Pipeline([...this.#first, ...steps], this.#prepared)
     const timer = setTimeout(() => {

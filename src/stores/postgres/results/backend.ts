@@ -16,6 +16,7 @@ import type { Statement } from '../connection/pipeline.ts'
 import { RowsStatement } from '../connection/rows.ts'
 import { changeStep, lockedRecord, lockStep } from './change.ts'
 import { ChangeReader } from './changeReader.ts'
+import { PostgresChords } from './chords.ts'
 import { Cleaning } from './cleaning.ts'
 import { LogRows } from './eventLog.ts'
 import { Jobs } from './jobs.ts'
@@ -65,8 +66,7 @@ export class PostgresBackend implements ResultBackend {
   readonly records: Records
   readonly log: LogRows
   readonly notes: Notes
-  // biome-ignore lint: temporary
-  readonly chords?: any
+  readonly chords: PostgresChords
   readonly jobs: JobIndex = {
     scope: 'all',
     list: (filter) => this.#jobs.list(filter),
@@ -105,6 +105,7 @@ export class PostgresBackend implements ResultBackend {
     this.records = new Records(options)
     this.log = new LogRows(options.eventLog)
     this.notes = new Notes(database, this.#clock)
+    this.chords = new PostgresChords(database, { ...options, clock: this.#clock }, this.records)
     this.#jobs = new Jobs(database)
     this.#changes = new ChangeReader(database, listening, (ids) => this.#loading.add(ids))
     this.#cleaning = new Cleaning(database, options.expires, this.#clock)

@@ -68,7 +68,8 @@ function saving(also: { readonly set?: string; readonly names?: string; readonly
   ), added AS (
     INSERT INTO celeriac.result AS r (id, task, state, final, created, expires, format, meta, bytes${names})
     SELECT id, task, state, final = 1, created, expires, format, meta, decode(bytes, 'base64')${values} FROM wanted w
-    WHERE (SELECT 1 FROM celeriac.result r WHERE r.id = w.id) IS NULL
+    WHERE (SELECT count(*) FROM changed) < (SELECT count(*) FROM wanted)
+      AND (SELECT 1 FROM celeriac.result r WHERE r.id = w.id) IS NULL
     ORDER BY at
     ON CONFLICT (id) DO UPDATE SET task = coalesce(excluded.task, r.task), state = excluded.state,
       final = excluded.final, version = r.version + 1, format = excluded.format, meta = excluded.meta,

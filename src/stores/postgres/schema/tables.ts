@@ -73,7 +73,7 @@ CREATE TABLE celeriac.result (
   format text NOT NULL,                   -- content type of the record
   meta text,                              -- the record: see protocol/packedRecord.ts
   bytes bytea                             -- the record where it is bytes
-) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
+) WITH (fillfactor = 40, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
 -- The intermediate states of a task, between PENDING and its end, and what it emits: for its subscribers.
 CREATE TABLE celeriac.event (
   job bigint NOT NULL,                    -- seq of its result
