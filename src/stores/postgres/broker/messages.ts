@@ -70,9 +70,9 @@ const SEND_ROUTED = new RowsStatement(
 /** Writes messages, many in one statement. */
 export class Messages {
   readonly #clock: Clock
-  readonly #notices: Notices
+  readonly #notices: Pick<Notices, 'steps'>
 
-  constructor(clock: Clock, notices: Notices) {
+  constructor(clock: Clock, notices: Pick<Notices, 'steps'>) {
     this.#clock = clock
     this.#notices = notices
   }

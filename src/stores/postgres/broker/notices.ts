@@ -33,29 +33,22 @@ export class Notices {
   /** `queues`: whether any of the messages for it may be taken now. */
   steps(queues: ReadonlyMap<string, boolean>): Step[] {
     const now = performance.now()
-    const due: Record<Payload, string[]> = { '': [], d: [] }
+    const due = new Map<string, boolean>()
     for (const [queue, ready] of queues) {
       const payload = ready ? '' : 'd'
       const last = this.#last.get(queue)
       if (last && last.payload === payload && now - last.at < INTERVAL_MS) this.#later(queue, payload)
       else {
         this.#last.set(queue, { at: now, payload })
-        due[payload].push(queue)
+        due.set(queue, ready)
       }
     }
     if (this.#last.size > MAX_QUEUES) this.#last.clear()
-    return [...this.#steps(due[''], ''), ...this.#steps(due.d, 'd')]
+    return notifySteps(this.#database.schema, due)
   }
 
   close(): void {
     clearTimeout(this.#timer)
-  }
-
-  #steps(queues: readonly string[], payload: Payload): Step[] {
-    if (queues.length === 0) return []
-    const channels = queues.map((queue) => queueChannel(this.#database.schema, queue))
-    // Names of channels are plain: they need no quotes in an array.
-    return [{ statement: NOTIFY, values: [`{${channels.join(',')}}`, payload] }]
   }
 
   #later(queue: string, payload: Payload): void {
@@ -71,4 +64,13 @@ export class Notices {
     // A consumer that misses it looks by itself within seconds.
     if (steps.length > 0) this.#database.run(steps).catch(() => undefined)
   }
+}
+
+/** The steps that notify the consumers of all these queues; whether any of the messages for it may be taken now. */
+export function notifySteps(schema: string, queues: ReadonlyMap<string, boolean>): Step[] {
+  const channels: Record<Payload, string[]> = { '': [], d: [] }
+  for (const [queue, ready] of queues) channels[ready ? '' : 'd'].push(queueChannel(schema, queue))
+  const payloads = (['', 'd'] as const).filter((payload) => channels[payload].length > 0)
+  // Names of channels are plain: they need no quotes in an array.
+  return payloads.map((payload) => ({ statement: NOTIFY, values: [`{${channels[payload].join(',')}}`, payload] }))
 }

@@ -50,8 +50,8 @@ export class Notes implements NoteStore {
     return row?.[0] ?? undefined
   }
 
-  async put({ key, value, expires }: Note): Promise<void> {
-    await this.#database.run([{ statement: PUT, values: [key, value, expires] }], { repeatable: true })
+  async put(note: Note): Promise<void> {
+    await this.#database.run([putStep(note)], { repeatable: true })
   }
 
   async putIfAbsent(note: Note): Promise<boolean> {
@@ -65,6 +65,11 @@ export class Notes implements NoteStore {
     for (const { note, opens, gate } of additions) rows.add(gate, opens, note.key, note.value, note.expires)
     return PUT_IF_ABSENT.step(rows, this.#clock.now())
   }
+}
+
+/** The step of `put`, for the transaction of a caller. */
+export function putStep({ key, value, expires }: Note): Step {
+  return { statement: PUT, values: [key, value, expires] }
 }
 
 /** The gates that the notes of `additionStep` have opened, of its answer. */

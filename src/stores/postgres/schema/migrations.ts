@@ -15,5 +15,10 @@ function step(version: number, minCompatible: number, describe: string, sql: str
 
 /** Every version of the tables, in order. */
 export const POSTGRES_STEPS: readonly PostgresStep[] = [
-  step(1, 1, 'makes the tables and views in a schema of their own', `${TABLES}${REQUIRE_FUNCTION}${OWN_FUNCTION}${VIEWS}${SUBMIT_FUNCTION}`),
+  step(
+    1,
+    1,
+    'makes the tables and views in a schema of their own',
+    `${TABLES}${REQUIRE_FUNCTION}${OWN_FUNCTION}${VIEWS}${SUBMIT_FUNCTION}`,
+  ),
 ]

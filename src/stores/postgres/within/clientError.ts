@@ -1,40 +1,37 @@
-import { CeleriacError } from '../../../std/errors.ts'
+import { postgresFault } from '../../../broker/storeErrors.ts'
+import { CeleriacError, ConfigError, StoreUnavailableError } from '../../../std/errors.ts'
 import { asError } from '../../../std/thrown.ts'
-import { errorOf } from '../connection/errors.ts'
 
-/** PostgreSQL's code of an error that a library of the caller throws; undefined where there is none. */
-export function clientSqlState(thrown: unknown): string | undefined {
-  for (let error = thrown as ClientError | undefined; error !== undefined && error !== null; error = error.cause) {
-    // Prisma has a code of its own, and the server's beside it.
-    for (const code of [error.meta?.code, error.meta?.driverAdapterError?.cause?.originalCode, error.code])
-      if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) return code
-  }
-  return undefined
-}
-
+/** Prisma has a code of its own, and the server's beside it. */
 interface ClientError {
   readonly code?: unknown
-  readonly cause?: ClientError
   readonly meta?: {
     readonly code?: unknown
     readonly driverAdapterError?: { readonly cause?: { readonly originalCode?: unknown } }
   }
 }
 
-/** The error for what a client of the caller threw. The transaction is aborted then. */
+/** PostgreSQL's code of an error that a library of the caller throws; undefined where there is none. */
+export function clientSqlState(error: unknown): string | undefined {
+  const { code, meta } = (error ?? {}) as ClientError
+  const codes = [meta?.code, meta?.driverAdapterError?.cause?.originalCode, code]
+  return codes.find((one): one is string => typeof one === 'string' && /^[0-9A-Z]{5}$/.test(one))
+}
+
+/** The error for what a client of the caller threw, as its `cause`. Nothing of the transaction can be committed then. */
 export function clientErrorOf(thrown: unknown, place: string): Error {
   if (thrown instanceof CeleriacError) return thrown
   const cause = asError(thrown)
-  const code = clientSqlState(cause)
-  const about = Object.assign(new Error(textOf(cause)), code !== undefined && { code, severity: 'ERROR' })
-  const known = errorOf(about, place)
-  const message = `${known.message}; nothing of this transaction can be committed: roll it back`
-  return known instanceof CeleriacError
-    ? Object.assign(new (known.constructor as typeof Error)(message), { cause })
-    : new CeleriacError('STORE_REFUSED', message, { cause })
+  const state = clientSqlState(cause)
+  const message = `${place}: ${textOf(cause)}${state === undefined ? '' : ` (${state})`}; the transaction cannot be committed: roll it back`
+  const fault = state === undefined ? 'outage' : postgresFault({ code: state, severity: 'ERROR' })
+  if (fault === 'access') return new ConfigError(message, { cause })
+  if (fault === 'outage') return new StoreUnavailableError(message, { cause })
+  return new CeleriacError('STORE_REFUSED', message, { cause })
 }
 
-/** Knex writes the statement with all its values before the server's text. */
+/** Knex writes the statement, with all that is sent, before what the server says. */
 function textOf({ message }: Error): string {
-  return message.slice(message.lastIndexOf('\n') + 1).split(' - ').at(-1) ?? message
+  const at = message.lastIndexOf(' - ')
+  return /^(?:select|with|savepoint|release|rollback)\b/i.test(message) && at !== -1 ? message.slice(at + 3) : message
 }
