@@ -25,7 +25,7 @@ export class Shop {
     this.double = this.app.task('double', (number: number) => 2 * number)
     this.add = this.app.task('add', (numbers: readonly number[]) => numbers.reduce((sum, one) => sum + one, 0))
     await this.app.connect()
-    this.pool = new pg.Pool({ connectionString: this.url, max: 3 })
+    this.pool = new pg.Pool({ connectionString: this.url, max: 3, statement_timeout: 20_000 })
     await this.app.queueSize()
     await this.pool.query('CREATE TABLE purchase (name text NOT NULL)')
     this.#worker = new Worker(this.app, { logger: false, queues: ['celery', 'other'] })

@@ -46,9 +46,11 @@ export class ClientTransaction {
   /** Rejects as `UnitOfWork.within`. */
   static async of(given: object, database: Database): Promise<ClientTransaction> {
     const client = transactionClientOf(given)
+    const known = PLACES.get(database)
+    const place = known ?? (await askPlace(database))
     const [found, mark] = await new ClientTransaction(client, database, '').#begin()
     // Asked again after a restart of the server.
-    if (found !== PLACES.get(database) && found !== (await askPlace(database)))
+    if (found !== place && (known === undefined || found !== (await askPlace(database))))
       throw new ArgumentError(
         `within: expected a client of the database ${database.url}, got one of another server, database or schema`,
       )
