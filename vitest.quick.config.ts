@@ -2,8 +2,8 @@ import { defineConfig, mergeConfig } from 'vitest/config'
 import { projects } from './test/projects.ts'
 import base from './vitest.config.ts'
 
-/** `npm run test:quick`, for the inner loop: what needs no server, no browser, no Python and no package, on SQLite. */
-const config = mergeConfig(base, defineConfig({ test: { env: { TEST_STORES: 'sqlite', TEST_TIER: 'quick' } } }))
+/** `npm run test:quick`, for the inner loop: what needs no server, no browser, no Python and no package, in memory and on SQLite. */
+const config = mergeConfig(base, defineConfig({ test: { env: { TEST_STORES: 'memory,sqlite', TEST_TIER: 'quick' } } }))
 
 // mergeConfig joins lists; this one must replace what the base has.
 config.test.projects = projects(

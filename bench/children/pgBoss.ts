@@ -56,6 +56,7 @@ await runProgram(async ({ url, folder, role, batch = BATCH }: WithBatch): Promis
       const options = { batchSize: batch, localConcurrency: WORKERS, burstWhenBatchFull: true }
       await boss.work(QUEUE, options, async (jobs) => {
         for (const { data } of jobs) run(data.n)
+        // They are completed when this returns; nothing says so but the next batch.
         done(jobs.length)
       })
       return { stop: async () => undefined }

@@ -57,7 +57,13 @@ export class PostgresStore implements Store {
     const flags = ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', folder]
     if (counts) flags.push('-c', 'shared_preload_libraries=pg_stat_statements')
     const server = spawn(join(bin, 'postgres'), flags, { ...options, stdio: ['ignore', 'ignore', 'pipe'] })
-    await ready(server)
+    try {
+      await ready(server)
+    } catch (error) {
+      server.kill('SIGQUIT')
+      rmSync(folder, { recursive: true, force: true })
+      throw error
+    }
     const admin = await connect(port, 'postgres')
     await admin.query(`CREATE ROLE ${USER} LOGIN`)
     if (counts) await admin.query('CREATE EXTENSION pg_stat_statements')

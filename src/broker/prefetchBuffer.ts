@@ -7,6 +7,8 @@ const MAX_BUFFERED_MS = 500
 /** The pace is measured over this many tasks. Where fewer end within this time, ms, nothing is prefetched. */
 const PACE_SAMPLE_TASKS = 16
 const MAX_PACE_SAMPLE_MS = 100
+/** How much of the pace before counts at least, from one measurement to the next. */
+const PACE_DECAY = 0.8
 
 /**
  * Messages taken before a slot is free, so that a worker of short tasks need not wait for its server. Only as many as
@@ -22,11 +24,20 @@ export class PrefetchBuffer<Item> {
   /** Ended per ms. */
   #pace = 0
   readonly #perSlot: number
+  readonly #window: number
 
-  /** `perSlot`: most messages ahead for each slot. */
-  constructor(giveBack: (stale: Item[]) => unknown, perSlot: number = DEFAULT_AHEAD) {
+  /**
+   * `perSlot`: most messages ahead for each slot. `window`: what the worker finishes in this time is taken ahead, ms;
+   * about twice what a claim takes.
+   */
+  constructor(
+    giveBack: (stale: Item[]) => unknown,
+    perSlot: number = DEFAULT_AHEAD,
+    window: number = PREFETCH_WINDOW_MS,
+  ) {
     this.#giveBack = giveBack
     this.#perSlot = perSlot
+    this.#window = window
   }
 
   /** Those that wait, the next one first. */
@@ -48,11 +59,13 @@ export class PrefetchBuffer<Item> {
   most(places: number): number {
     const passed = performance.now() - this.#since
     if (this.#ended >= PACE_SAMPLE_TASKS || passed >= MAX_PACE_SAMPLE_MS) {
-      this.#pace = this.#ended < PACE_SAMPLE_TASKS ? 0 : this.#ended / Math.max(passed, 1)
+      // A worker that has waited for its server is as quick as it was before.
+      this.#pace =
+        this.#ended < PACE_SAMPLE_TASKS ? 0 : Math.max(this.#ended / Math.max(passed, 1), this.#pace * PACE_DECAY)
       this.#ended = 0
       this.#since += passed
     }
-    return Math.min(places * this.#perSlot, Math.floor(this.#pace * PREFETCH_WINDOW_MS))
+    return Math.min(places * this.#perSlot, Math.floor(this.#pace * this.#window))
   }
 
   push(items: readonly Item[]): void {

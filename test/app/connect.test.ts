@@ -5,8 +5,8 @@ onEachStore((lab, kind) => {
   it('connect opens the stores, and says where they are and what they list', async () => {
     const app = lab().app()
     const { broker, backend, lists } = await app.connect()
-    expect(broker).toMatch(/^(?:memory|sqlite|redis|amqp):/)
-    expect(backend).toMatch(/^(?:memory|sqlite|redis):/)
+    expect(broker).toMatch(/^(?:memory|sqlite|redis|amqp|postgres):/)
+    expect(backend).toMatch(/^(?:memory|sqlite|redis|postgres):/)
     expect(lists).toBe(kind === 'redis' ? 'marked' : 'all')
     expect(() => app.configure({ broker: 'memory:' })).toThrow('in use already')
   })

@@ -8,13 +8,14 @@ import type { Signals } from '../../src/app/signals.ts'
 import type { CeleriacOptions } from '../../src/config/config.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { Worker, type WorkerOptions } from '../../src/worker/worker.ts'
+import { emptySchema } from '../postgres/shared.ts'
 import { emptyRabbit } from '../rabbitmq/shared.ts'
 import { RedisServer } from '../redis/server.ts'
 import { isFull } from '../tier.ts'
 import { within } from '../wait.ts'
 
 /** `rabbitmq` cannot find a message in a queue: what is revoked there ends when a worker comes upon it. */
-export type StoreKind = 'memory' | 'sqlite' | 'redis' | 'rabbitmq'
+export type StoreKind = 'memory' | 'sqlite' | 'redis' | 'rabbitmq' | 'postgres'
 
 /** A store of its own for one test, the apps and workers on it, and their end. */
 export class Lab {
@@ -26,12 +27,12 @@ export class Lab {
   readonly backend: string | undefined
   readonly #ends: (() => unknown)[] = []
 
-  /** `server` is the URL of one that is empty, for redis and rabbitmq. The latter has its results in a file. */
+  /** `server` is the URL of one that is empty, or of a schema. Beside rabbitmq results are in a file. */
   constructor(kind: StoreKind, server = '') {
     this.kind = kind
     this.#folder = kind === 'sqlite' || kind === 'rabbitmq' ? mkdtempSync(join(tmpdir(), 'celeriac-')) : undefined
     this.path = join(this.#folder ?? '', 'store.db')
-    this.url = { memory: 'memory:', sqlite: `sqlite:${this.path}`, redis: server, rabbitmq: server }[kind]
+    this.url = server || (kind === 'memory' ? 'memory:' : `sqlite:${this.path}`)
     this.backend = kind === 'rabbitmq' ? `sqlite:${this.path}` : undefined
   }
 
@@ -101,8 +102,13 @@ function onRabbit(suite: (lab: () => Lab, kind: StoreKind) => void): void {
   describe('on rabbitmq', () => suite(useLab('rabbitmq', emptyRabbit), 'rabbitmq'))
 }
 
+/** Run a suite on the PostgreSQL server of the test run, in a new schema for each test. */
+function onPostgres(suite: (lab: () => Lab, kind: StoreKind) => void): void {
+  describe('on postgres', () => suite(useLab('postgres', emptySchema), 'postgres'))
+}
+
 /** The stores of a run: all of them, unless TEST_STORES names some, as `npm run test:quick` does. */
-const STORES = process.env.TEST_STORES?.split(',') ?? ['memory', 'sqlite', 'redis', 'rabbitmq']
+const STORES = process.env.TEST_STORES?.split(',') ?? ['memory', 'sqlite', 'redis', 'rabbitmq', 'postgres']
 
 /** Run a suite on each store, or on each but memory. */
 export function onEachStore(
@@ -110,9 +116,10 @@ export function onEachStore(
   { memory = true }: { memory?: boolean } = {},
 ): void {
   const local = memory ? (['memory', 'sqlite'] as const) : (['sqlite'] as const)
-  describe.each(local)('on %s', (kind) => suite(useLab(kind), kind))
+  describe.each(local.filter((kind) => STORES.includes(kind)))('on %s', (kind) => suite(useLab(kind), kind))
   if (STORES.includes('redis')) onRedis(suite)
   if (STORES.includes('rabbitmq')) onRabbit(suite)
+  if (STORES.includes('postgres')) onPostgres(suite)
 }
 
 /** For what does not depend on the store: on each store in `npm run test:full`, else in one file alone. */

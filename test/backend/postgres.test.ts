@@ -4,11 +4,13 @@ import type { BackendOptions } from '../../src/backend/backend.ts'
 import { PENDING, STARTED, SUCCESS } from '../../src/protocol/states.ts'
 import { type Clock, systemClock } from '../../src/std/clock.ts'
 import { MemoryBroker } from '../../src/stores/memory/broker.ts'
+import { channelOf } from '../../src/stores/postgres/connection/listening.ts'
 import { RowsStatement } from '../../src/stores/postgres/connection/rows.ts'
 import { SequentialUnitOfWork } from '../../src/stores/sequentialUnitOfWork.ts'
 import type { OpenedBackend } from '../../src/testing/backendFixture.ts'
 import type { ChordFixture } from '../../src/testing/chordLab.ts'
 import { metaOf } from '../../src/testing/factories.ts'
+import { stays, until } from '../../src/testing/kit.ts'
 import { backendSuite } from '../../src/testing/suites/backendSuite.ts'
 import { chordSuite } from '../../src/testing/suites/chordSuite.ts'
 import { chordWritesSuite } from '../../src/testing/suites/chordWritesSuite.ts'
@@ -18,7 +20,8 @@ import { changeSuite } from '../../src/testing/suites/jobs/changeSuite.ts'
 import { notesSuite } from '../../src/testing/suites/notesSuite.ts'
 import { revokedSuite } from '../../src/testing/suites/revokedSuite.ts'
 import { type OpenedStores, unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
-import { emptySchema, StandalonePostgresBackend } from '../postgres/standalone.ts'
+import { emptySchema } from '../postgres/shared.ts'
+import { PlainListening, StandalonePostgresBackend } from '../postgres/standalone.ts'
 import { inFull } from '../tier.ts'
 
 const options: BackendOptions = { expires: 60_000, serializer: 'json', accept: ['json'] }
@@ -93,4 +96,95 @@ test('a record takes its log and its metadata along', async () => {
   await backend.forget(['1'])
   expect(await count()).toBe('3')
   await backend.close()
+})
+
+/** A backend of an empty schema, its second connection, and what is heard on the channel of its records. */
+async function withListener(
+  body: (place: {
+    backend: StandalonePostgresBackend
+    other: StandalonePostgresBackend
+    heard: string[]
+  }) => Promise<void>,
+): Promise<void> {
+  const url = await emptySchema()
+  const [backend, other] = [new StandalonePostgresBackend(url, options), new StandalonePostgresBackend(url, options)]
+  const listening = new PlainListening(url)
+  const heard: string[] = []
+  await listening.on(channelOf(backend.database.schema, 'results'), (payload) => heard.push(payload ?? ''))
+  try {
+    await body({ backend, other, heard })
+  } finally {
+    await listening.close()
+    await other.close()
+    await backend.close()
+  }
+}
+
+test('changes are announced only while a process waits for some; many as one', async () => {
+  await withListener(async ({ backend, other, heard }) => {
+    await backend.store(metaOf('1', PENDING))
+    const watch = other.watch(['1'], new AbortController().signal)[Symbol.asyncIterator]()
+    expect((await watch.next()).value?.status).toBe(PENDING)
+    await backend.store(metaOf('1', STARTED))
+    expect((await watch.next()).value?.status).toBe(STARTED)
+    await until('it is heard', () => heard.length > 0)
+    expect(heard).toEqual(['["1"]'])
+    const odd = ['é"', 'a\u001fb', 'x'.repeat(9000)]
+    await Promise.all(odd.map((id) => backend.store(metaOf(id, PENDING))))
+    await Promise.all(Array.from({ length: 300 }, (_, at) => backend.store(metaOf(`${at}${'-'.repeat(35)}`, PENDING))))
+    await until('all are heard', () => heard.length >= 4)
+    expect(heard[1]).toBe('[]')
+    expect(heard.slice(2).flatMap((ids) => JSON.parse(ids) as string[])).toHaveLength(300)
+    await watch.return?.()
+  })
+})
+
+test('a write that meets the addition of its record waits for it, and is saved', async () => {
+  await withListener(async ({ backend, other }) => {
+    await backend.load(['none'])
+    for (const status of [STARTED, SUCCESS]) {
+      const write = await backend.database.transaction(async (run) => {
+        await run(backend.records.steps([{ meta: metaOf(status, PENDING) }]))
+        const stored = other.store(metaOf(status, status))
+        expect(await stays(stored)).toBe(true)
+        return { stored }
+      })
+      expect(await write.stored).toBe(true)
+      const [history] = await backend.events.read([{ id: status, after: 0 }])
+      expect(history?.meta.status).toBe(status)
+      expect(history?.last).toBe(status === STARTED ? 2 : 1)
+    }
+  })
+})
+
+test('moments may have fractions', async () => {
+  const clock: Clock = { ...systemClock, now: () => systemClock.now() + 0.25 }
+  const backend = new StandalonePostgresBackend(await emptySchema(), { ...options, clock })
+  expect(await backend.store(metaOf('1', PENDING))).toBe(true)
+  expect(await backend.notes.putIfAbsent({ key: 'k', value: 'v', expires: clock.now() + 60_000.5 })).toBe(true)
+  expect(await backend.notes.get('k')).toBe('v')
+  await backend.revoked.add(['1'], clock.now() + 0.5)
+  expect(await backend.revoked.all()).toEqual(['1'])
+  await backend.chords.writes.open([{ group: 'g', size: 1, callback: 'c' }], clock.now() + 1.5)
+  expect(await backend.chords.writes.adding({ group: 'g', taskId: '2' }, clock.now() + 1.5)).toBe('new')
+  await backend.chords.writes.sending(['g'], clock.now() - 1000.5)
+  expect(await backend.chords.complete(clock.now() + 1000.5, 1)).toHaveLength(1)
+  await backend.close()
+})
+
+test('two processes write the same records at the same time, in whatever order', async () => {
+  await withListener(async ({ backend, other }) => {
+    const ids = Array.from({ length: 50 }, (_, at) => `id${at}`)
+    await Promise.all(ids.map((id) => backend.store(metaOf(id, PENDING))))
+    const started = performance.now()
+    for (let round = 0; round < 10; round++) {
+      const one = ids.map((id) => backend.store(metaOf(id, STARTED)))
+      const two = ids.toReversed().map((id) => other.store(metaOf(id, STARTED)))
+      expect(await Promise.all([...one, ...two])).not.toContain(false)
+    }
+    // The server looks for a deadlock after a second.
+    expect(performance.now() - started).toBeLessThan(5000)
+    const histories = await backend.events.read(ids.map((id) => ({ id, after: 0 })))
+    expect(new Set(histories.map((history) => history?.last))).toEqual(new Set([21]))
+  })
 })

@@ -6,7 +6,8 @@ import { PostgresScheduleStore } from '../../src/stores/postgres/schedule.ts'
 import { schedulerSuite } from '../../src/testing/suites/schedulerSuite.ts'
 import { storesOf } from '../app/stores.ts'
 import { Folder } from '../broker/sqlite/folder.ts'
-import { emptySchema, openDatabase, PlainListening } from '../postgres/standalone.ts'
+import { emptySchema } from '../postgres/shared.ts'
+import { openDatabase, PlainListening } from '../postgres/standalone.ts'
 import { RedisServer } from '../redis/server.ts'
 
 const kit = { describe, it }

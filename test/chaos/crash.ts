@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { Redis } from 'ioredis'
+import pg from 'pg'
 import type { Crash, CrashPoint } from './settings.ts'
 
 /** Dies by SIGKILL at one point, when that is passed for the n-th time in this thread. */
@@ -40,6 +41,44 @@ const KINDS: readonly (readonly [Kind, RegExp])[] = [
 export function watchStore(crasher: Crasher): void {
   watchSqlite(crasher)
   watchRedis(crasher)
+  watchPostgres(crasher)
+}
+
+/** By the names of their statements. */
+const TRANSACTIONS: readonly (readonly ['claim' | 'settle' | 'publish', RegExp])[] = [
+  ['settle', /^settle_/],
+  ['claim', /^claim_/],
+  ['publish', /^send_/],
+]
+
+interface Wire {
+  stream: { writableCorked: number; uncork(): void }
+  bind(bound: { readonly statement: string }): void
+  sync(): void
+  prependOnceListener(event: 'readyForQuery', listener: () => void): void
+}
+
+function watchPostgres(crasher: Crasher): void {
+  const { prototype } = pg.Connection as unknown as { prototype: Wire }
+  const { bind, sync } = prototype
+  const bound = new WeakMap<Wire, Set<'claim' | 'settle' | 'publish'>>()
+  prototype.bind = function (given) {
+    const kind = TRANSACTIONS.find(([, pattern]) => pattern.test(given.statement))?.[0]
+    const kinds = bound.get(this) ?? new Set()
+    bound.set(this, kind ? kinds.add(kind) : kinds)
+    bind.call(this, given)
+  }
+  prototype.sync = function () {
+    sync.call(this)
+    const kinds = bound.get(this) ?? new Set()
+    bound.delete(this)
+    // What is sent is kept together until its end: it must be with the system now.
+    while (this.stream.writableCorked > 0) this.stream.uncork()
+    for (const kind of kinds) crasher.pass(`${kind}:sent`)
+    this.prependOnceListener('readyForQuery', () => {
+      for (const kind of kinds) crasher.pass(`${kind}:unread`)
+    })
+  }
 }
 
 const SCRIPTS: readonly (readonly ['claim' | 'settle' | 'publish', RegExp])[] = [

@@ -20,15 +20,15 @@ export const WORKER_POINTS = [
   'settle:before-commit',
   'settle:after-commit',
 ] as const
-/** On Redis: a script has left for the server; or it was carried out, and its answer is here and not read. */
-export const REDIS_WORKER_POINTS = [
+/** On Redis and PostgreSQL: a script, or a transaction, has left for the server; or it was carried out, and its answer is here and not read. */
+export const SERVER_WORKER_POINTS = [
   ...COMMON_POINTS,
   'claim:sent',
   'claim:unread',
   'settle:sent',
   'settle:unread',
 ] as const
-export const REDIS_CLIENT_POINTS = ['publish:sent', 'publish:unread'] as const
+export const SERVER_CLIENT_POINTS = ['publish:sent', 'publish:unread'] as const
 /**
  * On RabbitMQ: a message has left for the server, or its confirmation is here and not read; what came back is copied, and its original not
  * acknowledged; the result is stored, and nothing is acknowledged; some acknowledgements of a turn have left, or all.
@@ -41,8 +41,8 @@ export const CLIENT_POINTS = ['publish:torn', 'publish:before-commit', 'publish:
 export type CrashPoint =
   | (typeof WORKER_POINTS)[number]
   | (typeof CLIENT_POINTS)[number]
-  | (typeof REDIS_WORKER_POINTS)[number]
-  | (typeof REDIS_CLIENT_POINTS)[number]
+  | (typeof SERVER_WORKER_POINTS)[number]
+  | (typeof SERVER_CLIENT_POINTS)[number]
   | (typeof RABBIT_WORKER_POINTS)[number]
   | (typeof RABBIT_COPY_POINTS)[number]
   | (typeof RABBIT_CLIENT_POINTS)[number]

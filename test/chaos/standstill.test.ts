@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { RabbitServer } from '../rabbitmq/server.ts'
 import { isFull } from '../tier.ts'
+import { PostgresScene } from './postgresScene.ts'
 import { RabbitScene } from './rabbitScene.ts'
 import { RedisScene } from './redisScene.ts'
 import { type Actor, type Scene, until } from './scene.ts'
@@ -23,6 +24,7 @@ async function openRabbit(): Promise<Scene> {
 const STORES: Readonly<Record<string, () => Promise<Scene>>> = {
   sqlite: async () => new SqliteScene(LEASE),
   redis: () => RedisScene.open(LEASE),
+  postgres: () => PostgresScene.open(LEASE),
   rabbitmq: openRabbit,
 }
 const POOLS: readonly Pool[] = ['inline', 'threads', 'processes', 'solo']

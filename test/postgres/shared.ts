@@ -16,3 +16,27 @@ declare module 'vitest' {
 export function emptyPostgres(): Promise<string> {
   return ask(inject('postgres'), { process: String(process.pid), file: expect.getState().testPath ?? '' })
 }
+
+/** The rows of a statement on the schema of a URL. */
+export async function query<Row extends object>(url: string, text: string, values: unknown[] = []): Promise<Row[]> {
+  const { default: pg } = await import('pg')
+  const [plain = url, schema = 'celeriac'] = url.split('?celeriac_schema=')
+  const client = new pg.Client({ connectionString: plain, options: `-c search_path=${schema}` })
+  await client.connect()
+  try {
+    return (await client.query<Row>(text, values)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+let own: { readonly file: string; readonly database: Promise<string> } | undefined
+let made = 0
+
+/** The URL of an empty schema, in a database of this test file: less work than a database. */
+export async function emptySchema(): Promise<string> {
+  const file = expect.getState().testPath ?? ''
+  // Some test files share a process.
+  if (own?.file !== file) own = { file, database: emptyPostgres() }
+  return `${await own.database}?celeriac_schema=t${++made}`
+}

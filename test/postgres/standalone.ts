@@ -5,16 +5,6 @@ import type { Listening, NotificationListener } from '../../src/stores/postgres/
 import { type PostgresAddress, parsePostgresUrl } from '../../src/stores/postgres/connection/url.ts'
 import { PostgresBackend } from '../../src/stores/postgres/results/backend.ts'
 import { requireLayout } from '../../src/stores/postgres/schema/layout.ts'
-import { emptyPostgres } from './shared.ts'
-
-let database: Promise<string> | undefined
-let made = 0
-
-/** The URL of an empty schema, in a database of this test file. */
-export async function emptySchema(): Promise<string> {
-  database ??= emptyPostgres()
-  return `${await database}?celeriac_schema=t${++made}`
-}
 
 /** A database whose tables are made where they are missing. */
 export function openDatabase(url: string, options: { readonly size?: number; readonly wait?: number } = {}): Database {

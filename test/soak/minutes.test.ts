@@ -5,7 +5,7 @@ import { RedisScene } from '../chaos/redisScene.ts'
 import {
   type CrashPoint,
   RABBIT_WORKER_POINTS,
-  REDIS_WORKER_POINTS,
+  SERVER_WORKER_POINTS,
   type Settings,
   WORKER_POINTS,
 } from '../chaos/settings.ts'
@@ -28,8 +28,8 @@ const ROUNDS: readonly {
 }[] = [
   { name: 'sqlite', worker: inline, points: WORKER_POINTS, open: () => new SqliteScene(LEASE) },
   { name: 'sqlite, threads', worker: threads, points: WORKER_POINTS, open: () => new SqliteScene(LEASE) },
-  { name: 'redis', worker: inline, points: REDIS_WORKER_POINTS, open: () => RedisScene.open(LEASE) },
-  { name: 'redis, threads', worker: threads, points: REDIS_WORKER_POINTS, open: () => RedisScene.open(LEASE) },
+  { name: 'redis', worker: inline, points: SERVER_WORKER_POINTS, open: () => RedisScene.open(LEASE) },
+  { name: 'redis, threads', worker: threads, points: SERVER_WORKER_POINTS, open: () => RedisScene.open(LEASE) },
   { name: 'rabbitmq', worker: inline, points: RABBIT_WORKER_POINTS, open: () => RabbitScene.open(LEASE) },
   { name: 'rabbitmq, threads', worker: threads, points: THREADS_POINTS, open: () => RabbitScene.open(LEASE) },
 ]

@@ -144,8 +144,9 @@ export class PostgresScheduleStore implements ScheduleStore {
     return (await this.#changes()) === 0
   }
 
-  async due(now: number, limit: number): Promise<Due> {
+  async due(moment: number, limit: number): Promise<Due> {
     const app = this.#app
+    const now = Math.floor(moment)
     // What is claimed last: where another beat claims runs meanwhile, the entries are older, and cannot be changed.
     const steps = [
       { statement: DUE, values: [app, now, limit] },
@@ -165,7 +166,7 @@ export class PostgresScheduleStore implements ScheduleStore {
   }
 
   async takeRuns(now: number, until: number, limit: number): Promise<readonly StoredRun[]> {
-    const values = [this.#app, until, now, until + MAX_CLOCK_SKEW_MS, limit]
+    const values = [this.#app, Math.ceil(until), Math.floor(now), Math.ceil(until) + MAX_CLOCK_SKEW_MS, limit]
     const [rows = []] = await this.#database.run([{ statement: TAKE_RUNS, values }])
     return rows.map(([id, text]) => ({ id: id as string, text: text as string }))
   }
@@ -215,7 +216,10 @@ export class PostgresScheduleStore implements ScheduleStore {
       if (to) {
         entries.add(name, from, token, to.due, to.waiting ? 1 : 0, to.text, null)
         for (const { id, until, text } of runs) added.add(name, token, id, until, text)
-      } else entries.add(name, from, token, null, 0, null, JSON.stringify(runs))
+      } else {
+        const claimed = runs.map((run) => ({ ...run, until: Math.ceil(run.until) }))
+        entries.add(name, from, token, null, 0, null, JSON.stringify(claimed))
+      }
     }
     return [SWAP.step(entries, this.#app, quiet), ADD_RUNS.step(added, this.#app)]
   }

@@ -1,11 +1,12 @@
 import type { Migration } from '../migration.ts'
-import type { Store, StoreDriver, StoreMigration, StoreOptions, StoreUse } from '../store.ts'
+import type { Store, StoreDriver, StoreFacts, StoreMigration, StoreOptions, StoreUse } from '../store.ts'
 import { PostgresBroker } from './broker/broker.ts'
 import { Database } from './connection/database.ts'
 import { Link } from './connection/link.ts'
 import { Session } from './connection/session.ts'
 import { identityOf, type PostgresAddress, parsePostgresUrl } from './connection/url.ts'
 import { PostgresBackend } from './results/backend.ts'
+import { PostgresScheduleStore } from './schedule.ts'
 import { plannedMigration, requireLayout } from './schema/layout.ts'
 import { PostgresUnitOfWork } from './unitOfWork.ts'
 
@@ -30,6 +31,8 @@ function openPostgres(url: string, options: StoreOptions, use: StoreUse): Store 
     broker,
     backend,
     unitOfWork: broker && backend && new PostgresUnitOfWork(broker, backend, options.clock),
+    schedule: async (app) => new PostgresScheduleStore(database, session, app),
+    facts: () => factsOf(database),
     close: async () => {
       await backend?.close()
       try {
@@ -40,6 +43,14 @@ function openPostgres(url: string, options: StoreOptions, use: StoreUse): Store 
       }
     },
   }
+}
+
+async function factsOf(database: Database): Promise<StoreFacts> {
+  const steps = [
+    { statement: { name: 'facts', text: 'SELECT extract(epoch FROM clock_timestamp()) * 1000' }, values: [] },
+  ]
+  const [[row] = []] = await database.run(steps, { repeatable: true })
+  return { store: database.url, now: Number(row?.[0]) }
 }
 
 /** A new schema needs no line in the log. */

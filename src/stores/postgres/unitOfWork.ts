@@ -17,7 +17,7 @@ import type { PostgresBroker } from './broker/broker.ts'
 import { PostgresDelivery } from './broker/delivery.ts'
 import type { MessageWrite } from './broker/messages.ts'
 import type { Ending } from './broker/settler.ts'
-import type { Database, RunOptions } from './connection/database.ts'
+import type { Database } from './connection/database.ts'
 import { Gather } from './connection/gather.ts'
 import { Plan } from './connection/plan.ts'
 import { isRefusal, opening, REQUIRED } from './gate.ts'
@@ -29,11 +29,20 @@ import { Submissions } from './submissions.ts'
 /** How often a transaction is put together again whose condition another one has changed meanwhile. */
 const MAX_REFUSALS = 5
 
+/** Transactions with submissions at a time: while the server writes one, the next is put together. */
+const MAX_SUBMITTING = 2
+
 /** Opens the gate of the hold, where it is still ours. The claim stays locked. */
 const HOLDS = {
   name: 'holds',
   text: `SELECT ${opening(`ARRAY(
     SELECT seq FROM celeriac.claim WHERE seq = $1 AND consumer = $2 AND fence = $3 FOR UPDATE)`)}`,
+}
+
+/** A transaction that is put together, and what reads its answers. */
+interface Prepared<Value> {
+  readonly plan: Plan
+  readonly read: () => Value
 }
 
 /** Broker and backend in one schema: message and record, result and acknowledgement, are one transaction each. */
@@ -44,10 +53,16 @@ export class PostgresUnitOfWork implements UnitOfWork {
   readonly #database: Database
   readonly #submissions: Submissions
   readonly #clock: Clock
-  readonly #submitting = new Gather((some: readonly Submission[]) => this.#submitAll(some), {
+  readonly #submitting = new Gather((lists: readonly (readonly Submission[])[]) => this.#submitLists(lists), {
+    runs: MAX_SUBMITTING,
     most: MAX_ATOMIC_SUBMISSIONS,
+    size: (list) => list.length,
   })
   readonly #writing = new Gather((some: readonly Writing[]) => this.#writeAll(some), { most: MAX_ATOMIC_SUBMISSIONS })
+  /** The last submissions. */
+  #submitted: Promise<unknown> = Promise.resolve()
+  /** The last write under way of each record. */
+  readonly #writes = new Map<string, Promise<unknown>>()
 
   constructor(broker: PostgresBroker, backend: PostgresBackend, clock: Clock = systemClock) {
     this.#broker = broker
@@ -59,19 +74,44 @@ export class PostgresUnitOfWork implements UnitOfWork {
     broker.settler.writer = { add: (plan, endings) => this.#addSettlements(plan, endings) }
   }
 
-  submit(submission: Submission): Promise<boolean> {
-    return this.#submitting.add(submission)
+  async submit(submission: Submission): Promise<boolean> {
+    const [sent] = await this.#submitting.add([submission])
+    return sent === true
   }
 
+  /** Behind what was submitted before. */
   async submitMany(submissions: readonly Submission[]): Promise<boolean[]> {
-    const sent: boolean[] = []
-    // One after the other, in their order.
-    for (const some of pieces(submissions, MAX_ATOMIC_SUBMISSIONS)) sent.push(...(await this.#submitAll(some)))
-    return sent
+    const sent = pieces(submissions, MAX_ATOMIC_SUBMISSIONS).map((some) => this.#submitting.add(some))
+    return (await Promise.all(sent)).flat()
   }
 
-  #submitAll(submissions: readonly Submission[]): Promise<boolean[]> {
-    return this.#retried((plan) => this.#submissions.add(plan, submissions))
+  /** Put together at once, and sent after the ones before, so that all come in their order. */
+  async #submitLists(lists: readonly (readonly Submission[])[]): Promise<boolean[][]> {
+    const submissions = lists.flat()
+    const prepared = this.#prepared(submissions)
+    const before = this.#submitted
+    const sending = before.then(() => this.#submitAll(submissions, prepared))
+    this.#submitted = sending.catch(() => undefined)
+    const sent = await sending
+    return lists.map((list) => sent.splice(0, list.length))
+  }
+
+  #prepared(submissions: readonly Submission[]): Prepared<boolean[]> {
+    const plan = new Plan()
+    return { plan, read: this.#submissions.add(plan, submissions) }
+  }
+
+  /** Another transaction may have sent the same meanwhile: put together again, it finds that. */
+  async #submitAll(submissions: readonly Submission[], first: Prepared<boolean[]>): Promise<boolean[]> {
+    for (let { plan, read } = first, refusals = 0; ; refusals++) {
+      try {
+        if (!plan.isEmpty) await plan.run(this.#database)
+        return read()
+      } catch (error) {
+        if (!isRefusal(error) || refusals === MAX_REFUSALS) throw error
+        ;({ plan, read } = this.#prepared(submissions))
+      }
+    }
   }
 
   async submitGroup(
@@ -108,7 +148,11 @@ export class PostgresUnitOfWork implements UnitOfWork {
     const { delivery, end } = settlement
     const own = PostgresDelivery.of(delivery)
     own.free()
-    return this.#broker.settler.end({ hold: own.hold, kind: end === 'requeue' ? 'requeue' : 'drop', settlement })
+    const ending: Ending = { hold: own.hold, kind: end === 'requeue' ? 'requeue' : 'drop', settlement }
+    const before = settlement.meta && this.#writes.get(settlement.meta.task_id)
+    if (!before) return this.#broker.settler.end(ending)
+    // In the order in which they were asked for.
+    return before.then(() => this.#broker.settler.end(ending))
   }
 
   /** What follows from settlements; their gates are open where the holds were ours. */
@@ -120,7 +164,18 @@ export class PostgresUnitOfWork implements UnitOfWork {
   }
 
   write(writing: Writing): Promise<boolean> {
-    return writing.closes === undefined ? this.#writing.add(writing) : this.#close(writing, writing.closes)
+    if (writing.closes !== undefined) return this.#close(writing, writing.closes)
+    const written = this.#writing.add(writing)
+    if (writing.meta) this.#track(writing.meta.task_id, written)
+    return written
+  }
+
+  #track(id: string, written: Promise<unknown>): void {
+    const forget = (): void => {
+      if (this.#writes.get(id) === ended) this.#writes.delete(id)
+    }
+    const ended = written.then(forget, forget)
+    this.#writes.set(id, ended)
   }
 
   async #writeAll(writings: readonly Writing[]): Promise<boolean[]> {
@@ -209,19 +264,5 @@ export class PostgresUnitOfWork implements UnitOfWork {
     plan.add([this.#backend.records.announcement([output.id])])
     await plan.run(this.#database)
     return (kept()[0]?.length ?? 0) > 0
-  }
-
-  /** Another transaction may have sent the same meanwhile: put together again, it finds that. */
-  async #retried<Value>(add: (plan: Plan) => () => Value, options?: RunOptions): Promise<Value> {
-    for (let refusals = 0; ; refusals++) {
-      const plan = new Plan()
-      const read = add(plan)
-      try {
-        if (!plan.isEmpty) await plan.run(this.#database, options)
-        return read()
-      } catch (error) {
-        if (!isRefusal(error) || refusals === MAX_REFUSALS) throw error
-      }
-    }
   }
 }

@@ -3,15 +3,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { startProxy, type TcpProxy } from '../../../src/testing/proxy/tcpProxy.ts'
+import { PostgresServer } from '../../postgres/server.ts'
 import { RabbitServer } from '../../rabbitmq/server.ts'
 import { RedisServer } from '../../redis/server.ts'
 import type { StoreName } from './plan.ts'
+
+type Server = RedisServer | RabbitServer | PostgresServer
 
 interface Parts {
   readonly folder: string
   readonly direct: string
   readonly backend?: string | undefined
-  readonly server?: RedisServer | RabbitServer
+  readonly server?: Server
   readonly results?: RedisServer | undefined
   readonly proxy?: TcpProxy
 }
@@ -24,7 +27,7 @@ export class Place {
   readonly url: string
   readonly backend: string | undefined
   readonly proxy: TcpProxy | undefined
-  readonly server: RedisServer | RabbitServer | undefined
+  readonly server: Server | undefined
 
   /** Server of the results, if they have one of their own. */
   readonly results: RedisServer | undefined
@@ -37,6 +40,11 @@ export class Place {
     if (store === 'redis') {
       const server = await RedisServer.start({ appendonly: true })
       return new Place({ folder, direct: server.url(), server, proxy: await startProxy({ port: server.port }) })
+    }
+    if (store === 'postgres') {
+      const server = await PostgresServer.start()
+      const direct = await server.empty()
+      return new Place({ folder, direct, server, proxy: await startProxy({ port: server.port }) })
     }
     const results = store === 'rabbitmq+redis' ? await RedisServer.start({ appendonly: true }) : undefined
     const backend = results?.url() ?? (store === 'rabbitmq+rpc' ? 'rpc://' : file)
@@ -79,7 +87,10 @@ export class Place {
   /** The server ends, as by a power cut or in order, and starts again with its data. */
   async restart(how: 'kill' | 'halt'): Promise<void> {
     if (this.server instanceof RabbitServer) await this.server.restart({ kill: how === 'kill' })
-    else await this.server?.restart()
+    else if (this.server instanceof PostgresServer && how === 'kill') {
+      await this.server.kill()
+      await this.server.start()
+    } else await this.server?.restart()
   }
 
   async close(): Promise<void> {

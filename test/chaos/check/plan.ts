@@ -1,14 +1,22 @@
 import {
   type CrashPoint,
   RABBIT_WORKER_POINTS,
-  REDIS_WORKER_POINTS,
+  SERVER_WORKER_POINTS,
   type Settings,
   WORKER_POINTS,
 } from '../settings.ts'
 
 /** Messages and results; on RabbitMQ results are in SQLite, in Redis, or messages to the caller. */
-export type StoreName = 'sqlite' | 'redis' | 'rabbitmq' | 'rabbitmq+redis' | 'rabbitmq+rpc' | 'memory'
-export const STORES: readonly StoreName[] = ['sqlite', 'redis', 'rabbitmq', 'rabbitmq+redis', 'rabbitmq+rpc', 'memory']
+export type StoreName = 'sqlite' | 'redis' | 'postgres' | 'rabbitmq' | 'rabbitmq+redis' | 'rabbitmq+rpc' | 'memory'
+export const STORES: readonly StoreName[] = [
+  'sqlite',
+  'redis',
+  'postgres',
+  'rabbitmq',
+  'rabbitmq+redis',
+  'rabbitmq+rpc',
+  'memory',
+]
 export const POOLS: readonly Settings['pool'][] = ['inline', 'threads', 'processes', 'solo']
 
 /** Where some calls are chords, each of which sends its body once: messages and results are one store. */
@@ -81,7 +89,11 @@ const JUMPS = [900, 1.5 * LEASE, 60_000, 3_600_000]
 
 /** Points of the worker, and of its store. Those in the function are of another task. */
 export function pointsOf(store: StoreName): readonly CrashPoint[] {
-  const all: Partial<Record<StoreName, readonly CrashPoint[]>> = { sqlite: WORKER_POINTS, redis: REDIS_WORKER_POINTS }
+  const all: Partial<Record<StoreName, readonly CrashPoint[]>> = {
+    sqlite: WORKER_POINTS,
+    redis: SERVER_WORKER_POINTS,
+    postgres: SERVER_WORKER_POINTS,
+  }
   // Two threads hardly ever pass the half of a turn's acknowledgements.
   return (all[store] ?? RABBIT_WORKER_POINTS).filter((point) => !point.startsWith('body:') && point !== 'settle:half')
 }

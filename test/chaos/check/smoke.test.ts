@@ -37,7 +37,7 @@ test('a seed makes the same plan again, another seed another', () => {
 test.each([
   [
     ['--store', 'mysql'],
-    'chaos: --store: expected one of sqlite, redis, rabbitmq, rabbitmq+redis, rabbitmq+rpc, memory, got mysql\n',
+    'chaos: --store: expected one of sqlite, redis, postgres, rabbitmq, rabbitmq+redis, rabbitmq+rpc, memory, got mysql\n',
   ],
   [['--minutes', 'soon'], 'chaos: --minutes: expected a number above 0, got soon\n'],
 ])('%j is refused in one line', async (args, stderr) => {

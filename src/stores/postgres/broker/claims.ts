@@ -49,8 +49,12 @@ interface Place {
   readonly seq: number
 }
 
-/** A claim that took longer is slow, ms: it walked over many messages that were deleted and not yet cleaned up. */
-const SLOW_CLAIM_MS = 4
+/**
+ * A claim that took longer is slow, ms: it walked over many messages that were deleted and not yet cleaned up. A
+ * consumer that has claimed fewer messages than this is on a busy machine instead.
+ */
+const SLOW_CLAIM_MS = 10
+const MIN_CLAIMED = 2000
 /** After a slow claim from the beginning of the queues, this many times as long claims begin where it found any. */
 const REST_FACTOR = 10
 const MAX_REST_MS = 5000
@@ -65,6 +69,7 @@ export class Claims {
   readonly #places = new Map<string, Place>()
   #restUntil = 0
   #isBounded = false
+  #claimed = 0
 
   step(consumer: number, queues: readonly string[], limit: number): Step {
     this.#isBounded = performance.now() < this.#restUntil
@@ -77,7 +82,8 @@ export class Claims {
   read(rows: readonly Row[]): ClaimedMessage[] {
     const claimed = rows.map(claimedOf)
     const took = Number(rows[0]?.at(-1) ?? 0)
-    if (!this.#isBounded && took > SLOW_CLAIM_MS)
+    this.#claimed += claimed.length
+    if (!this.#isBounded && took > SLOW_CLAIM_MS && this.#claimed >= MIN_CLAIMED)
       this.#restUntil = performance.now() + Math.min(MAX_REST_MS, took * REST_FACTOR)
     for (const { queue, rank, seq } of claimed) this.#places.set(queue, { rank, seq })
     return claimed

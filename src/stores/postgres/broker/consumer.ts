@@ -31,6 +31,13 @@ export interface ConsumerParts {
 const POLL_INTERVAL_MS = 2000
 
 /**
+ * Messages ahead for each slot, and the time in which they are to be worked off, ms: as many as a worker of short tasks
+ * finishes while one transaction settles the ones before, and the next claims more.
+ */
+const AHEAD = 8
+const AHEAD_WINDOW_MS = 40
+
+/**
  * Takes messages as slots become free, and some ahead of their turn. Claims are part of the transactions that settle
  * earlier messages; an idle consumer waits for a notification.
  */
@@ -58,7 +65,7 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
     this.#queues = queues
     this.#name = name
     this.#prefetch = prefetch
-    this.#ahead = new PrefetchBuffer((stale) => this.#giveBack(stale), ahead)
+    this.#ahead = new PrefetchBuffer((stale) => this.#giveBack(stale), ahead ?? AHEAD, AHEAD_WINDOW_MS)
   }
 
   /** Rejects with StoreUnavailableError, ConfigError: then nothing is left. */

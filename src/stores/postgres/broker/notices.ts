@@ -2,8 +2,12 @@ import type { Database } from '../connection/database.ts'
 import { queueChannel } from '../connection/listening.ts'
 import type { Step } from '../connection/pipeline.ts'
 
-/** A queue is notified at most once in this time, ms: a notification takes a lock of the whole server. */
-const INTERVAL_MS = 5
+/**
+ * A queue is notified at most so often in this time, ms: a notification takes a lock of the whole server, and a worker
+ * that is busy needs none. A few in a row are those of single calls, which an idle worker is to begin at once.
+ */
+const MAX_IN_WINDOW = 4
+const WINDOW_MS = 10
 /** Queues that are remembered. */
 const MAX_QUEUES = 1000
 
@@ -16,13 +20,13 @@ const NOTIFY = {
 }
 
 /**
- * Tells the consumers of queues that there are messages: in the transaction that writes them, unless the queue was
- * notified a moment before; then once more at the end of that moment, by itself.
+ * Notifies the consumers of queues that there are messages: in the transaction that writes them, unless the queue was
+ * notified several times a moment before; then once more at the end of that moment, by itself.
  */
 export class Notices {
   readonly #database: Database
-  /** When a queue was last notified, by the clock of `performance`, and of what. */
-  readonly #last = new Map<string, { readonly at: number; readonly payload: Payload }>()
+  /** Of each queue, when its window began, by the clock of `performance`, and how often it was notified since. */
+  readonly #windows = new Map<string, { readonly from: number; count: number }>()
   readonly #late = new Map<string, Payload>()
   #timer: NodeJS.Timeout | undefined
 
@@ -36,14 +40,9 @@ export class Notices {
     const due = new Map<string, boolean>()
     for (const [queue, ready] of queues) {
       const payload = ready ? '' : 'd'
-      const last = this.#last.get(queue)
-      if (last && last.payload === payload && now - last.at < INTERVAL_MS) this.#later(queue, payload)
-      else {
-        this.#last.set(queue, { at: now, payload })
-        due.set(queue, ready)
-      }
+      if (this.#mayNotify(queue, now)) due.set(queue, ready)
+      else this.#later(queue, payload)
     }
-    if (this.#last.size > MAX_QUEUES) this.#last.clear()
     return notifySteps(this.#database.schema, due)
   }
 
@@ -51,9 +50,17 @@ export class Notices {
     clearTimeout(this.#timer)
   }
 
+  #mayNotify(queue: string, now: number): boolean {
+    const window = this.#windows.get(queue)
+    if (window && now - window.from < WINDOW_MS) return ++window.count <= MAX_IN_WINDOW
+    if (this.#windows.size >= MAX_QUEUES) this.#windows.clear()
+    this.#windows.set(queue, { from: now, count: 1 })
+    return true
+  }
+
   #later(queue: string, payload: Payload): void {
     if (this.#late.get(queue) !== '') this.#late.set(queue, payload)
-    this.#timer ??= setTimeout(() => this.#flush(), INTERVAL_MS).unref()
+    this.#timer ??= setTimeout(() => this.#flush(), WINDOW_MS).unref()
   }
 
   #flush(): void {

@@ -81,6 +81,7 @@ interface Claim {
 export class Settler {
   readonly #database: Database
   readonly #notices: Notices
+  /** The one that got a message last is last. */
   readonly #claimers = new Set<Claimer>()
   #writer: SettlementWriter | undefined
   readonly #waiting: Waiting[] = []
@@ -174,13 +175,19 @@ export class Settler {
           repeated = true
         },
       })
-      for (const [at, { claimer, limit }] of claims.entries()) claimer.claimed(reads[at]?.()[0] ?? [], limit)
+      for (const [at, { claimer, limit }] of claims.entries()) this.#claimed(claimer, reads[at]?.()[0] ?? [], limit)
       if (settled) await settled(repeated)
     } catch (error) {
       for (const { claimer } of claims) claimer.failed(error as Error)
       if (claims.length > 0) this.#tryLater()
       await this.#failed(batch, error)
     }
+  }
+
+  /** What one gives back is for the others. */
+  #claimed(claimer: Claimer, rows: readonly Row[], limit: number): void {
+    if (rows.length > 0 && this.#claimers.delete(claimer)) this.#claimers.add(claimer)
+    claimer.claimed(rows, limit)
   }
 
   /** Returns what answers the callers after the commit. */

@@ -2,7 +2,7 @@ import { postgresFault } from '../../../broker/storeErrors.ts'
 import { CeleriacError, ConfigError, StoreUnavailableError } from '../../../std/errors.ts'
 import { isDefect } from '../../../std/thrown.ts'
 
-/** The error for an answer of the server, or for a failure on the way to it; `place` is the database's URL for people. */
+/** The error for an answer of the server, or a failure on the way to it; `place` is the database's URL for people. */
 export function errorOf(error: unknown, place: string): Error {
   if (error instanceof CeleriacError || (isDefect(error) && sqlState(error) === undefined)) return error as Error
   const cause = error as Error

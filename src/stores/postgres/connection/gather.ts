@@ -1,11 +1,13 @@
 import { Deferred } from '../../../std/deferred.ts'
 import { asError, isStoreAway } from '../../../std/thrown.ts'
 
-export interface GatherOptions {
+export interface GatherOptions<Item> {
   /** How many runs may be under way at once. Default 1: then all items are run in the order in which they came. */
   readonly runs?: number
   /** The most items of one run. Default 1000. */
   readonly most?: number
+  /** For how many an item counts. Default 1. One that counts for more than the most is a run of its own. */
+  readonly size?: (item: Item) => number
 }
 
 interface Waiting<Item, Result> {
@@ -21,6 +23,7 @@ export class Gather<Item, Result> {
   readonly #run: (items: readonly Item[]) => Promise<readonly Result[]>
   readonly #runs: number
   readonly #most: number
+  readonly #size: (item: Item) => number
   readonly #open = new Set<Promise<void>>()
   readonly #waiting: Waiting<Item, Result>[] = []
   #scheduled = false
@@ -31,11 +34,12 @@ export class Gather<Item, Result> {
    */
   constructor(
     run: (items: readonly Item[]) => Promise<readonly Result[]>,
-    { runs = 1, most = 1000 }: GatherOptions = {},
+    { runs = 1, most = 1000, size = () => 1 }: GatherOptions<Item> = {},
   ) {
     this.#run = run
     this.#runs = runs
     this.#most = most
+    this.#size = size
   }
 
   add(item: Item): Promise<Result> {
@@ -61,13 +65,23 @@ export class Gather<Item, Result> {
 
   #begin(): void {
     while (this.#open.size < this.#runs && this.#waiting.length > 0) {
-      const some = this.#waiting.splice(0, this.#most)
+      const some = this.#waiting.splice(0, this.#count())
       const run = this.#together(some).finally(() => {
         this.#open.delete(run)
         this.#schedule()
       })
       this.#open.add(run)
     }
+  }
+
+  /** How many of the first items are one run. */
+  #count(): number {
+    let count = 0
+    for (let size = 0; count < this.#waiting.length; count++) {
+      size += this.#size((this.#waiting[count] as Waiting<Item, Result>).item)
+      if (count > 0 && size > this.#most) break
+    }
+    return count
   }
 
   async #together(some: readonly Waiting<Item, Result>[]): Promise<void> {

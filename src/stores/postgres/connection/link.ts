@@ -20,8 +20,8 @@ export interface LinkOptions {
 const SILENCE_MARGIN_MS = 2000
 
 /**
- * Settings of our connections. Each statement looks up rows by an index, one after the other; what the planner believes
- * of tables that were empty a moment ago must not lead it to read them whole.
+ * Settings of our connections. Each statement looks up rows by an index, one after the other; what the planner
+ * assumes of tables that were empty a moment ago must not lead it to read them whole.
  */
 const SETTINGS: Readonly<Record<string, string>> = {
   jit: 'off',

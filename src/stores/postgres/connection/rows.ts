@@ -10,8 +10,8 @@ const NULL_TEXT = '\x1e'
 
 /**
  * Rows as parameters of a statement, a parameter for each column: a long text that the server splits is much less work,
- * on both sides, than an array or JSON. Names of the columns stand in the statement; the first is `at`, the number of
- * the row from 0.
+ * on both sides, than an array or JSON. The statement has the names of the columns; the first is `at`, the number
+ * of the row from 0.
  */
 export class Rows {
   readonly #kinds: readonly ColumnKind[]
@@ -35,7 +35,7 @@ export class Rows {
     return this.#count++
   }
 
-  /** The parameters: the numbers of the rows; the separator and the text for NULL, where there are texts; the columns. */
+  /** The parameters: the numbers of the rows, the separator and the text for NULL if there are texts, the columns. */
   values(): Value[] {
     const numbers = Array.from({ length: this.#count }, (_, at) => at)
     const texts = hasTexts(this.#kinds) ? [this.#separator, this.#null] : []
@@ -51,7 +51,8 @@ export class Rows {
 
   #written(cell: Cell, kind: ColumnKind | undefined): string | number {
     if (cell === null || cell === undefined) return kind === 'int' ? 'NULL' : this.#null
-    if (kind === 'int') return cell as number
+    // A moment may be computed from a delay of any length.
+    if (kind === 'int') return typeof cell === 'number' ? Math.ceil(cell) : (cell as string)
     if (typeof cell !== 'object') {
       const text = String(cell)
       if (text.includes(SEPARATOR) || text === NULL_TEXT) this.#separateOtherwise()
@@ -99,12 +100,8 @@ export function rowsClause(name: string, columns: Columns, first = 1): string {
       : `string_to_table($${parameter}::text, $${separator}::text, $${nothing}::text)`
   })
   const names = ['at', ...Object.keys(columns)].join(', ')
-  // A parameter that is not used would have no type.
-  const unused = kinds.every((kind) => kind === 'int')
-    ? ` AND ($${separator}::text || $${nothing}::text) IS NOT NULL`
-    : ''
   return `${name} AS MATERIALIZED (
-    SELECT * FROM ROWS FROM (unnest($${at}::bigint[]), ${parts.join(', ')}) AS given (${names}) WHERE at IS NOT NULL${unused}
+    SELECT * FROM ROWS FROM (unnest($${at}::bigint[]), ${parts.join(', ')}) AS given (${names}) WHERE at IS NOT NULL
   )`
 }
 
@@ -113,7 +110,7 @@ export class RowsStatement {
   readonly #statement: Statement
   readonly #kinds: readonly ColumnKind[]
 
-  /** `text`: all after `WITH given AS (…)`, beginning with a comma or a statement; its own parameters are `$1` to `$own`. */
+  /** `text`: all after `WITH given AS (…)`, from a comma or a statement on; its own parameters are `$1` to `$own`. */
   constructor(name: string, columns: Columns, text: string, own = 0) {
     this.#statement = { name, text: `WITH ${rowsClause('given', columns, own + 1)}${text}` }
     this.#kinds = Object.values(columns)

@@ -190,7 +190,7 @@ export class PostgresBackend implements ResultBackend {
   }
 
   async #revoke(ids: readonly string[], due?: number): Promise<void> {
-    const expires = endOf(staleAfter(this.#options.expires), Math.max(this.#clock.now(), due ?? 0))
+    const expires = Math.ceil(endOf(staleAfter(this.#options.expires), Math.max(this.#clock.now(), due ?? 0)))
     for (const some of pieces(ids, MAX_IDS)) {
       const rows = REVOKE.rows()
       for (const id of some) rows.add(id)
@@ -199,7 +199,7 @@ export class PostgresBackend implements ResultBackend {
   }
 
   async #revokedIds(): Promise<readonly string[]> {
-    const step = { statement: REVOKED, values: [this.#clock.now(), MAX_REVOKED] }
+    const step = { statement: REVOKED, values: [Math.floor(this.#clock.now()), MAX_REVOKED] }
     const [rows = []] = await this.#database.run([step], { repeatable: true })
     return rows.map(([id]) => id as string).reverse()
   }

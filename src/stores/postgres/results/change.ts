@@ -10,7 +10,7 @@ const LOCK: Statement = {
   name: 'lock_record',
   text: `SELECT ${STORED} FROM celeriac.result r WHERE r.id = $1 FOR UPDATE`,
 }
-/** The log has the state of the record still: with the same version. `$6`: another input is kept, where there is one. */
+/** The log has the state of the record still: with the same version. `$6`: another input is kept, if there is one. */
 const CHANGE: Statement = {
   name: 'change_record',
   text: `WITH changed AS (

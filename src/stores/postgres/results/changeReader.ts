@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Versioned, Watchers } from '../../../backend/watchers.ts'
 import type { Database } from '../connection/database.ts'
 import { channelOf, type Listening } from '../connection/listening.ts'
-import type { Statement } from '../connection/pipeline.ts'
+import type { Row, Statement } from '../connection/pipeline.ts'
+import { metaOf, storedOf } from './stored.ts'
 
 /** How long changes are announced after a process has asked for it, and how often it asks, ms. */
 const ANNOUNCED_MS = 90_000
@@ -107,10 +108,19 @@ export class ChangeReader {
     for (const timer of this.#timers) clearTimeout(timer)
   }
 
-  /** Without a payload, or with an empty list, any record may have changed. */
+  /** The payload is a record, or a list of ids; without one, or with an empty list, any record may have changed. */
   #heard(payload: string | undefined): void {
-    const ids = payload === undefined ? [] : (JSON.parse(payload) as string[])
-    this.#want(ids.length === 0 ? this.watchers.ids : ids)
+    const changed = payload === undefined ? [] : (JSON.parse(payload) as readonly string[] | { readonly record: Row })
+    if ('record' in changed) {
+      this.#tell(changed.record)
+      return
+    }
+    this.#want(changed.length === 0 ? this.watchers.ids : changed)
+  }
+
+  #tell(record: Row): void {
+    const stored = storedOf(record)
+    if (this.watchers.watches(stored.id)) this.watchers.tell({ meta: metaOf(stored), version: stored.version })
   }
 
   #want(ids: readonly string[]): void {

@@ -30,8 +30,8 @@ export class ChordRows {
   }
 
   /**
-   * Counts a member whose messages wait until `due`, ms since the epoch; a gate is open if it is new. Returns what reads
-   * what became of it.
+   * Counts a member whose messages wait until `due`, ms since the epoch; a gate is open if it is new. Returns what
+   * reads what became of it.
    */
   addAdding(plan: Plan, member: AddedMember, due: number): () => Adding {
     const steps = [this.#steps.lock([member.group]), this.#steps.adding(member, { due, opens: CONDITION })]

@@ -187,7 +187,7 @@ export class ChordSteps {
 
   /** Counts a member, unless it was counted before. Its answer is for `addingOf`. */
   adding({ group, taskId, callback }: AddedMember, { due, opens, sending }: AddingOptions): Step {
-    const until = sending?.until ?? null
+    const until = sending?.until === undefined ? null : Math.ceil(sending.until)
     const isElsewhere = sending !== undefined
     const values = [group, taskId, this.now, this.#endAfter(due), isElsewhere ? (callback ?? '') : '']
     return { statement: ADDING, values: [...values, isElsewhere, until, opens ?? null] }
@@ -212,11 +212,11 @@ export class ChordSteps {
 
   /** ms since the epoch */
   get now(): number {
-    return this.#keeping.clock.now()
+    return Math.floor(this.#keeping.clock.now())
   }
 
   #endAfter(due: number): number {
-    return endOf(staleAfter(this.#keeping.expires), Math.max(this.now, due))
+    return Math.ceil(endOf(staleAfter(this.#keeping.expires), Math.max(this.now, due)))
   }
 }
 

@@ -75,7 +75,10 @@ export class PostgresChordWrites implements ChordWrites {
     if (groups.length === 0) return
     const rows = SENDING.rows()
     for (const group of groups) rows.add(group)
-    await this.#database.run([this.#steps.lock(groups), SENDING.step(rows, until ?? null)], { repeatable: true })
+    await this.#database.run(
+      [this.#steps.lock(groups), SENDING.step(rows, until === undefined ? null : Math.ceil(until))],
+      { repeatable: true },
+    )
   }
 
   async adding(member: AddedMember, until: number | undefined, due = 0): Promise<Adding> {

@@ -66,7 +66,7 @@ export class PostgresChords implements ChordStore {
 
   async complete(before: number, limit: number): Promise<readonly CompleteChord[]> {
     await this.writes.endUnsent()
-    const step = { statement: LEFT, values: [before, this.#steps.now, limit] }
+    const step = { statement: LEFT, values: [Math.floor(before), this.#steps.now, limit] }
     const [rows = []] = await this.#database.run([step], { repeatable: true })
     return completedOf(rows)
   }

@@ -12,9 +12,9 @@ const MAX_VAIN = 50
 
 /*
  * Records are in the order of their submission, so the search ends at the first that is too young to have expired: that
- * needs no index, which would make every write slower. `$1` is after which record, `$2` the moment. Of several processes
- * one does it at a time. Answers with how many records it has read and how many rows it has dropped, and the last
- * record.
+ * needs no index, which would make every write slower. `$1` is after which record, `$2` the moment. Of several
+ * processes one does it at a time. Answers with how many records it has read and how many rows it has dropped, and the
+ * last record.
  */
 const CLEAN: Statement = {
   name: 'clean',
@@ -23,8 +23,8 @@ const CLEAN: Statement = {
       SELECT seq, created, expires FROM celeriac.result WHERE (SELECT ok FROM mine) AND seq > $1::bigint
       ORDER BY seq LIMIT ${MAX_ROWS}
     ), results AS (
-      DELETE FROM celeriac.result r USING seen s WHERE r.seq = s.seq AND s.expires < $2::bigint AND r.expires < $2::bigint
-      RETURNING r.seq
+      DELETE FROM celeriac.result r USING seen s
+      WHERE r.seq = s.seq AND s.expires < $2::bigint AND r.expires < $2::bigint RETURNING r.seq
     ), events AS (DELETE FROM celeriac.event e USING results r WHERE e.job = r.seq
     ), origins AS (DELETE FROM celeriac.origin o USING results r WHERE o.seq = r.seq
     ), revoked AS (
@@ -81,7 +81,7 @@ export class Cleaning {
   async #clean(): Promise<void> {
     for (let vain = 0; vain < MAX_VAIN && !this.#isClosed; ) {
       const started = performance.now()
-      const now = this.#clock.now()
+      const now = Math.floor(this.#clock.now())
       const [[row = []] = []] = await this.#database.run([{ statement: CLEAN, values: [this.#after, now] }])
       const [read, dropped, others, last, created] = row.map(Number) as [number, number, number, number, number]
       const isEnd = read < MAX_ROWS || created > now - this.#expires

@@ -29,6 +29,7 @@ const EMIT = new RowsStatement(
     INSERT INTO celeriac.event (job, seq, version, format, meta, bytes)
     SELECT r.seq, r.logged - $3::integer + 1 + g.at, r.version, '${EMISSION}', g.body, decode(g.bytes, 'base64')
     FROM record r CROSS JOIN given g
+    WHERE r.logged - $3::integer + 1 + g.at > ${dropped('r.logged', '$5::integer', '$4::integer')}
   ), trimmed AS (
     DELETE FROM celeriac.event e USING record r
     WHERE r.logged / ${LOG_TRIM_INTERVAL} > (r.logged - $3::integer) / ${LOG_TRIM_INTERVAL} AND e.job = r.seq

@@ -45,7 +45,7 @@ export class Notes implements NoteStore {
   }
 
   async get(key: string): Promise<string | undefined> {
-    const steps = [{ statement: GET, values: [key, this.#clock.now()] }]
+    const steps = [{ statement: GET, values: [key, Math.floor(this.#clock.now())] }]
     const [[row] = []] = await this.#database.run(steps, { repeatable: true })
     return row?.[0] ?? undefined
   }
@@ -63,13 +63,13 @@ export class Notes implements NoteStore {
   additionStep(additions: readonly NoteAddition[]): Step {
     const rows = PUT_IF_ABSENT.rows()
     for (const { note, opens, gate } of additions) rows.add(gate, opens, note.key, note.value, note.expires)
-    return PUT_IF_ABSENT.step(rows, this.#clock.now())
+    return PUT_IF_ABSENT.step(rows, Math.floor(this.#clock.now()))
   }
 }
 
 /** The step of `put`, for the transaction of a caller. */
 export function putStep({ key, value, expires }: Note): Step {
-  return { statement: PUT, values: [key, value, expires] }
+  return { statement: PUT, values: [key, value, Math.ceil(expires)] }
 }
 
 /** The gates that the notes of `additionStep` have opened, of its answer. */

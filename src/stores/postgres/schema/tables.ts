@@ -1,7 +1,7 @@
 /**
  * The tables of the first version, in the schema `celeriac` or the one that the URL names. Times are ms since the epoch
- * by the clocks of the applications, but leases, which go by the server's clock. A text that PostgreSQL cannot keep, as
- * it is no text or has a zero character, stands in a column of bytes beside it.
+ * by the clocks of the applications, but leases, which go by the server's clock. What PostgreSQL
+ * cannot keep as text, bytes or a text with a zero character, is in a column of bytes beside it.
  */
 
 const META = `
@@ -23,7 +23,7 @@ CREATE TABLE celeriac.consumer (
 
 const MESSAGE = `
 -- Messages that wait, are delayed or are held. A row is added and deleted, and changes only where its message returns
--- to its queue: who holds it stands in the table claim.
+-- to its queue: who holds it is in the table claim.
 CREATE TABLE celeriac.message (
   seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   queue text NOT NULL,

@@ -44,8 +44,9 @@ export class WithinUnitOfWork implements UnitOfWork {
   readonly #transaction: ClientTransaction
   readonly #parts: WithinParts
   readonly #submissions: Submissions
-  readonly #submitting = new Gather((some: readonly Submission[]) => this.#submitAll(some), {
+  readonly #submitting = new Gather((lists: readonly (readonly Submission[])[]) => this.#submitLists(lists), {
     most: MAX_ATOMIC_SUBMISSIONS,
+    size: (list) => list.length,
   })
 
   private constructor(transaction: ClientTransaction, parts: WithinParts) {
@@ -68,14 +69,15 @@ export class WithinUnitOfWork implements UnitOfWork {
     return new WithinUnitOfWork(await ClientTransaction.of(client, parts.database), parts)
   }
 
-  submit(submission: Submission): Promise<boolean> {
-    return this.#submitting.add(submission)
+  async submit(submission: Submission): Promise<boolean> {
+    const [sent] = await this.#submitting.add([submission])
+    return sent === true
   }
 
+  /** Behind what was submitted before. */
   async submitMany(submissions: readonly Submission[]): Promise<boolean[]> {
-    const sent: boolean[] = []
-    for (const some of pieces(submissions, MAX_ATOMIC_SUBMISSIONS)) sent.push(...(await this.#submitAll(some)))
-    return sent
+    const sent = pieces(submissions, MAX_ATOMIC_SUBMISSIONS).map((some) => this.#submitting.add(some))
+    return (await Promise.all(sent)).flat()
   }
 
   async submitGroup(
@@ -96,11 +98,12 @@ export class WithinUnitOfWork implements UnitOfWork {
     return adding ?? chords.rows.refusedAdding(adds as AddedMember)
   }
 
-  async #submitAll(submissions: readonly Submission[]): Promise<boolean[]> {
+  async #submitLists(lists: readonly (readonly Submission[])[]): Promise<boolean[][]> {
+    const submissions = lists.flat()
     const isConditional = submissions.some(({ note, once }) => note || once)
     const add = (plan: Plan) => this.#submissions.add(plan, submissions)
     const sent = await this.#transaction.run(add, isConditional ? MAX_ATTEMPTS : undefined)
-    if (sent) return sent
+    if (sent) return lists.map((list) => sent.splice(0, list.length))
     const { url } = this.#parts.database
     throw new StoreUnavailableError(`${url}: other transactions have sent the same ${MAX_ATTEMPTS} times meanwhile`)
   }
