@@ -97,8 +97,8 @@ export abstract class StoreAccess {
 
   /**
    * Run a function whose calls are part of a transaction of yours: what this app sends in it, and in what it awaits, is
-   * written through `client`, on which the transaction is open, and exists once you commit. It neither commits nor rolls
-   * back. Where a call is not awaited before the function ends, it rejects: roll back then, as after any other error.
+   * written through `client`, on which the transaction is open, and exists once you commit. It neither commits nor
+   * rolls back. Where a call is not awaited before the function ends, it rejects: roll back then, as after any error.
    *
    * `client` is a `Client` or `PoolClient` of pg, the `sql` of postgres.js' `sql.begin`, or the transaction of Drizzle,
    * Kysely, Knex or Prisma. Rejects with ArgumentError for anything else, without an open transaction, and for one on

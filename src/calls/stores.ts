@@ -13,12 +13,12 @@ import {
   type UnversionedStore,
 } from '../stores/open.ts'
 import type { StoreMigration, StoreOptions } from '../stores/store.ts'
+import type { Transactions } from '../stores/transactions.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
 import { EventFeed } from './eventFeed.ts'
 import type { Extension } from './extension.ts'
 import type { JobChanges } from './jobs/jobChanges.ts'
 import type { Prepared } from './prepareCall.ts'
-import type { Transactions } from './transactions.ts'
 import { WorkerCheck } from './workerCheck.ts'
 
 /** A century. */
@@ -79,7 +79,7 @@ export class AppStores {
   #sentListener: SentListener | undefined
   #opened: Stores | undefined
   /** What is sent in transactions of the caller; undefined in most apps. */
-  #transactions: Transactions | undefined
+  #transactions: Transactions<Stores> | undefined
 
   constructor(config: () => Config, extensions: readonly Extension[], definition: Definition) {
     this.#config = config
@@ -165,7 +165,7 @@ export class AppStores {
       throw new NotSupportedError(
         `within: expected a broker and a result backend that are one PostgreSQL database, got ${broker.url} for messages, ${backend.url} for results`,
       )
-    const { Transactions } = await import('./transactions.ts')
+    const { Transactions } = await import('../stores/transactions.ts')
     this.#transactions ??= new Transactions()
     return this.#transactions.run({ ...stores, unitOfWork: await unitOfWork.within(client) }, run)
   }

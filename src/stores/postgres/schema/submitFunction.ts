@@ -118,8 +118,8 @@ const WRITES = `
   RETURN job;`
 
 /**
- * Submits a job from SQL, as from psql or a trigger, in the transaction of its caller. It writes as its owner, so that a
- * role that may only submit needs no rights on the tables.
+ * Submits a job from SQL, as from psql or a trigger, in the transaction of its caller. It writes as its owner, so that
+ * a role that may only submit needs no rights on the tables.
  */
 export const SUBMIT_FUNCTION = `
 CREATE FUNCTION celeriac.submit(

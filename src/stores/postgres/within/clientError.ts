@@ -18,7 +18,7 @@ export function clientSqlState(error: unknown): string | undefined {
   return codes.find((one): one is string => typeof one === 'string' && /^[0-9A-Z]{5}$/.test(one))
 }
 
-/** The error for what a client of the caller threw, as its `cause`. Nothing of the transaction can be committed then. */
+/** The error for what a client of the caller threw: its `cause`. The transaction cannot be committed then. */
 export function clientErrorOf(thrown: unknown, place: string): Error {
   if (thrown instanceof CeleriacError) return thrown
   const cause = asError(thrown)

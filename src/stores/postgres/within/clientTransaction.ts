@@ -29,7 +29,7 @@ const LAST = new WeakMap<object, Promise<unknown>>()
 /** What puts a plan together; returns what reads its answers. */
 type Planner<Value> = (plan: Plan) => () => Value
 
-/** Plans in a transaction of the caller, on the client of the caller. It neither commits nor undoes that transaction. */
+/** Runs plans in the transaction that is open on a client of the caller. It neither commits nor undoes that. */
 export class ClientTransaction {
   readonly #client: TransactionClient
   readonly #database: Database

@@ -1,11 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Submission, UnitOfWork } from '../backend/unitOfWork.ts'
 import { ArgumentError } from '../std/errors.ts'
-import type { Stores } from './stores.ts'
+
+/** What calls are sent through. */
+interface Sending {
+  readonly unitOfWork: UnitOfWork
+}
 
 /** Transactions of the caller in which calls are sent: `app.within`. */
-export class Transactions {
-  readonly #here = new AsyncLocalStorage<Transaction>()
+export class Transactions<Stores extends Sending> {
+  readonly #here = new AsyncLocalStorage<Transaction<Stores>>()
 
   /** Through which a call is sent from here; undefined outside of a transaction. */
   get stores(): Stores | undefined {
@@ -43,7 +47,7 @@ export class Transactions {
 }
 
 /** One transaction, as long as the function runs that sends in it. */
-class Transaction {
+class Transaction<Stores extends Sending> {
   readonly stores: Stores
   readonly #ids = new Set<string>()
   readonly #open = new Set<Promise<unknown>>()
