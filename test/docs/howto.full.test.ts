@@ -10,7 +10,6 @@ import { CONVENTIONS_VERSION } from '../../src/telemetry/otel/attributes.ts'
 import { Running, run, start } from '../cli/harness.ts'
 import { readDockerfile } from '../deploy/dockerfile.ts'
 import { startBrowser } from '../http/browser.ts'
-import { PostgresServer } from '../postgres/server.ts'
 import { RabbitServer } from '../rabbitmq/server.ts'
 import { freePort, RedisServer } from '../redis/server.ts'
 import { written } from '../stores/written.ts'
@@ -359,43 +358,9 @@ it.each(AROUND)('%s: its lines have the types, its commands start, its options a
   expect(used.filter((option) => !known.includes(option))).toEqual([])
 })
 
-it('submit in a transaction', async () => {
-  const postgres = await PostgresServer.start()
-  const { page, folder, files } = follow('submit-in-a-transaction')
-  try {
-    for (const name of ['pg', '@types/pg', 'postgres', 'drizzle-orm', 'kysely', 'knex'])
-      symlinkSync(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name))
-    const types = typesOf({ folder, files })
-    const local = postgres.url('postgres')
-    for (const file of files) {
-      const text = readFileSync(join(folder, file), 'utf8')
-      writeFileSync(join(folder, file), text.replaceAll('postgres://127.0.0.1/shop', local))
-    }
-    await postgres.sql('GRANT CREATE ON DATABASE postgres TO celeriac; GRANT ALL ON SCHEMA public TO celeriac')
-    await postgres.sql('CREATE ROLE seller')
-    const worker = start(folder, ['worker', '-A', 'tasks.ts'])
-    await worker.until(/ ready/)
-    expect(await node(folder, 'buy.ts')).toBe('packed tea\n')
-    const packed = async (): Promise<number> =>
-      (await postgres.sql("SELECT FROM celeriac.jobs WHERE state = 'SUCCESS'")).length
-    for (const sql of page.codes('sql')) await postgres.sql(sql)
-    await vi.waitUntil(async () => (await packed()) === 2, 10_000)
-    for (const file of files.filter((name) => !['tasks.ts', 'buy.ts'].includes(name))) {
-      const buying = `import { buy } from './${file}'; await buy('tea'); process.exit(0)`
-      writeFileSync(join(folder, 'main.ts'), buying)
-      await node(folder, 'main.ts')
-    }
-    // Each row is packed by its function, and by the trigger.
-    await vi.waitUntil(async () => (await packed()) === 10, 10_000)
-    await stop(worker)
-    expect(await types).toEqual([])
-  } finally {
-    await postgres.stop()
-  }
-})
-
-it('every page of the how-tos is tested here, and in the README', () => {
-  const own = readFileSync(fileURLToPath(import.meta.url), 'utf8')
+it('every page of the how-tos is tested here or beside, and in the README', () => {
+  const files = [import.meta.url, new URL('transaction.full.test.ts', import.meta.url)]
+  const own = files.map((file) => readFileSync(fileURLToPath(file), 'utf8')).join()
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
   for (const name of readdirSync(join(ROOT, PAGES))) {
     expect([name, own.includes(`'${name.replace('.md', '')}`) || own.includes(name)]).toEqual([name, true])

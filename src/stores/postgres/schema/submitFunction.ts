@@ -121,7 +121,7 @@ const WRITES = `
  * Submits a job from SQL, as from psql or a trigger, in the transaction of its caller. It writes as its owner, so that
  * a role that may only submit needs no rights on the tables.
  */
-export const SUBMIT_FUNCTION = `
+export const SUBMIT_FUNCTION: string = `
 CREATE FUNCTION celeriac.submit(
   task text,
   input json DEFAULT '{}',
