@@ -358,8 +358,9 @@ it.each(AROUND)('%s: its lines have the types, its commands start, its options a
   expect(used.filter((option) => !known.includes(option))).toEqual([])
 })
 
-it('every page of the how-tos is tested here, and in the README', () => {
-  const own = readFileSync(fileURLToPath(import.meta.url), 'utf8')
+it('every page of the how-tos is tested here or beside, and in the README', () => {
+  const files = [import.meta.url, new URL('transaction.full.test.ts', import.meta.url)]
+  const own = files.map((file) => readFileSync(fileURLToPath(file), 'utf8')).join()
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
   for (const name of readdirSync(join(ROOT, PAGES))) {
     expect([name, own.includes(`'${name.replace('.md', '')}`) || own.includes(name)]).toEqual([name, true])
