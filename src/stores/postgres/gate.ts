@@ -7,10 +7,10 @@ import type { Statement, Step } from './connection/pipeline.ts'
  */
 
 /** SQL: the numbers of the open gates, an array. A subquery is read once, not for each row. */
-export const OPEN_GATES = "((SELECT nullif(current_setting('celeriac.gate', true), '')::bigint[])::bigint[])"
+export const OPEN_GATES: string = "((SELECT nullif(current_setting('celeriac.gate', true), '')::bigint[])::bigint[])"
 
 /** For use in a WHERE clause over rows with a column `gate`: the gate is open, or there is none. */
-export const GATED = `(gate IS NULL OR gate = ANY (${OPEN_GATES}))`
+export const GATED: string = `(gate IS NULL OR gate = ANY (${OPEN_GATES}))`
 
 /** SQL: opens the gates with these numbers. `numbers` is an expression, an array of bigint; its value is a text. */
 export function opening(numbers: string): string {
@@ -35,7 +35,7 @@ export const REQUIRED: Step = { statement: REQUIRE, values: [] }
 const REFUSED = 'CE001'
 
 /** The function that `REQUIRED` calls. */
-export const REQUIRE_FUNCTION = `
+export const REQUIRE_FUNCTION: string = `
 CREATE FUNCTION celeriac.require(holds boolean) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   IF holds IS NOT TRUE THEN
