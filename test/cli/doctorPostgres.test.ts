@@ -25,8 +25,8 @@ beforeEach(async () => {
 })
 
 /** An app whose tables are there. */
-async function open(): Promise<App> {
-  const app = new App({ broker: url, logger: createLogger('silent'), storeTimeout: '1s' })
+async function open(storeTimeout: '1s' | '20s' = '20s'): Promise<App> {
+  const app = new App({ broker: url, logger: createLogger('silent'), storeTimeout })
   onTestFinished(() => app.close())
   await app.queueSize('celery')
   return app
@@ -99,7 +99,7 @@ it('what the role may not see is left out', async () => {
 })
 
 it('a lock on a table, and who holds it; a statement that runs for long, without its literals', async () => {
-  const app = await open()
+  const app = await open('1s')
   const locker = await connect('psql')
   await locker.query('BEGIN; LOCK TABLE celeriac.message')
   const [ours, slow] = [await connect('celeriac'), await connect('celeriac-results')]
