@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { Client } from 'pg'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { App } from '../../src/app/app.ts'
@@ -95,4 +96,12 @@ it('people read the views, and no table', async () => {
   expect(answers[3]).toMatchObject([{ task: 'add', state: 'SUCCESS' }])
   await expect(run('reader', 'SELECT * FROM celeriac.message')).rejects.toThrow(/permission denied for table message/)
   await expect(run('worker', 'UPDATE celeriac.meta SET version = 9')).rejects.toThrow(/permission denied/)
+})
+
+it('behind a pool of connections, the banner says what the page shows', async () => {
+  const app = new App({ broker: `${url}?pgbouncer=true`, logger: createLogger('silent') })
+  onTestFinished(() => app.close())
+  const { note } = await app.connect()
+  expect(readFileSync(new URL('../../docs/postgres.md', import.meta.url), 'utf8')).toContain(`(${note})`)
+  expect((await open('owner').connect()).note).toBeUndefined()
 })
