@@ -10,8 +10,6 @@ export interface StoreFacts {
   readonly free?: number
   /** Bytes that it takes on disk. */
   readonly size?: number | undefined
-  /** It answers reads alone, as a replica does. */
-  readonly readOnly?: boolean | undefined
   /** Connections in use and allowed, of the limit that is nearest. */
   readonly connections?: ConnectionFacts | undefined
   /** The tables that have most changes. */

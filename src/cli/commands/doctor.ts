@@ -35,8 +35,6 @@ export async function look(app: App, id?: string): Promise<Finding[]> {
     await app.connect()
     const stores = await storesOf(app)
     ofStores = findingsOf(STORE_CHECKS, { stores })
-    // Workers are asked by messages, which such a store takes none of.
-    if (stores.some(({ readOnly }) => readOnly)) return ofStores
     // Before workers are asked: any consumer, also one for answers, may rescue a message whose lease has ended.
     const evidence = id === undefined ? undefined : await evidenceOf(app, id)
     const fleet = await fleetOf(app)

@@ -55,14 +55,6 @@ export const STORE_CHECKS: readonly Check<Stores>[] = [
       ),
   ],
   [
-    'store-read-only',
-    ({ stores }) =>
-      joined(
-        stores.flatMap(({ store, readOnly }) => (readOnly ? `${store} takes no writes` : [])),
-        ': it is a replica, or default_transaction_read_only is on; the URL must lead to the server that writes',
-      ),
-  ],
-  [
     'store-connections',
     ({ stores }) =>
       joined(

@@ -18,7 +18,7 @@ const since = (moment: string): string => `extract(epoch FROM clock_timestamp() 
 
 const SERVER: Statement = {
   name: 'facts',
-  text: `SELECT extract(epoch FROM clock_timestamp()) * 1000, current_setting('transaction_read_only') = 'on'`,
+  text: `SELECT extract(epoch FROM clock_timestamp()) * 1000`,
 }
 
 const SIZE: Statement = { name: 'facts_size', text: 'SELECT pg_database_size(current_database())' }
@@ -114,7 +114,6 @@ export async function postgresFacts(database: Database): Promise<StoreFacts> {
   return {
     store: database.url,
     now: Number(server?.[0]),
-    readOnly: server?.[1] === 't',
     size: numberOf(size?.[0]?.[0]),
     connections: connections?.map(connectionsOf)[0],
     tables: tables?.map(tableOf),
