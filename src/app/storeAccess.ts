@@ -122,12 +122,13 @@ export abstract class StoreAccess {
    */
   async connect(): Promise<StoreInfo> {
     const { broker, backend } = await this.appStores.open()
-    return { broker: broker.url, backend: backend.url, lists: backend.jobs?.scope ?? 'none', hint: backend.hint }
+    const lists = backend.jobs?.scope ?? 'none'
+    return { broker: broker.url, backend: backend.url, note: broker.note, lists, hint: backend.hint }
   }
 
   /**
-   * Clock, memory and free space of the stores, as far as they can be known: for checks of an installation. Rejects
-   * with StoreUnavailableError.
+   * Clock, memory, free space and, of a database, sessions and tables: as far as they can be known, for checks of an
+   * installation. Rejects with StoreUnavailableError.
    */
   async storeFacts(): Promise<readonly StoreFacts[]> {
     return (await this.appStores.open()).facts()

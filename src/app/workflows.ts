@@ -142,7 +142,7 @@ async function submit(host: WorkflowHost, planned: Planned): Promise<void> {
   const { alwaysEager } = host.config
   if (planned.joins && !alwaysEager && !(stores.unitOfWork.submitGroup && stores.backend.chords))
     throw new NotSupportedError(
-      `a chord needs a result backend that joins its parts: set backend to a redis: or sqlite: URL; got ${stores.backend.url} for results, ${stores.broker.url} for messages`,
+      `a chord needs a result backend that joins its parts: set backend to a sqlite:, postgres: or redis: URL; got ${stores.backend.url} for results, ${stores.broker.url} for messages`,
     )
   const checking = planned.calls.map((call) => checkedArguments(host, call))
   const checked = checking.some(isPromise) ? await Promise.all(checking) : (checking as readonly SignatureData[])

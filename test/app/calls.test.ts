@@ -5,9 +5,9 @@ import { CeleriacError, TaskError, TaskRevokedError, TimeoutError, UnknownJobErr
 import { createLogger } from '../../src/std/log.ts'
 import { currentTask, type TaskContext } from '../../src/tasks/current.ts'
 import { pause } from '../../src/testing/kit.ts'
-import { next, onEachStore, record, until, useLab } from './lab.ts'
+import { next, onAllStores, record, until, useLab } from './lab.ts'
 
-onEachStore((lab) => {
+onAllStores((lab) => {
   it('delay, applyAsync and a worker: the result, and all that is known of the task', async () => {
     const app = lab().app()
     const add = app.task('add', (x: number, y: number) => x + y)

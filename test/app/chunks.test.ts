@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { AsyncResult, TaskEvent } from '../../src/calls/asyncResult.ts'
 import { ArgumentError } from '../../src/std/errors.ts'
 import { currentTask } from '../../src/tasks/current.ts'
-import { next, onEachStore, record, until, useLab } from './lab.ts'
+import { next, onAllStores, record, until, useLab } from './lab.ts'
 import { storesOf } from './stores.ts'
 
 type Event = TaskEvent<unknown, unknown>
@@ -26,7 +26,7 @@ async function collect(events: AsyncIterable<Event>, told: string[] = []): Promi
 const numbered = (told: readonly string[]): string[] => told.map((text, at) => `${at + 1} ${text}`)
 const unnumbered = (told: readonly string[]): string[] => told.map((text) => text.replace(/^\S+ /, ''))
 
-onEachStore((lab, kind) => {
+onAllStores((lab, kind) => {
   it('each part once, in order, among the states, to everybody; what is emitted in one turn is one write', async () => {
     const app = lab().app()
     const { unitOfWork } = await storesOf(app)

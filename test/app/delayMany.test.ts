@@ -2,12 +2,12 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
-import { onEachStore, record, until } from './lab.ts'
+import { onAllStores, record, until } from './lab.ts'
 import { storesOf } from './stores.ts'
 
 const FLAGS = ['--conditions=source', '--disable-warning=ExperimentalWarning']
 
-onEachStore((lab, kind) => {
+onAllStores((lab, kind) => {
   it('delayMany: in order, behind what was called before, each told', async () => {
     const app = lab().app()
     const told = record(app)

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import type { AsyncResult, TaskEvent } from '../../src/calls/asyncResult.ts'
 import { TimeoutError } from '../../src/std/errors.ts'
 import { currentTask } from '../../src/tasks/current.ts'
-import { onEachStore, until, useLab } from './lab.ts'
+import { onAllStores, until, useLab } from './lab.ts'
 
 type Event = TaskEvent<unknown, unknown>
 
@@ -20,7 +20,7 @@ function states(events: readonly Event[]): string[] {
   return events.map(({ state }) => state)
 }
 
-onEachStore((lab) => {
+onAllStores((lab) => {
   it('tells states and progress in order, each newer than the one before, the end last, to every watcher', async () => {
     const app = lab().app({ trackStarted: true })
     const steps = [Promise.withResolvers<void>(), Promise.withResolvers<void>(), Promise.withResolvers<void>()]

@@ -81,7 +81,7 @@ export function useLab(kind: StoreKind, server: () => string | Promise<string> =
 }
 
 /** Run a suite on a redis-server of its own, emptied for each test. */
-function onRedis(suite: (lab: () => Lab, kind: StoreKind) => void): void {
+function onRedis(suite: Suite): void {
   describe('on redis', () => {
     let server: RedisServer
     beforeAll(async () => {
@@ -98,28 +98,45 @@ function onRedis(suite: (lab: () => Lab, kind: StoreKind) => void): void {
 }
 
 /** Run a suite on the rabbitmq-server of the test run, in a new virtual host for each test. */
-function onRabbit(suite: (lab: () => Lab, kind: StoreKind) => void): void {
+function onRabbit(suite: Suite): void {
   describe('on rabbitmq', () => suite(useLab('rabbitmq', emptyRabbit), 'rabbitmq'))
 }
 
 /** Run a suite on the PostgreSQL server of the test run, in a new schema for each test. */
-function onPostgres(suite: (lab: () => Lab, kind: StoreKind) => void): void {
+function onPostgres(suite: Suite): void {
   describe('on postgres', () => suite(useLab('postgres', emptySchema), 'postgres'))
 }
 
-/** The stores of a run: all of them, unless TEST_STORES names some, as `npm run test:quick` does. */
-const STORES = process.env.TEST_STORES?.split(',') ?? ['memory', 'sqlite', 'redis', 'rabbitmq', 'postgres']
+type Suite = (lab: () => Lab, kind: StoreKind) => void
+
+interface SuiteOptions {
+  /** Default true. */
+  readonly memory?: boolean
+}
+
+const ALL: readonly string[] = ['memory', 'sqlite', 'redis', 'rabbitmq', 'postgres']
+/** TEST_STORES names the stores of a run, as `npm run test:quick` does. */
+const NAMED = process.env.TEST_STORES?.split(',')
 
 /** Run a suite on each store, or on each but memory. */
-export function onEachStore(
-  suite: (lab: () => Lab, kind: StoreKind) => void,
-  { memory = true }: { memory?: boolean } = {},
-): void {
+export function onAllStores(suite: Suite, options: SuiteOptions = {}): void {
+  onStores(NAMED ?? ALL, suite, options)
+}
+
+/**
+ * The same, but in `npm test` without PostgreSQL: for a suite that would find there what the suites of `onAllStores`
+ * find. It costs about as much as Redis, and `npm test` has ten minutes.
+ */
+export function onEachStore(suite: Suite, options: SuiteOptions = {}): void {
+  onStores(NAMED ?? (isFull ? ALL : ALL.filter((store) => store !== 'postgres')), suite, options)
+}
+
+function onStores(stores: readonly string[], suite: Suite, { memory = true }: SuiteOptions): void {
   const local = memory ? (['memory', 'sqlite'] as const) : (['sqlite'] as const)
-  describe.each(local.filter((kind) => STORES.includes(kind)))('on %s', (kind) => suite(useLab(kind), kind))
-  if (STORES.includes('redis')) onRedis(suite)
-  if (STORES.includes('rabbitmq')) onRabbit(suite)
-  if (STORES.includes('postgres')) onPostgres(suite)
+  describe.each(local.filter((kind) => stores.includes(kind)))('on %s', (kind) => suite(useLab(kind), kind))
+  if (stores.includes('redis')) onRedis(suite)
+  if (stores.includes('rabbitmq')) onRabbit(suite)
+  if (stores.includes('postgres')) onPostgres(suite)
 }
 
 /** For what does not depend on the store: on each store in `npm run test:full`, else in one file alone. */

@@ -4,12 +4,12 @@ import { TaskRevokedError } from '../../src/std/errors.ts'
 import { currentTask } from '../../src/tasks/current.ts'
 import { startProcess } from '../worker/modules/start.ts'
 import { define } from '../worker/modules/tasks.ts'
-import { next, onEachStore, record, until, useLab } from './lab.ts'
+import { next, onAllStores, record, until, useLab } from './lab.ts'
 import { storesOf } from './stores.ts'
 
 const REVOKED = { code: 'TASK_REVOKED', message: 'revoked' }
 
-onEachStore((lab, kind) => {
+onAllStores((lab, kind) => {
   it('a waiting task: REVOKED at once, never run, out of the queue', async () => {
     const app = lab().app()
     let runs = 0

@@ -3,12 +3,12 @@ import type { ScheduleOptions } from '../../src/beat/scheduleOptions.ts'
 import { at } from '../../src/beat/when/at.ts'
 import { cron } from '../../src/beat/when/cron.ts'
 import { every } from '../../src/beat/when/every.ts'
-import { type Lab, onEachStore, until, useLab } from '../app/lab.ts'
+import { type Lab, onAllStores, until, useLab } from '../app/lab.ts'
 import { Scene } from './scene.ts'
 
 const HOUR = 3_600_000
 
-onEachStore((lab) => {
+onAllStores((lab) => {
   describe('what is due', () => {
     test('is sent at its moments, once each, with name and moment as headers', async () => {
       const scene = new Scene(lab())

@@ -11,7 +11,7 @@ import { JSON_ONLY } from '../../src/protocol/serializer.ts'
 import type { SignatureData } from '../../src/protocol/signature.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { currentTask } from '../../src/tasks/current.ts'
-import { onEachStore, record, useLab } from '../app/lab.ts'
+import { onAllStores, record, useLab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
 
 function tasksOf(app: App) {
@@ -35,7 +35,7 @@ function tasksOf(app: App) {
   }
 }
 
-onEachStore((lab, kind) => {
+onAllStores((lab, kind) => {
   it('a chain: each step gets the result before it; its handle knows what came before', async () => {
     const app = lab().app()
     const { add, render } = tasksOf(app)
@@ -145,7 +145,7 @@ it.each([
   const calls = [chord([add.s(1, 2)], sum.s()), chain(add.s(1, 2), group([add.s(1)]), sum.s())]
   for (const call of calls)
     await expect(call.delay()).rejects.toThrow(
-      `a chord needs a result backend that joins its parts: set backend to a redis: or sqlite: URL; got ${backend}`,
+      `a chord needs a result backend that joins its parts: set backend to a sqlite:, postgres: or redis: URL; got ${backend}`,
     )
   await app.close()
 })

@@ -5,7 +5,7 @@ import { CONTROL_EXCHANGE, REPLY_EXCHANGE, replyQueue } from '../../src/protocol
 import type { Envelope } from '../../src/protocol/envelope.ts'
 import { serialize } from '../../src/protocol/serializer.ts'
 import { currentTask } from '../../src/tasks/current.ts'
-import { next, onEachStore, record, until, useLab } from '../app/lab.ts'
+import { next, onAllStores, record, until, useLab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
 
 const PONG = { ok: 'pong' }
@@ -35,7 +35,7 @@ async function answerTo(app: App, body: object): Promise<unknown> {
   return JSON.parse((await ask(app, body)).body as string)
 }
 
-onEachStore((lab) => {
+onAllStores((lab) => {
   it('ping: each worker answers, or those that are named', async () => {
     const app = lab().app()
     const control = new Control(app)

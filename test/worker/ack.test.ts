@@ -3,7 +3,7 @@ import type { App } from '../../src/app/app.ts'
 import type { TaskOptions } from '../../src/config/taskOptions.ts'
 import { Reject } from '../../src/std/errors.ts'
 import { currentTask } from '../../src/tasks/current.ts'
-import { type Lab, onEachStore, record, until, useLab } from '../app/lab.ts'
+import { type Lab, onAllStores, record, until, useLab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
 import { emptyRabbit } from '../rabbitmq/shared.ts'
 
@@ -24,7 +24,7 @@ function stuckTwice(app: App, options: TaskOptions = {}) {
   return app.task('task', run, { acksOnTimeout: false, timeLimit: 50, ...options })
 }
 
-onEachStore((lab) => {
+onAllStores((lab) => {
   it('late by default: a worker that gives up its task leaves it to another; early: it is lost, not without trace', async () => {
     const app = lab().app({ trackStarted: true })
     const { gate, late, early } = gated(app)

@@ -4,7 +4,7 @@ import type { App } from '../../src/app/app.ts'
 import { StoreUnavailableError } from '../../src/std/errors.ts'
 import { SqliteBroker } from '../../src/stores/sqlite/broker/broker.ts'
 import { currentTask } from '../../src/tasks/current.ts'
-import { onEachStore, record, until, useLab } from '../app/lab.ts'
+import { onAllStores, record, until, useLab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
 
 /** The app's own connection to its file: what breaks there is broken for the app. */
@@ -179,7 +179,7 @@ const THROWN: [string, unknown, string | RegExp][] = [
   ['a very long message', new Error('x'.repeat(100_000)), /^x+\n… \(cut\)$/],
 ]
 
-onEachStore((lab) => {
+onAllStores((lab) => {
   it('whatever a task throws is its failure, and the worker goes on', async () => {
     const app = lab().app()
     const fail = app.task('fail', async (index: number, sync: boolean) => {

@@ -5,7 +5,7 @@ import type { Settlement } from '../../src/backend/unitOfWork.ts'
 import { encodeTask, NOTHING_EMBEDDED } from '../../src/protocol/message.ts'
 import type { SignatureData } from '../../src/protocol/signature.ts'
 import { ArgumentError, ConfigError, Ignore, Reject, StoreUnavailableError } from '../../src/std/errors.ts'
-import { onEachStore, record, until, useLab } from '../app/lab.ts'
+import { onAllStores, record, until, useLab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
 import { ManualClock } from '../beat/clock.ts'
 
@@ -73,7 +73,7 @@ function counter(): (kind: Kind) => number {
   }
 }
 
-onEachStore((lab) => {
+onAllStores((lab) => {
   it('an outage is waited for, whatever the outcome: nothing is ended meanwhile, and all are stored', async () => {
     const app = lab().app()
     define(app, counter())

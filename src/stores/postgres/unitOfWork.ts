@@ -29,7 +29,7 @@ import { Submissions } from './submissions.ts'
 /** How often a transaction is put together again whose condition another one has changed meanwhile. */
 const MAX_REFUSALS = 5
 
-/** Transactions with submissions at a time: while the server writes one, the next is put together. */
+/** Transactions with submissions: while the server writes one, the next is put together. */
 const MAX_SUBMITTING = 2
 
 /** Opens the gate of the hold, where it is still ours. The claim stays locked. */
@@ -53,13 +53,18 @@ export class PostgresUnitOfWork implements UnitOfWork {
   readonly #database: Database
   readonly #submissions: Submissions
   readonly #clock: Clock
-  readonly #submitting = new Gather((lists: readonly (readonly Submission[])[]) => this.#submitLists(lists), {
-    runs: MAX_SUBMITTING,
+  readonly #submitting = new Gather(
+    (lists: readonly (readonly Submission[])[], since) => this.#submitLists(lists, since),
+    {
+      runs: MAX_SUBMITTING,
+      most: MAX_ATOMIC_SUBMISSIONS,
+      size: (list) => list.length,
+    },
+  )
+  readonly #writing = new Gather((some: readonly Writing[], since) => this.#writeAll(some, since), {
     most: MAX_ATOMIC_SUBMISSIONS,
-    size: (list) => list.length,
   })
-  readonly #writing = new Gather((some: readonly Writing[]) => this.#writeAll(some), { most: MAX_ATOMIC_SUBMISSIONS })
-  /** The last submissions. */
+  /** The last of these transactions. */
   #submitted: Promise<unknown> = Promise.resolve()
   /** The last write under way of each record. */
   readonly #writes = new Map<string, Promise<unknown>>()
@@ -85,12 +90,11 @@ export class PostgresUnitOfWork implements UnitOfWork {
     return (await Promise.all(sent)).flat()
   }
 
-  /** Put together at once, and sent after the ones before, so that all come in their order. */
-  async #submitLists(lists: readonly (readonly Submission[])[]): Promise<boolean[][]> {
+  /** In their order: put together at once, and sent when the ones before are. */
+  async #submitLists(lists: readonly (readonly Submission[])[], since: number): Promise<boolean[][]> {
     const submissions = lists.flat()
     const prepared = this.#prepared(submissions)
-    const before = this.#submitted
-    const sending = before.then(() => this.#submitAll(submissions, prepared))
+    const sending = this.#submitted.then(() => this.#submitAll(submissions, prepared, since))
     this.#submitted = sending.catch(() => undefined)
     const sent = await sending
     return lists.map((list) => sent.splice(0, list.length))
@@ -102,14 +106,14 @@ export class PostgresUnitOfWork implements UnitOfWork {
   }
 
   /** Another transaction may have sent the same meanwhile: put together again, it finds that. */
-  async #submitAll(submissions: readonly Submission[], first: Prepared<boolean[]>): Promise<boolean[]> {
-    for (let { plan, read } = first, refusals = 0; ; refusals++) {
+  async #submitAll(submissions: readonly Submission[], first: Prepared<boolean[]>, since: number): Promise<boolean[]> {
+    for (let refusals = 0; ; refusals++) {
+      const { plan, read } = refusals === 0 ? first : this.#prepared(submissions)
       try {
-        if (!plan.isEmpty) await plan.run(this.#database)
+        if (!plan.isEmpty) await plan.run(this.#database, { since })
         return read()
       } catch (error) {
         if (!isRefusal(error) || refusals === MAX_REFUSALS) throw error
-        ;({ plan, read } = this.#prepared(submissions))
       }
     }
   }
@@ -178,7 +182,7 @@ export class PostgresUnitOfWork implements UnitOfWork {
     this.#writes.set(id, ended)
   }
 
-  async #writeAll(writings: readonly Writing[]): Promise<boolean[]> {
+  async #writeAll(writings: readonly Writing[], since: number): Promise<boolean[]> {
     const plan = new Plan()
     const saved: boolean[] = []
     const written = this.#addWritings(
@@ -186,7 +190,7 @@ export class PostgresUnitOfWork implements UnitOfWork {
       writings.map((writing) => ({ writing })),
       saved,
     )
-    if (!plan.isEmpty) await plan.run(this.#database)
+    if (!plan.isEmpty) await plan.run(this.#database, { since })
     written()
     return saved
   }

@@ -10,6 +10,7 @@ export const SCHEMA_URL: string = `https://opentelemetry.io/schemas/${CONVENTION
 const SYSTEMS: Readonly<Record<string, string>> = {
   amqp: 'rabbitmq',
   amqps: 'rabbitmq',
+  postgres: 'postgresql',
   rediss: 'redis',
   valkeys: 'valkey',
 }

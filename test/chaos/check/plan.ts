@@ -20,7 +20,7 @@ export const STORES: readonly StoreName[] = [
 export const POOLS: readonly Settings['pool'][] = ['inline', 'threads', 'processes', 'solo']
 
 /** Where some calls are chords, each of which sends its body once: messages and results are one store. */
-export const CHORD_STORES: readonly StoreName[] = ['sqlite', 'redis', 'memory']
+export const CHORD_STORES: readonly StoreName[] = ['sqlite', 'redis', 'postgres', 'memory']
 
 /** Lease of the workers, ms. */
 export const LEASE = 5000

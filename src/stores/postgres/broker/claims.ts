@@ -18,6 +18,10 @@ export const NOT_CLAIMED = '(SELECT 1 FROM celeriac.claim c WHERE c.seq = m.seq)
 /** Columns of `ClaimedMessage`. */
 export const CLAIMED_COLUMNS = 'seq, queue, rank, claims, lost, task_id, head, body, bytes'
 
+function columnsOf(table: string): string {
+  return CLAIMED_COLUMNS.replace(/\w+/g, `${table}.$&`)
+}
+
 /*
  * The next messages of several queues, in their order: of the first queue, then of the second one. The claim's key
  * decides between two consumers; the locks only keep them from choosing the same messages. The last column is how long
@@ -39,6 +43,17 @@ const CLAIM = {
   )
   SELECT ${CLAIMED_COLUMNS}, extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000
   FROM next WHERE seq = ANY (ARRAY(SELECT seq FROM taken)) ORDER BY turn, rank, seq`,
+}
+
+const MISSED = {
+  name: 'claim_missed',
+  text: `SELECT ${columnsOf('m')} FROM celeriac.claim c JOIN celeriac.message m ON m.seq = c.seq
+  WHERE c.consumer = $1 AND c.seq <> ALL ($2::bigint[]) ORDER BY m.rank, m.seq`,
+}
+
+/** What a consumer has claimed, but these messages: rows for `claimedOf`. */
+export function missedStep(consumer: number, known: readonly number[]): Step {
+  return { statement: MISSED, values: [consumer, arrayOf(known)] }
 }
 
 /** Where a queue's messages begin: above all. */

@@ -6,7 +6,7 @@ import { queueChannel } from '../connection/listening.ts'
 import type { Row, Step } from '../connection/pipeline.ts'
 import type { Session } from '../connection/session.ts'
 import { bindStep } from './bindings.ts'
-import { Claims } from './claims.ts'
+import { type ClaimedMessage, Claims, claimedOf, missedStep } from './claims.ts'
 import { type EndKind, type Hold, type Holder, PostgresDelivery } from './delivery.ts'
 import type { DueMessages } from './dueMessages.ts'
 import { end, registering } from './leases.ts'
@@ -28,7 +28,7 @@ export interface ConsumerParts {
  * How often an idle consumer looks without a notification, ms: for messages whose sender died before it notified, and
  * those of a claim that was undone.
  */
-const POLL_INTERVAL_MS = 2000
+const POLL_INTERVAL_MS = 5000
 
 /**
  * Messages ahead for each slot, and the time in which they are to be worked off, ms: as many as a worker of short tasks
@@ -53,6 +53,8 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
   #prefetch: number
   /** Deliveries that are not settled. */
   #places = 0
+  /** How many messages are asked for by claims under way. */
+  #claiming = 0
   /** There may be messages that were not seen yet. */
   #more = true
   #turn = 0
@@ -92,6 +94,10 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
     return this.#line[Symbol.asyncIterator]()
   }
 
+  get id(): number {
+    return this.#id
+  }
+
   get problem(): Error | undefined {
     return this.#parts.database.problem ?? this.#parts.session.problem ?? this.#problem
   }
@@ -129,7 +135,7 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
 
   wants(): number {
     if (this.#closed || !this.#more) return 0
-    return Math.max(0, this.#prefetch - this.#places + this.#ahead.wanted(this.#prefetch))
+    return Math.max(0, this.#prefetch - this.#places + this.#ahead.wanted(this.#prefetch) - this.#claiming)
   }
 
   claimStep(limit: number): Step {
@@ -138,14 +144,31 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
     this.#turn++
     // A message that arrives from now on is notified of, or found by this claim.
     this.#more = false
+    this.#claiming += limit
     return this.#claims.step(this.#id, names, limit)
   }
 
-  claimed(rows: readonly Row[], limit: number): void {
+  claimed(rows: readonly Row[], limit: number, consumer: number): void {
     this.#problem = undefined
-    const taken = this.#claims.read(rows).map((message) => new PostgresDelivery(message, this.#id, this))
+    this.#claiming -= limit
+    const taken = this.#claims.read(rows)
     if (taken.length === limit) this.#more = true
     else if (this.#claims.rest > 0) setTimeout(() => this.#look(), this.#claims.rest).unref()
+    this.#take(taken, consumer)
+  }
+
+  missedStep(known: readonly number[]): Step {
+    return missedStep(this.#id, known)
+  }
+
+  missed(rows: readonly Row[], consumer: number): void {
+    this.#problem = undefined
+    this.#take(rows.map(claimedOf), consumer)
+  }
+
+  #take(messages: readonly ClaimedMessage[], consumer: number): void {
+    const taken = messages.map((message) => new PostgresDelivery(message, consumer, this))
+    this.#parts.settler.keep(taken.map(({ hold }) => hold))
     if (this.#closed) {
       this.#giveBack(taken)
       return
@@ -154,7 +177,8 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
     this.#fill()
   }
 
-  failed(error: Error): void {
+  failed(error: Error, limit: number): void {
+    this.#claiming -= limit
     this.#more = true
     this.#problem = error
   }
@@ -203,10 +227,11 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
 
   #pollLater(): void {
     const pause = POLL_INTERVAL_MS * (0.75 + Math.random() / 2)
+    // A consumer keeps its process alive, also while there is no connection.
     this.#poll = setTimeout(() => {
       this.#look()
       this.#pollLater()
-    }, pause).unref()
+    }, pause)
   }
 
   /** As if they had not been taken. */
@@ -233,7 +258,7 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
 
   async #registerAgain(): Promise<void> {
     // Claimed under the old name: another worker has them.
-    this.#ahead.drain()
+    this.#parts.settler.forget(this.#ahead.drain().map(({ hold }) => hold))
     try {
       await this.#register()
       this.#look()

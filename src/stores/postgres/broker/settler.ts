@@ -30,9 +30,15 @@ export interface Claimer {
   /** How many messages it wants now. */
   wants(): number
   claimStep(limit: number): Step
-  claimed(rows: readonly Row[], limit: number): void
-  /** Nothing was claimed. */
-  failed(error: Error): void
+  /** Its id now. */
+  readonly id: number
+  /** `consumer`: its id when it claimed. */
+  claimed(rows: readonly Row[], limit: number, consumer: number): void
+  /** Finds what it has claimed, but these messages. */
+  missedStep(known: readonly number[]): Step
+  missed(rows: readonly Row[], consumer: number): void
+  /** Nothing was claimed, or the answer was lost. */
+  failed(error: Error, limit: number): void
 }
 
 const KINDS: Readonly<Record<EndKind, number>> = { drop: 0, requeue: 1, return: 2 }
@@ -52,11 +58,15 @@ const SETTLE = new RowsStatement(
   SELECT ${opening('array_agg(seq)')} FROM ours`,
 )
 
+/** Of messages, those that are left; and of consumers. */
 const REMAINING = {
   name: 'remaining',
-  text: 'SELECT seq FROM celeriac.message WHERE seq = ANY ($1::bigint[])',
+  text: `SELECT 'message', seq FROM celeriac.message WHERE seq = ANY ($1::bigint[])
+    UNION ALL SELECT 'consumer', id FROM celeriac.consumer WHERE id = ANY ($2::bigint[])`,
 }
 
+/** Endings for which a transaction begins while another one is under way. */
+const MIN_BESIDE = 64
 /** Endings of one transaction. */
 const MAX_ENDINGS = 1000
 /** Wait before the next claim after one that failed, ms. */
@@ -70,8 +80,12 @@ interface Waiting {
 
 interface Claim {
   readonly claimer: Claimer
+  readonly consumer: number
+  /** 0: no claim. */
   readonly limit: number
-  readonly step: Step
+  /** Of the claim, and of the search for earlier ones. */
+  readonly claim: Step | undefined
+  readonly missed: Step | undefined
 }
 
 /**
@@ -83,10 +97,17 @@ export class Settler {
   readonly #notices: Notices
   /** The one that got a message last is last. */
   readonly #claimers = new Set<Claimer>()
+  /** Those that may have claimed more than they know: the answer of a claim was lost. */
+  readonly #unsure = new Set<Claimer>()
+  /** Those that have not ended. */
+  readonly #held = new Set<Hold>()
+  /** Those of endings whose answer was lost. */
+  readonly #doubtful = new WeakSet<Hold>()
   #writer: SettlementWriter | undefined
   readonly #waiting: Waiting[] = []
   #scheduled = false
-  #running = false
+  /** Transactions under way. */
+  #running = 0
   #retry: NodeJS.Timeout | undefined
   /** No claim before this moment, by the clock of `performance`. */
   #claimsFrom = 0
@@ -104,7 +125,20 @@ export class Settler {
   join(claimer: Claimer): () => void {
     this.#claimers.add(claimer)
     this.wake()
-    return () => this.#claimers.delete(claimer)
+    return () => {
+      this.#claimers.delete(claimer)
+      this.#unsure.delete(claimer)
+    }
+  }
+
+  /** Claimed, and in the hands of its consumer. */
+  keep(holds: readonly Hold[]): void {
+    for (const hold of holds) this.#held.add(hold)
+  }
+
+  /** They ended, or are with others. */
+  forget(holds: readonly Hold[]): void {
+    for (const hold of holds) this.#held.delete(hold)
   }
 
   /** Resolves true when it took effect; false when the hold was no longer ours: then nothing was written. */
@@ -117,7 +151,7 @@ export class Settler {
 
   /** There is something to settle or to claim: do it at the end of this turn. */
   wake(): void {
-    if (this.#scheduled || this.#running) return
+    if (this.#scheduled || !this.#mayRun) return
     this.#scheduled = true
     // Two turns: what ends in this one frees slots, and what fills them may end at once.
     setImmediate(() => {
@@ -126,21 +160,28 @@ export class Settler {
     })
   }
 
+  /** A second one begins beside the first only with many endings: then neither waits for the other's commit. */
+  get #mayRun(): boolean {
+    if (this.#running === 0) return true
+    // What is missed is searched for when no other claim is under way.
+    return this.#running === 1 && this.#waiting.length >= MIN_BESIDE && this.#unsure.size === 0
+  }
+
   close(): void {
     clearTimeout(this.#retry)
     this.#claimers.clear()
   }
 
   async #flush(): Promise<void> {
-    if (this.#running) return
+    if (!this.#mayRun) return
     const batch = this.#nextBatch()
     const claims = this.#claims()
     if (batch.length === 0 && claims.length === 0) return
-    this.#running = true
+    this.#running++
     try {
       await this.#run(batch, claims)
     } finally {
-      this.#running = false
+      this.#running--
     }
     this.wake()
   }
@@ -157,37 +198,67 @@ export class Settler {
 
   #claims(): Claim[] {
     if (performance.now() < this.#claimsFrom) return []
+    const known = this.#unsure.size > 0 ? [...this.#held].map(({ seq }) => seq) : []
     return [...this.#claimers].flatMap((claimer) => {
-      const limit = claimer.wants()
-      return limit > 0 ? [{ claimer, limit, step: claimer.claimStep(limit) }] : []
+      const limit = Math.max(0, claimer.wants())
+      const missed = this.#unsure.has(claimer) ? claimer.missedStep(known) : undefined
+      if (limit === 0 && !missed) return []
+      const claim = limit > 0 ? claimer.claimStep(limit) : undefined
+      return [{ claimer, consumer: claimer.id, limit, claim, missed }]
     })
   }
 
   async #run(batch: readonly Waiting[], claims: readonly Claim[]): Promise<void> {
     const plan = new Plan()
     let repeated = false
+    let settled: ((repeated: boolean) => Promise<void>) | undefined
+    let reads: (() => readonly Row[])[][]
     try {
-      const settled = batch.length > 0 ? this.#settle(plan, batch) : undefined
-      const reads = claims.map(({ step }) => plan.add([step]))
+      if (batch.length > 0) settled = this.#settle(plan, batch)
+      reads = claims.map(({ claim, missed }) => [missed, claim].map((step) => rowsOf(plan, step)))
       await plan.run(this.#database, {
         repeatable: true,
         repeating: () => {
           repeated = true
         },
       })
-      for (const [at, { claimer, limit }] of claims.entries()) this.#claimed(claimer, reads[at]?.()[0] ?? [], limit)
-      if (settled) await settled(repeated)
     } catch (error) {
-      for (const { claimer } of claims) claimer.failed(error as Error)
-      if (claims.length > 0) this.#tryLater()
+      this.#notClaimed(claims, error as Error)
       await this.#failed(batch, error)
+      return
+    }
+    this.forget(batch.map(({ ending }) => ending.hold))
+    for (const [at, claim] of claims.entries()) this.#claimed(claim, reads[at] ?? [], repeated)
+    try {
+      await settled?.(repeated)
+    } catch (error) {
+      this.#reject(batch, error)
     }
   }
 
-  /** What one gives back is for the others. */
-  #claimed(claimer: Claimer, rows: readonly Row[], limit: number): void {
-    if (rows.length > 0 && this.#claimers.delete(claimer)) this.#claimers.add(claimer)
-    claimer.claimed(rows, limit)
+  /** `repeated`: the transaction was sent again, and the first one may have been committed. */
+  #claimed(
+    { claimer, consumer, limit, ...steps }: Claim,
+    [missed, claimed]: readonly (() => readonly Row[])[],
+    repeated: boolean,
+  ): void {
+    const rows = claimed?.() ?? []
+    if (this.#claimers.has(claimer)) {
+      if (steps.missed) this.#unsure.delete(claimer)
+      else if (repeated) this.#unsure.add(claimer)
+      // What one returns is for the others.
+      if (rows.length > 0 && this.#claimers.delete(claimer)) this.#claimers.add(claimer)
+    }
+    if (steps.missed) claimer.missed(missed?.() ?? [], consumer)
+    if (steps.claim) claimer.claimed(rows, limit, consumer)
+  }
+
+  #notClaimed(claims: readonly Claim[], error: Error): void {
+    for (const { claimer, limit } of claims) {
+      if (this.#claimers.has(claimer)) this.#unsure.add(claimer)
+      claimer.failed(error, limit)
+    }
+    if (claims.length > 0) this.#tryLater()
   }
 
   /** Returns what answers the callers after the commit. */
@@ -207,34 +278,42 @@ export class Settler {
     plan.add(this.#notices.steps(requeued))
     return async (repeated) => {
       const ours = numbersIn(read()[0]?.[0]?.[0])
-      if (repeated) await this.#addSettled(batch, ours)
+      const open = batch.filter(({ ending: { hold, kind } }) => kind === 'drop' && !ours.has(hold.seq))
+      const doubtful = open.filter(({ ending: { hold } }) => repeated || this.#doubtful.has(hold))
+      if (doubtful.length > 0) await this.#addSettled(doubtful, ours)
       written?.()
       for (const { ending, resolve } of batch) resolve(ours.has(ending.hold.seq))
     }
   }
 
   /**
-   * The connection was lost, and the transaction sent again: the first one may have been committed. A message that is
-   * gone was dropped by it.
+   * The connection was lost, and they were sent again: the first transaction may have been committed. A message that is
+   * gone was dropped by it; unless its consumer is gone, too, and another one may have had it.
    */
-  async #addSettled(batch: readonly Waiting[], ours: Set<number>): Promise<void> {
-    const open = batch.filter(({ ending: { hold, kind } }) => kind === 'drop' && !ours.has(hold.seq))
-    if (open.length === 0) return
+  async #addSettled(open: readonly Waiting[], ours: Set<number>): Promise<void> {
     const seqs = open.map(({ ending }) => ending.hold.seq)
-    const [rows = []] = await this.#database.run([{ statement: REMAINING, values: [arrayOf(seqs)] }], {
-      repeatable: true,
-    })
-    const left = new Set(rows.map(([seq]) => Number(seq)))
-    for (const seq of seqs) if (!left.has(seq)) ours.add(seq)
+    const consumers = [...new Set(open.map(({ ending }) => ending.hold.consumer))]
+    const values = [arrayOf(seqs), arrayOf(consumers)]
+    const [rows = []] = await this.#database.run([{ statement: REMAINING, values }], { repeatable: true })
+    const left = new Set(rows.map(([kind, id]) => `${kind} ${id}`))
+    for (const { hold } of open.map(({ ending }) => ending))
+      if (!left.has(`message ${hold.seq}`) && left.has(`consumer ${hold.consumer}`)) ours.add(hold.seq)
   }
 
   /** One of them may have failed for all: each by itself then. */
   async #failed(batch: readonly Waiting[], error: unknown): Promise<void> {
     if (batch.length < 2 || error instanceof StoreUnavailableError) {
-      for (const { reject } of batch) reject(error)
+      this.#reject(batch, error)
       return
     }
     for (const one of batch) await this.#run([one], [])
+  }
+
+  #reject(batch: readonly Waiting[], error: unknown): void {
+    for (const { ending, reject } of batch) {
+      if (error instanceof StoreUnavailableError) this.#doubtful.add(ending.hold)
+      reject(error)
+    }
   }
 
   #tryLater(): void {
@@ -242,6 +321,12 @@ export class Settler {
     clearTimeout(this.#retry)
     this.#retry = setTimeout(() => this.wake(), RETRY_DELAY_MS).unref()
   }
+}
+
+/** Adds the step; what reads its rows. */
+function rowsOf(plan: Plan, step: Step | undefined): () => readonly Row[] {
+  const read = plan.add(step ? [step] : [])
+  return () => read()[0] ?? []
 }
 
 /** The numbers of an array in PostgreSQL's form. */

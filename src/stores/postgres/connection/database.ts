@@ -24,6 +24,8 @@ export interface DatabaseOptions {
 export interface RunOptions {
   /** It may be sent again although the server may have carried it out. Default false. */
   readonly repeatable?: boolean
+  /** Since when the caller waits, by the clock of `performance`. Default: since now. */
+  readonly since?: number
   /** Called before it is sent again after the server may have carried it out. */
   readonly repeating?: () => void
 }
@@ -83,8 +85,9 @@ export class Database {
    * The steps in one transaction and one round trip: the rows of each. Rejects with StoreUnavailableError, ConfigError,
    * or a CeleriacError for what the server refused.
    */
-  async run(steps: readonly Step[], { repeatable = false, repeating }: RunOptions = {}): Promise<Row[][]> {
-    const until = performance.now() + this.#wait
+  async run(steps: readonly Step[], options: RunOptions = {}): Promise<Row[][]> {
+    const { repeatable = false, repeating, since = performance.now() } = options
+    const until = since + this.#wait
     for (let conflicts = 0; ; ) {
       const link = await this.#link(until - performance.now())
       try {

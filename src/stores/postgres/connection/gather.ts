@@ -12,15 +12,20 @@ export interface GatherOptions<Item> {
 
 interface Waiting<Item, Result> {
   readonly item: Item
+  /** By the clock of `performance`. */
+  readonly since: number
   readonly done: Deferred<Result>
 }
+
+/** Does them together; `since` is when the first of them was added, by the clock of `performance`. */
+type Run<Item, Result> = (items: readonly Item[], since: number) => Promise<readonly Result[]>
 
 /**
  * Gathers what comes in one turn of the event loop, and while earlier runs are under way, and does it together: one
  * transaction and one round trip for all.
  */
 export class Gather<Item, Result> {
-  readonly #run: (items: readonly Item[]) => Promise<readonly Result[]>
+  readonly #run: Run<Item, Result>
   readonly #runs: number
   readonly #most: number
   readonly #size: (item: Item) => number
@@ -32,10 +37,7 @@ export class Gather<Item, Result> {
    * `run` answers for each item, in their order, and does all or nothing. Where it rejects for several items, and not
    * for an outage, each is run by itself, so that only the one that cannot be done fails.
    */
-  constructor(
-    run: (items: readonly Item[]) => Promise<readonly Result[]>,
-    { runs = 1, most = 1000, size = () => 1 }: GatherOptions<Item> = {},
-  ) {
+  constructor(run: Run<Item, Result>, { runs = 1, most = 1000, size = () => 1 }: GatherOptions<Item> = {}) {
     this.#run = run
     this.#runs = runs
     this.#most = most
@@ -44,7 +46,7 @@ export class Gather<Item, Result> {
 
   add(item: Item): Promise<Result> {
     const done = new Deferred<Result>()
-    this.#waiting.push({ item, done })
+    this.#waiting.push({ item, since: performance.now(), done })
     this.#schedule()
     return done.promise
   }
@@ -86,7 +88,11 @@ export class Gather<Item, Result> {
 
   async #together(some: readonly Waiting<Item, Result>[]): Promise<void> {
     try {
-      const results = await this.#run(some.map(({ item }) => item))
+      const [first] = some
+      const results = await this.#run(
+        some.map(({ item }) => item),
+        first?.since ?? 0,
+      )
       for (const [at, { done }] of some.entries()) done.resolve(results[at] as Result)
     } catch (error) {
       if (some.length === 1 || isStoreAway(error)) for (const { done } of some) done.reject(asError(error))

@@ -1,6 +1,6 @@
 import type { Client } from 'pg'
 import { ConfigError, StoreUnavailableError } from '../../../std/errors.ts'
-import { errorOf } from './errors.ts'
+import { errorOf, isReadOnly } from './errors.ts'
 import { Pipeline, Prepared, type Row, type Step } from './pipeline.ts'
 import type { PostgresAddress } from './url.ts'
 
@@ -100,6 +100,8 @@ export class Link {
       const answers = await pipeline.done
       return answers.slice(this.#first.length)
     } catch (error) {
+      // After a failover another server may be found that takes writes.
+      if (isReadOnly(error)) this.#destroy(errorOf(error, this.#place))
       // A connection that was ended here reports that its socket was closed.
       throw this.#ended ?? error
     } finally {

@@ -53,8 +53,7 @@ interface Channel {
   isOn: boolean
 }
 
-/** How long `on` waits for an unavailable server, ms. */
-const WAIT_MS = 10_000
+const DEFAULT_WAIT_MS = 10_000
 /** How often listeners are called where nothing can be listened to, ms. */
 const POLL_MS = 1000
 
@@ -68,13 +67,16 @@ export class Session implements Listening {
   readonly #lost = new Map<number, () => void>()
   readonly #channels = new Map<string, Channel>()
   readonly #polls = new Set<NodeJS.Timeout>()
+  readonly #wait: number
   #numbers = 0
   #closed = false
 
   /** Why leases cannot be renewed and no notification arrives, while that is so. */
   problem: Error | undefined
 
-  constructor(facts: SessionFacts) {
+  /** `wait`: how long `on` waits for an unavailable server, ms. Default 10 s. */
+  constructor(facts: SessionFacts, wait: number = DEFAULT_WAIT_MS) {
+    this.#wait = wait
     this.#address = parsePostgresUrl(facts.url)
     this.#thread = new ServiceThread({
       name: 'celeriac session',
@@ -116,9 +118,7 @@ export class Session implements Listening {
     if (this.#lost.delete(id)) this.#thread.tell({ remove: id })
   }
 
-  /**
-   * `channel`: with the schema, by `channelOf` or `queueChannel`. Waits for an unavailable server for 10 s at most.
-   */
+  /** `channel`: with the schema, by `channelOf` or `queueChannel`. Waits for an unavailable server. */
   async on(channel: string, listener: NotificationListener): Promise<() => void> {
     if (this.#closed) throw this.#closedError()
     if (this.#address.pooled) return this.#poll(listener)
@@ -185,7 +185,7 @@ export class Session implements Listening {
           reject(error)
         },
       }
-      const timer = setTimeout(() => entry.reject(this.#late()), WAIT_MS)
+      const timer = setTimeout(() => entry.reject(this.#late()), this.#wait)
       waiting.add(entry)
     })
   }
@@ -235,7 +235,7 @@ export class Session implements Listening {
 
   #late(): Error {
     const reason = this.problem?.message ?? `${this.#address.url}: nothing can be listened to`
-    return new StoreUnavailableError(`${reason} (waited ${WAIT_MS} ms)`, { cause: this.problem })
+    return new StoreUnavailableError(`${reason} (waited ${this.#wait} ms)`, { cause: this.problem })
   }
 
   #closedError(): StoreUnavailableError {

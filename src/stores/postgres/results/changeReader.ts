@@ -38,6 +38,7 @@ export class ChangeReader {
   #asking: NodeJS.Timeout | undefined
   #timers: NodeJS.Timeout[] = []
   #isClosed = false
+  #isWatched = false
   /** Something was watched since the store was asked. */
   #isUsed = false
 
@@ -50,6 +51,8 @@ export class ChangeReader {
     this.#listening = listening
     this.#load = load
     this.watchers = new Watchers((used) => {
+      this.#isWatched = used
+      this.#keepAlive()
       if (!used) return
       this.#isUsed = true
       // Those who watch await `ready`, and get the error.
@@ -83,7 +86,14 @@ export class ChangeReader {
     }
     const all = (): void => this.#want(this.watchers.ids)
     this.#timers = READ_AGAIN_MS.map((ms) => setTimeout(all, ms).unref())
-    this.#asking = setInterval(() => void this.#askAgain(), ASK_INTERVAL_MS).unref()
+    this.#asking = setInterval(() => void this.#askAgain(), ASK_INTERVAL_MS)
+    this.#keepAlive()
+  }
+
+  /** Who waits for a change keeps the process alive, also while there is no connection. */
+  #keepAlive(): void {
+    if (this.#isWatched) this.#asking?.ref()
+    else this.#asking?.unref()
   }
 
   async #askAgain(): Promise<void> {

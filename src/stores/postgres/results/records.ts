@@ -285,7 +285,7 @@ function originsOf(writes: readonly RecordWrite[]): Rows | undefined {
     if (owner === undefined && !tags?.length && input === undefined) continue
     rows ??= KEEP_ORIGIN.rows()
     const [text, bytes] = typeof input === 'object' ? [undefined, input] : [input, undefined]
-    rows.add(gate, meta.task_id, owner, tags && JSON.stringify(tags), text, bytes)
+    rows.add(gate, meta.task_id, owner, tags && JSON.stringify(tags.map((tag) => tag.toWellFormed())), text, bytes)
   }
   return rows
 }

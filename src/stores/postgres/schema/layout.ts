@@ -1,4 +1,4 @@
-import { ConfigError } from '../../../std/errors.ts'
+import { ConfigError, StoreUnavailableError } from '../../../std/errors.ts'
 import { type Decision, decide, type Layout, type Migration, migrationOf } from '../../migration.ts'
 import { sqlState } from '../connection/errors.ts'
 import type { Link } from '../connection/link.ts'
@@ -89,10 +89,10 @@ const SCHEMA_EXISTS = {
   name: 'schema',
   text: 'SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)',
 }
-/** Of which major version the server is, and whether the table is there. */
+/** Whether the table is there, of which major version the server is, and whether it takes writes. */
 const TABLE_EXISTS = {
   name: 'layout_there',
-  text: "SELECT to_regclass('celeriac.meta') IS NOT NULL, current_setting('server_version_num')::integer / 10000",
+  text: "SELECT to_regclass('celeriac.meta') IS NOT NULL, current_setting('server_version_num')::integer / 10000, current_setting('transaction_read_only')",
 }
 /** The first with `string_to_table`, which every statement on many rows uses. */
 const OLDEST_SERVER = 14
@@ -102,6 +102,7 @@ async function layoutOf(link: Link, place: string): Promise<Layout> {
   const [[there] = []] = await link.run([{ statement: TABLE_EXISTS, values: [] }])
   if (Number(there?.[1]) < OLDEST_SERVER)
     throw new ConfigError(`${place}: expected PostgreSQL ${OLDEST_SERVER} or later, got ${there?.[1]}`)
+  if (there?.[2] === 'on') throw new StoreUnavailableError(`${place}: the server is read-only, as a replica is`)
   if (there?.[0] !== 't') return { version: 0, minCompatible: 0 }
   const [[row] = []] = await link.run([READ])
   return { version: Number(row?.[0]), minCompatible: Number(row?.[1]) }

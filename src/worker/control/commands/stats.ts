@@ -58,11 +58,18 @@ function brokerInfo(url: string): Readonly<Record<string, unknown>> {
   }
 }
 
-const DEFAULT_PORTS: Readonly<Record<string, number>> = { redis: 6379, rediss: 6379, amqp: 5672, amqps: 5671 }
+const DEFAULT_PORTS: Readonly<Record<string, number>> = {
+  redis: 6379,
+  rediss: 6379,
+  amqp: 5672,
+  amqps: 5671,
+  postgres: 5432,
+  postgresql: 5432,
+}
 
 /** Names that end with an s without being of TLS. */
 function isPlain(scheme: string): boolean {
-  return scheme === 'redis'
+  return scheme === 'redis' || scheme === 'postgres'
 }
 
 /** As Python's getrusage has it, times in seconds. */
