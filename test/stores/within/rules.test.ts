@@ -4,9 +4,11 @@ import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { App } from '../../../src/app/app.ts'
+import { internalsOf } from '../../../src/app/internals.ts'
 import type { CeleriacOptions } from '../../../src/config/config.ts'
 import { group } from '../../../src/index.ts'
 import { createLogger } from '../../../src/std/log.ts'
+import { testApp } from '../../../src/testing/testing.ts'
 import { emptyPostgres } from '../../postgres/shared.ts'
 import { eventually } from '../../wait.ts'
 import { useShop } from './shop.ts'
@@ -95,6 +97,25 @@ it('stores without such transactions say so', async () => {
   const eager = appOf({ broker: 'memory:', alwaysEager: true })
   const double = eager.task('double', (number: number) => 2 * number)
   expect(await eager.within({}, () => double.delay(2).get())).toBe(4)
+})
+
+it('an app under test only runs the function', async () => {
+  const app = appOf({ broker: shop.url })
+  app.task('pack', () => 1)
+  await using t = await testApp(app)
+  await app.within({}, () => app.send('pack'))
+  expect(t.sent('pack')).toHaveLength(1)
+})
+
+it('no event of the call is sent, as it may be rolled back', async () => {
+  const app = appOf({ broker: shop.url })
+  const sent: string[] = []
+  internalsOf(app).onSent({ sent: ({ id }) => sent.push(id), close: async () => undefined })
+  const client = await begun()
+  await app.within(client, () => app.send('pack', [1], { countdown: '1h' }))
+  const { id } = await app.send('pack', [1], { countdown: '1h' })
+  expect(sent).toEqual([id])
+  await client.query('ROLLBACK')
 })
 
 describe('a call that is not awaited', () => {
