@@ -32,7 +32,8 @@ export class Lab {
     this.kind = kind
     this.#folder = kind === 'sqlite' || kind === 'rabbitmq' ? mkdtempSync(join(tmpdir(), 'celeriac-')) : undefined
     this.path = join(this.#folder ?? '', 'store.db')
-    this.url = server || (kind === 'memory' ? 'memory:' : `sqlite:${this.path}`)
+    const local: Partial<Record<StoreKind, string>> = { memory: 'memory:', sqlite: `sqlite:${this.path}` }
+    this.url = local[kind] ?? server
     this.backend = kind === 'rabbitmq' ? `sqlite:${this.path}` : undefined
   }
 
