@@ -11,8 +11,12 @@ const WINDOW_MS = 10
 /** Queues that are remembered. */
 const MAX_QUEUES = 1000
 
-/** Payload: messages may be taken now; a delayed one was added. */
-type Payload = '' | 'd'
+/** Payload: messages may be taken now; a delayed one was added; both. */
+export type Payload = '' | 'd' | 'b'
+
+export function joined(one: Payload | undefined, other: Payload): Payload {
+  return one === undefined || one === other ? other : 'b'
+}
 
 const NOTIFY = { name: 'notify', text: 'SELECT pg_notify(channel, $2) FROM unnest($1::text[]) AS given (channel)' }
 
@@ -31,16 +35,14 @@ export class Notices {
     this.#database = database
   }
 
-  /** `queues`: whether any of the messages for it may be taken now. */
-  steps(queues: ReadonlyMap<string, boolean>): Step[] {
+  steps(queues: ReadonlyMap<string, Payload>): Step[] {
     const now = performance.now()
-    const due: Record<Payload, string[]> = { '': [], d: [] }
-    for (const [queue, ready] of queues) {
-      const payload = ready ? '' : 'd'
+    const due: Record<Payload, string[]> = { '': [], d: [], b: [] }
+    for (const [queue, payload] of queues) {
       if (this.#mayNotify(queue, now)) due[payload].push(queue)
       else this.#later(queue, payload)
     }
-    return [...this.#steps(due[''], ''), ...this.#steps(due.d, 'd')]
+    return [...this.#steps(due[''], ''), ...this.#steps(due.d, 'd'), ...this.#steps(due.b, 'b')]
   }
 
   close(): void {
@@ -63,15 +65,15 @@ export class Notices {
   }
 
   #later(queue: string, payload: Payload): void {
-    if (this.#late.get(queue) !== '') this.#late.set(queue, payload)
+    this.#late.set(queue, joined(this.#late.get(queue), payload))
     this.#timer ??= setTimeout(() => this.#flush(), WINDOW_MS).unref()
   }
 
   #flush(): void {
     this.#timer = undefined
-    const ready = new Map([...this.#late].map(([queue, payload]) => [queue, payload === '']))
+    const late = new Map(this.#late)
     this.#late.clear()
-    const steps = this.steps(ready)
+    const steps = this.steps(late)
     // A consumer that misses it looks by itself within seconds.
     if (steps.length > 0) this.#database.run(steps).catch(() => undefined)
   }
