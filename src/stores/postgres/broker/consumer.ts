@@ -29,6 +29,8 @@ export interface ConsumerParts {
  * those of a claim that was undone.
  */
 const POLL_INTERVAL_MS = 5000
+/** Every how many of these looks is one for delayed messages, too. */
+const POLLS_PER_DUE = 2
 
 /**
  * Messages ahead for each slot, and the time in which they are to be worked off, ms: as many as a worker of short tasks
@@ -58,6 +60,7 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
   /** There may be messages that were not seen yet. */
   #more = true
   #turn = 0
+  #polls = 0
   #closed = false
   #problem: Error | undefined
   #poll: NodeJS.Timeout | undefined
@@ -230,6 +233,7 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
     // A consumer keeps its process alive, also while there is no connection.
     this.#poll = setTimeout(() => {
       this.#look()
+      if (++this.#polls % POLLS_PER_DUE === 0) this.#parts.due.look()
       this.#pollLater()
     }, pause)
   }

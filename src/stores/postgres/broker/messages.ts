@@ -8,7 +8,7 @@ import type { Step } from '../connection/pipeline.ts'
 import { type Rows, RowsStatement } from '../connection/rows.ts'
 import { GATED } from '../gate.ts'
 import { bindStep } from './bindings.ts'
-import type { Notices } from './notices.ts'
+import { joined, type Notices, type Payload } from './notices.ts'
 
 /** A message to be written. */
 export interface MessageWrite {
@@ -64,7 +64,7 @@ const SEND_ROUTED = new RowsStatement(
     RETURNING queue, due
   )
   SELECT pg_notify(${queueChannelSql('queue')},
-    CASE WHEN bool_or(due IS NULL) THEN '' ELSE 'd' END)::text FROM sent GROUP BY queue`,
+    CASE WHEN bool_and(due IS NULL) THEN '' WHEN bool_or(due IS NULL) THEN 'b' ELSE 'd' END)::text FROM sent GROUP BY queue`,
 )
 
 /** Writes messages, many in one statement. */
@@ -81,7 +81,7 @@ export class Messages {
   steps(writes: readonly MessageWrite[]): Step[] {
     const steps: Step[] = []
     const [direct, transient, routed] = [SEND.rows(), SEND_TRANSIENT.rows(), SEND_ROUTED.rows()]
-    const notified = new Map<string, boolean>()
+    const notified = new Map<string, Payload>()
     for (const write of writes) {
       const { route, options } = write
       if (route.queues) steps.push(bindStep(route.queues, null))
@@ -91,7 +91,7 @@ export class Messages {
         continue
       }
       add(options?.transient ? transient : direct, write, due)
-      notified.set(route.routingKey, notified.get(route.routingKey) || due === null)
+      notified.set(route.routingKey, joined(notified.get(route.routingKey), due === null ? '' : 'd'))
     }
     if (direct.length > 0) steps.push(SEND.step(direct))
     if (transient.length > 0) steps.push(SEND_TRANSIENT.step(transient))

@@ -11,8 +11,12 @@ const WINDOW_MS = 10
 /** Queues that are remembered. */
 const MAX_QUEUES = 1000
 
-/** Payload: messages may be taken now; a delayed one was added. */
-type Payload = '' | 'd'
+/** Payload: messages may be taken now; a delayed one was added; both. */
+export type Payload = '' | 'd' | 'b'
+
+export function joined(one: Payload | undefined, other: Payload): Payload {
+  return one === undefined || one === other ? other : 'b'
+}
 
 const NOTIFY = {
   name: 'notify',
@@ -34,13 +38,11 @@ export class Notices {
     this.#database = database
   }
 
-  /** `queues`: whether any of the messages for it may be taken now. */
-  steps(queues: ReadonlyMap<string, boolean>): Step[] {
+  steps(queues: ReadonlyMap<string, Payload>): Step[] {
     const now = performance.now()
-    const due = new Map<string, boolean>()
-    for (const [queue, ready] of queues) {
-      const payload = ready ? '' : 'd'
-      if (this.#mayNotify(queue, now)) due.set(queue, ready)
+    const due = new Map<string, Payload>()
+    for (const [queue, payload] of queues) {
+      if (this.#mayNotify(queue, now)) due.set(queue, payload)
       else this.#later(queue, payload)
     }
     return notifySteps(this.#database.schema, due)
@@ -59,25 +61,25 @@ export class Notices {
   }
 
   #later(queue: string, payload: Payload): void {
-    if (this.#late.get(queue) !== '') this.#late.set(queue, payload)
+    this.#late.set(queue, joined(this.#late.get(queue), payload))
     this.#timer ??= setTimeout(() => this.#flush(), WINDOW_MS).unref()
   }
 
   #flush(): void {
     this.#timer = undefined
-    const ready = new Map([...this.#late].map(([queue, payload]) => [queue, payload === '']))
+    const late = new Map(this.#late)
     this.#late.clear()
-    const steps = this.steps(ready)
+    const steps = this.steps(late)
     // A consumer that misses it looks by itself within seconds.
     if (steps.length > 0) this.#database.run(steps).catch(() => undefined)
   }
 }
 
 /** The steps that notify the consumers of all these queues; whether any of the messages for it may be taken now. */
-export function notifySteps(schema: string, queues: ReadonlyMap<string, boolean>): Step[] {
-  const channels: Record<Payload, string[]> = { '': [], d: [] }
-  for (const [queue, ready] of queues) channels[ready ? '' : 'd'].push(queueChannel(schema, queue))
-  const payloads = (['', 'd'] as const).filter((payload) => channels[payload].length > 0)
+export function notifySteps(schema: string, queues: ReadonlyMap<string, Payload>): Step[] {
+  const channels: Record<Payload, string[]> = { '': [], d: [], b: [] }
+  for (const [queue, payload] of queues) channels[payload].push(queueChannel(schema, queue))
+  const payloads = (['', 'd', 'b'] as const).filter((payload) => channels[payload].length > 0)
   // Names of channels are plain: they need no quotes in an array.
   return payloads.map((payload) => ({ statement: NOTIFY, values: [`{${channels[payload].join(',')}}`, payload] }))
 }

@@ -6,7 +6,7 @@ import { Plan } from '../connection/plan.ts'
 import { arrayOf, RowsStatement } from '../connection/rows.ts'
 import { opening } from '../gate.ts'
 import type { EndKind, Hold } from './delivery.ts'
-import type { Notices } from './notices.ts'
+import type { Notices, Payload } from './notices.ts'
 
 /** The end of a hold. */
 export interface Ending {
@@ -264,11 +264,11 @@ export class Settler {
   /** Returns what answers the callers after the commit. */
   #settle(plan: Plan, batch: readonly Waiting[]): (repeated: boolean) => Promise<void> {
     const rows = SETTLE.rows()
-    const requeued = new Map<string, boolean>()
+    const requeued = new Map<string, Payload>()
     for (const { ending } of batch) {
       const { hold, kind } = ending
       rows.add(hold.seq, hold.consumer, hold.fence, KINDS[kind])
-      if (kind !== 'drop') requeued.set(hold.queue, true)
+      if (kind !== 'drop') requeued.set(hold.queue, '')
     }
     const read = plan.add([SETTLE.step(rows)])
     const written = this.#writer?.add(

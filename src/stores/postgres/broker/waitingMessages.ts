@@ -144,7 +144,7 @@ export class WaitingMessages {
     const due = notBefore === undefined ? (row[9] ?? null) : later
     const rank = edit.priority === undefined ? message.rank : -edit.priority
     const values = [message.seq, queue, rank, due, head, body, bytes]
-    return [{ statement: CHANGE, values }, ...this.#notices.steps(new Map([[queue, due === null]]))]
+    return [{ statement: CHANGE, values }, ...this.#notices.steps(new Map([[queue, due === null ? '' : 'd']]))]
   }
 
   async size(queue: string): Promise<number> {

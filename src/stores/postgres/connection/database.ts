@@ -32,6 +32,8 @@ export interface RunOptions {
 
 const DEFAULT_WAIT_MS = 10_000
 const DEFAULT_SIZE = 2
+/** A connection that is not open by then is tried again, ms: the network may have lost the first one. */
+const MAX_OPENING_MS = 5000
 const RECONNECT_BACKOFF = { kind: 'exponential', delay: 50, maxDelay: 1000, jitter: 'full' } as const
 const CONFLICT_BACKOFF = { kind: 'exponential', delay: 5, maxDelay: 100, jitter: 'full' } as const
 /** How often a transaction that the server has undone for the sake of another is sent again. */
@@ -186,7 +188,11 @@ export class Database {
   async #dial(): Promise<void> {
     const { name, opened } = this.#options
     try {
-      const link = await Link.open(this.address, { name, openTimeout: this.#wait, statementTimeout: this.#wait })
+      const link = await Link.open(this.address, {
+        name,
+        openTimeout: Math.min(this.#wait, MAX_OPENING_MS),
+        statementTimeout: this.#wait,
+      })
       try {
         await opened?.(link)
       } catch (error) {

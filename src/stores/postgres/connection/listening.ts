@@ -22,7 +22,7 @@ export function channelOf(schema: string, topic: string): string {
 
 /**
  * The channel of a queue; its name has 53 bytes at most. The payload is empty: messages may be taken now; `d`: a
- * delayed one was added.
+ * delayed one was added; `b`: both.
  */
 export function queueChannel(schema: string, queue: string): string {
   return channelOf(schema, `queue.${createHash('sha256').update(queue).digest('hex').slice(0, 16)}`)
