@@ -129,9 +129,8 @@ test('changes are announced only while a process waits for some; many as one', a
     expect((await watch.next()).value?.status).toBe(STARTED)
     await until('it is heard', () => heard.length > 0)
     // A single record, if it is short, comes with the notification: its number, id, task, state, version and so on.
-    expect(heard.map((payload) => JSON.parse(payload))).toEqual([
-      { record: [expect.any(String), '1', expect.anything(), STARTED, '2', ...Array(3).fill(expect.any(String))] },
-    ])
+    const [, id, , state, version] = JSON.parse(heard[0] as string).record
+    expect([heard.length, id, state, version]).toEqual([1, '1', STARTED, '2'])
     await backend.store({ ...metaOf('1', PROGRESS), result: 'x'.repeat(5000) })
     await until('it is heard', () => heard.length > 1)
     expect(heard.splice(1)).toEqual(['["1"]'])
