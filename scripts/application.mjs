@@ -6,7 +6,7 @@ import { basename, dirname, join, resolve, sep } from 'node:path'
 import { fail, root } from './lib.mjs'
 
 /** Clients of stores: loaded when a URL asks for them, so that no import tells of them. */
-const STORES = ['amqplib', 'ioredis']
+const STORES = ['amqplib', 'ioredis', 'pg']
 /** What only `npm start` and the tests need. */
 const LEFT_OUT = new Set(['main.ts', 'test', 'README.md'])
 

@@ -1,6 +1,6 @@
 // @ts-check
-// npm run smoke:compose: compose.yaml without Docker. The image's folder is made as the Dockerfile says, redis-server and rabbitmq-server are
-// started for this run alone, and then the services, by the commands, environments and health checks that compose.yaml gives them: only
+// npm run smoke:compose [-- postgres]: compose.yaml without Docker. The image's folder is made as the Dockerfile says, the stores of the
+// profile (redis-server and rabbitmq-server; PostgreSQL) are started for this run alone, and then the services, by the commands, environments and health checks that compose.yaml gives them: only
 // host names and ports are others. Two workers draw, one of them is killed while it does, the picture comes all the same.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readCompose } from '../test/deploy/compose.ts'
 import { buildImage, containerEnv } from '../test/deploy/image.ts'
+import { PostgresServer } from '../test/postgres/server.ts'
 import { RabbitServer } from '../test/rabbitmq/server.ts'
 import { freePort, RedisServer } from '../test/redis/server.ts'
 import { root } from './lib.mjs'
@@ -18,14 +19,22 @@ const PNG = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1')
 /** Longest wait for anything, ms. */
 const PATIENCE = 60_000
 
-const services = readCompose(join(root, 'compose.yaml'))
+const onPostgres = process.argv[2] === 'postgres'
+const services = readCompose(
+  join(root, 'compose.yaml'),
+  onPostgres ? { STORE_URL: 'postgres://plots:plots@postgres:5432/plots' } : {},
+)
 /** @type {Container[]} */
 const containers = []
 const began = performance.now()
 
-const [image, redis, rabbit, port] = await Promise.all([buildImage(), startRedis(), startRabbit(), freePort()])
+const [image, port, ...stores] = await Promise.all([
+  buildImage(),
+  freePort(),
+  ...(onPostgres ? [startPostgres()] : [startRedis(), startRabbit()]),
+])
 try {
-  say('the image is made, redis and rabbitmq are up')
+  say(`the image is made, ${stores.map(({ name }) => name).join(' and ')} up`)
   await drive()
   say('all have stopped in time, with exit code 0')
 } catch (error) {
@@ -34,7 +43,7 @@ try {
   process.exitCode = 1
 } finally {
   for (const { child } of containers) child.kill('SIGKILL')
-  await Promise.all([redis.stop(), rabbit.stop()])
+  await Promise.all(stores.map(({ stop }) => stop()))
   image.remove()
 }
 
@@ -188,10 +197,8 @@ async function stop({ child, name, ended, log }) {
 
 /** Compose's names and ports are here those of this run. @param {string} text */
 function here(text) {
-  return text
-    .replace('@rabbitmq:5672', `@127.0.0.1:${rabbit.port}`)
-    .replace('//redis:6379', `//127.0.0.1:${redis.port}`)
-    .replace(/^0\.0\.0\.0$/, '127.0.0.1')
+  const local = stores.reduce((one, { host, port }) => one.replace(host, `127.0.0.1:${port}`), text)
+  return local.replace(/^0\.0\.0\.0$/, '127.0.0.1')
 }
 
 /** @param {string} name */
@@ -201,12 +208,25 @@ function serviceOf(name) {
   return service
 }
 
-function startRedis() {
+/** @typedef {{ name: string, host: string, port: number, stop: () => Promise<void> }} Started */
+
+/** @returns {Promise<Started>} */
+async function startRedis() {
   const [, ...flags] = serviceOf('redis').command ?? []
-  return RedisServer.start({ flags })
+  const server = await RedisServer.start({ flags })
+  return { name: 'redis', host: 'redis:6379', port: server.port, stop: () => server.stop() }
 }
 
-/** With the user and virtual host that its image makes of the environment. */
+/** With the role and the database that its image makes of the environment. @returns {Promise<Started>} */
+async function startPostgres() {
+  const server = await PostgresServer.start()
+  const { POSTGRES_USER: user, POSTGRES_PASSWORD: word, POSTGRES_DB: database } = serviceOf('postgres').environment
+  await server.sql(`CREATE ROLE ${user} LOGIN PASSWORD '${word}'`)
+  await server.sql(`CREATE DATABASE ${database} OWNER ${user}`)
+  return { name: 'postgres', host: 'postgres:5432', port: server.port, stop: () => server.stop() }
+}
+
+/** With the user and virtual host that its image makes of the environment. @returns {Promise<Started>} */
 async function startRabbit() {
   const server = await RabbitServer.start()
   const {
@@ -220,7 +240,7 @@ async function startRabbit() {
     `begin rabbit_auth_backend_internal:add_user(<<"${user}">>, <<"${word}">>, <<"smoke">>), rabbit_vhost:add(<<"${vhost}">>, <<"smoke">>),
       rabbit_auth_backend_internal:set_permissions(<<"${user}">>, <<"${vhost}">>, ${all}, ${all}, ${all}, <<"smoke">>) end.`,
   )
-  return server
+  return { name: 'rabbitmq', host: 'rabbitmq:5672', port: server.port, stop: () => server.stop() }
 }
 
 /** @param {string} what @param {() => Promise<boolean>} holds */

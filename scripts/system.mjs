@@ -18,6 +18,8 @@ const programs = { 'redis-server': 'redis-server', 'redis-cli': 'redis-tools' }
 const fullPrograms = { zsh: 'zsh', fish: 'fish' }
 // Looked for by name: run with --version, rabbitmq-server starts a server.
 const files = { 'rabbitmq-server': 'rabbitmq-server', chromium: 'chromium', initdb: 'postgresql', nginx: 'nginx' }
+/** Of `npm run test:full` alone. */
+const fullFiles = { pgbouncer: 'pgbouncer' }
 
 /**
  * Installs what is missing with apt-get where that is possible; else says what to install and ends the process.
@@ -43,7 +45,7 @@ function missingPackages(isFull) {
   return [
     ...missing(modules, imports),
     ...missing({ ...programs, ...(isFull && fullPrograms) }, runs),
-    ...missing(files, isThere),
+    ...missing({ ...files, ...(isFull && fullFiles) }, isThere),
   ]
 }
 

@@ -350,7 +350,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     if (this.#layers.send.length > 0 || this.#config.alwaysEager)
       return Promise.all(built.map((call) => this.#sendThrough(call)))
     const prepared = prepareAll(built, this.#config, this.#sender)
-    const { unitOfWork, broker } = this.#stores.opened ?? (await this.#stores.open())
+    const { unitOfWork, broker } = this.#stores.sending ?? (await this.#stores.openSending())
     for (const one of prepared) this.#beforeSending(one)
     const sent = await this.#layers.written('batch', prepared, broker.url, (ready) => {
       const submissions = ready.map(({ submission }) => submission)
@@ -362,10 +362,10 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   #submit(prepared: Prepared): Promise<AsyncResult> {
     // Before it is sent: the caller need not await that, and the task around may have ended by then.
     childrenHere()?.push(prepared.id)
-    const { opened } = this.#stores
-    return opened
-      ? this.#handIn(prepared, opened)
-      : this.#stores.open().then((stores) => this.#handIn(prepared, stores))
+    const { sending } = this.#stores
+    return sending
+      ? this.#handIn(prepared, sending)
+      : this.#stores.openSending().then((stores) => this.#handIn(prepared, stores))
   }
 
   /** Without a promise more than it takes: every call pays for them. */

@@ -10,7 +10,7 @@ import type { Config } from '../config/config.ts'
 import { UNKNOWN } from '../protocol/states.ts'
 import type { WorkflowTree } from '../protocol/workflowTree.ts'
 import { ConfigError, NotSupportedError } from '../std/errors.ts'
-import { requireText } from '../std/validate.ts'
+import { requireFunction, requireText } from '../std/validate.ts'
 import type { JobFilter, JobPage } from './jobPage.ts'
 import type { StoreFacts, StoreInfo, StoreVersion } from './storeInfo.ts'
 
@@ -95,6 +95,21 @@ export abstract class StoreAccess {
     return completeWait(this.appStores, this.config, token, value)
   }
 
+  /**
+   * Run a function whose calls are part of a transaction of yours: what this app sends in it, and in what it awaits, is
+   * written through `client`, on which the transaction is open, and exists once you commit. It neither commits nor
+   * rolls back. Where a call is not awaited before the function ends, it rejects: roll back then, as after any error.
+   *
+   * `client` is a `Client` or `PoolClient` of pg, the `sql` of postgres.js' `sql.begin`, or the transaction of Drizzle,
+   * Kysely, Knex or Prisma. Rejects with ArgumentError for anything else, without an open transaction, and for one on
+   * another database; with NotSupportedError where broker and result backend are not one PostgreSQL database. With
+   * `alwaysEager`, and in an app under test, it only runs the function.
+   */
+  async within<Result>(client: object, run: () => Promise<Result>): Promise<Result> {
+    requireFunction(run, 'within')
+    return this.appStores.within(client, run)
+  }
+
   /** The state of each of these jobs, as `AsyncResult.state`, in one read. */
   async states(ids: readonly string[]): Promise<string[]> {
     const { backend } = await this.appStores.open()
@@ -107,12 +122,13 @@ export abstract class StoreAccess {
    */
   async connect(): Promise<StoreInfo> {
     const { broker, backend } = await this.appStores.open()
-    return { broker: broker.url, backend: backend.url, lists: backend.jobs?.scope ?? 'none', hint: backend.hint }
+    const lists = backend.jobs?.scope ?? 'none'
+    return { broker: broker.url, backend: backend.url, note: broker.note, lists, hint: backend.hint }
   }
 
   /**
-   * Clock, memory and free space of the stores, as far as they can be known: for checks of an installation. Rejects
-   * with StoreUnavailableError.
+   * Clock, memory, free space and, of a database, sessions and tables: as far as they can be known, for checks of an
+   * installation. Rejects with StoreUnavailableError.
    */
   async storeFacts(): Promise<readonly StoreFacts[]> {
     return (await this.appStores.open()).facts()

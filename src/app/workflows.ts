@@ -86,7 +86,7 @@ export async function addToChord(host: WorkflowHost, job: Job, data: SignatureDa
     throw new ArgumentError(`${where}: expected a member of the header of a chord, got a task that is none`)
   if (canvasOf(data) === 'group') throw new ArgumentError(`${where}: expected one member, got a group`)
   if (job.eager) throw new NotSupportedError(`${where}: alwaysEager runs no member that is added to a chord`)
-  const { backend, unitOfWork } = await host.stores.open()
+  const { backend, unitOfWork } = await host.stores.openSending()
   if (!backend.chords || !unitOfWork.submitGroup)
     throw new NotSupportedError(`${where}: ${backend.url} cannot join the parts of a chord`)
   // Before anything is written; it may end until then.
@@ -138,11 +138,11 @@ function plan(host: WorkflowHost, data: SignatureData, args: readonly unknown[],
 }
 
 async function submit(host: WorkflowHost, planned: Planned): Promise<void> {
-  const stores = await host.stores.open()
+  const stores = await host.stores.openSending()
   const { alwaysEager } = host.config
   if (planned.joins && !alwaysEager && !(stores.unitOfWork.submitGroup && stores.backend.chords))
     throw new NotSupportedError(
-      `a chord needs a result backend that joins its parts: set backend to a redis:, sqlite: or postgres: URL; got ${stores.backend.url} for results, ${stores.broker.url} for messages`,
+      `a chord needs a result backend that joins its parts: set backend to a sqlite:, postgres: or redis: URL; got ${stores.backend.url} for results, ${stores.broker.url} for messages`,
     )
   const checking = planned.calls.map((call) => checkedArguments(host, call))
   const checked = checking.some(isPromise) ? await Promise.all(checking) : (checking as readonly SignatureData[])
@@ -303,10 +303,11 @@ async function writeLater({ later, options, now }: Planned, { unitOfWork, backen
 }
 
 /** What `app.workflow` knows of it. A task alone needs none; it is kept as long as the result of a task. */
-async function keepShape(planned: Planned, { backend }: Stores, { stores }: WorkflowHost): Promise<void> {
+async function keepShape(planned: Planned, { backend, unitOfWork }: Stores, { stores }: WorkflowHost): Promise<void> {
   const { data, id, calls, outline, now } = planned
   const rootId = calls[0]?.options.task_id
-  if (!backend.notes || canvasOf(data) === undefined || typeof rootId !== 'string') return
+  const notes = unitOfWork.notes ?? backend.notes
+  if (!notes || canvasOf(data) === undefined || typeof rootId !== 'string') return
   const kept = { id, rootId, shape: shapeOf(data) }
-  await keepWorkflow(kept, outline.id, backend.notes, now + stores.resultLifetime)
+  await keepWorkflow(kept, outline.id, notes, now + stores.resultLifetime)
 }

@@ -7,7 +7,7 @@ import { isFinal } from '../protocol/states.ts'
  */
 
 /** A record that never becomes final is dropped after this time, or after the result lifetime if that is longer, ms. */
-const UNFINISHED_LIFETIME_MS = 7 * 86_400_000
+export const UNFINISHED_LIFETIME_MS: number = 7 * 86_400_000
 
 /** A moment after all others, ms since the epoch: a record that is kept until then is kept for ever. */
 export const NEVER: number = Number.MAX_SAFE_INTEGER

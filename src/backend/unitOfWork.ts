@@ -3,7 +3,7 @@ import type { Envelope } from '../protocol/envelope.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import type { AddedMember, Adding, ChordPart, OpenChord } from './chords.ts'
 import type { Output } from './eventLog.ts'
-import type { Note } from './notes.ts'
+import type { Note, NoteStore } from './notes.ts'
 import type { RecordChange } from './recordChange.ts'
 
 /** A message to be published: its content, its route and its time. */
@@ -133,6 +133,15 @@ export interface UnitOfWork {
    * Nothing is written unless this resolves to `new`, as it does without a member.
    */
   submitGroup?(submissions: readonly Submission[], opens: readonly OpenChord[], adds?: AddedMember): Promise<Adding>
+  /**
+   * A unit of work that submits in the transaction that is open on this client, which is the caller's: it neither
+   * commits nor undoes it. Its other operations are those of this one. Rejects with ArgumentError for another kind of
+   * client, one that has no open transaction, and one of another database. Absent where the store has no transactions
+   * of others.
+   */
+  within?(client: object): Promise<UnitOfWork>
+  /** Notes that are written with what is submitted. Absent: those of the backend. */
+  readonly notes?: Pick<NoteStore, 'put'>
   /**
    * Resolves true when it took effect; false when the delivery was no longer ours: then nothing was written if the
    * store is shared.

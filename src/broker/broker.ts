@@ -167,6 +167,8 @@ export type MessageChange = (found: FoundMessage) => ChangedMessage | undefined
 export interface Broker {
   /** For people to read: no password in it. */
   readonly url: string
+  /** For people, in a worker's banner: how this URL is used where that is not the usual way. */
+  readonly note?: string
   /** Which priority is served first: for Celery the lowest on Redis, the highest everywhere else. */
   readonly first: 'highest' | 'lowest'
   /** Which of a consumer's queues is served next where several have messages. Absent: each in turn. */

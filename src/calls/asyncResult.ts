@@ -198,6 +198,7 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
   }
 
   #requireRecord(): void {
+    this.#stores.refuseWait([this.id])
     if (this.#ignored)
       throw new CeleriacError(
         'RESULT_IGNORED',

@@ -160,6 +160,7 @@ export class GroupResult<Results = unknown> implements ResultHandle {
     const left = new Set(this.#leaves.map(({ id }) => id))
     if (left.size === 0) return
     const stores = this.#open()
+    stores.refuseWait(left)
     const waiting = waitingFor(`group ${this.id}`, this.id, options, stores)
     for await (const metas of bounded(waiting, (stop) => knownEnds([...left], stores, stop))) {
       yield metas.filter(({ task_id: id }) => left.delete(id))

@@ -2,6 +2,7 @@ import { type FollowUp, NOTHING_FOLLOWS } from '../backend/followUp.ts'
 import type { Config } from '../config/config.ts'
 import type { WorkflowTree } from '../protocol/workflowTree.ts'
 import type { Clock } from '../std/clock.ts'
+import { NotSupportedError } from '../std/errors.ts'
 import { uuid } from '../std/id.ts'
 import {
   migrateStores,
@@ -12,6 +13,7 @@ import {
   type UnversionedStore,
 } from '../stores/open.ts'
 import type { StoreMigration, StoreOptions } from '../stores/store.ts'
+import type { Transactions } from '../stores/transactions.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
 import { EventFeed } from './eventFeed.ts'
 import type { Extension } from './extension.ts'
@@ -75,8 +77,9 @@ export class AppStores {
   /** The app sets them. */
   rules: WorkflowRules = { links: () => () => NOTHING_FOLLOWS, revokeTree: () => Promise.resolve(0) }
   #sentListener: SentListener | undefined
-  /** Set while open: lets a hot path go on without waiting. */
-  opened: Stores | undefined
+  #opened: Stores | undefined
+  /** What is sent in transactions of the caller; undefined in most apps. */
+  #transactions: Transactions<Stores> | undefined
 
   constructor(config: () => Config, extensions: readonly Extension[], definition: Definition) {
     this.#config = config
@@ -93,9 +96,9 @@ export class AppStores {
     return this.#replies.wanted ? this.#queue : undefined
   }
 
-  /** Gets the calls that are sent; undefined in most apps. */
+  /** Gets the calls that are sent; undefined in most apps, and where the caller may undo the call. */
   get sentListener(): SentListener | undefined {
-    return this.#sentListener
+    return this.#transactions?.stores ? undefined : this.#sentListener
   }
 
   /** Once, before the first call. */
@@ -142,17 +145,47 @@ export class AppStores {
     return this.#opening
   }
 
+  /** Those through which a call is sent from here; undefined where they are not open: lets a hot path go on at once. */
+  get sending(): Stores | undefined {
+    return this.#transactions?.stores ?? this.#opened
+  }
+
+  /** The same, opened. Rejects as `open`. */
+  async openSending(): Promise<Stores> {
+    return this.#transactions?.stores ?? (await this.open())
+  }
+
+  /** Send what `run` sends in the transaction that is open on a client of the caller. See `app.within`. */
+  async within<Result>(client: object, run: () => Promise<Result>): Promise<Result> {
+    const stores = await this.open()
+    // Its calls are run here, or in memory, by a test.
+    if (this.opener || this.#config().alwaysEager) return run()
+    const { unitOfWork, broker, backend } = stores
+    if (!unitOfWork.within)
+      throw new NotSupportedError(
+        `within: expected a broker and a result backend that are one PostgreSQL database, got ${broker.url} for messages, ${backend.url} for results`,
+      )
+    const { Transactions } = await import('../stores/transactions.ts')
+    this.#transactions ??= new Transactions()
+    return this.#transactions.run({ ...stores, unitOfWork: await unitOfWork.within(client) }, run)
+  }
+
+  /** Throws ArgumentError where one of these tasks was sent in the transaction in which this is called. */
+  refuseWait(ids: Iterable<string>): void {
+    this.#transactions?.refuseWait(ids)
+  }
+
   async #connect(): Promise<Stores> {
     try {
       const config = this.#config()
       if (this.opener) {
-        this.opened = this.opener(config)
-        return this.opened
+        this.#opened = this.opener(config)
+        return this.#opened
       }
       if (config.storeWarning !== undefined) config.logger.warn({}, config.storeWarning)
       const stores = await openStores(urlsOf(config), this.#options())
-      this.opened = { ...stores, feed: new EventFeed(stores.backend) }
-      return this.opened
+      this.#opened = { ...stores, feed: new EventFeed(stores.backend) }
+      return this.#opened
     } catch (error) {
       this.#opening = undefined
       throw error
@@ -180,11 +213,11 @@ export class AppStores {
     if (!opening) return
     await this.#sentListener?.close()
     this.#opening = undefined
-    this.opened = undefined
+    this.#opened = undefined
     this.workerCheck.end()
     // Its failure was reported to the caller that needed the stores.
     const opened = await opening.catch(() => undefined)
-    this.opened = undefined
+    this.#opened = undefined
     try {
       await opened?.close()
     } catch (error) {

@@ -48,8 +48,9 @@ export interface Task<
   applyAsync(args: Call, options?: CallOptions): Submission<Result, Progress, Chunk>
   /**
    * Send many: all are checked before any is sent; the handles come in the order of the calls. If broker and backend
-   * are both the same `sqlite:` or `redis:` store, each 1000 of the calls, in order, are one atomic write: after a
-   * crash all of these are there or none. Else each is sent by itself, and after a crash any part of them may be there.
+   * are both the same `sqlite:`, `postgres:` or `redis:` store, each 1000 of the calls, in order, are one atomic write:
+   * after a crash all of these are there or none. Else each is sent by itself, and after a crash any part of them may
+   * be there.
    */
   delayMany(
     calls: readonly Call[],

@@ -115,7 +115,7 @@ function refuseChords({ task, embed: { chord, chain } }: TaskMessage, opens: rea
   if (!isPart && opens.length === 0) return
   const what = isPart ? 'is part of a chord' : 'is followed by a chord'
   throw new NotSupportedError(
-    `task ${task} ${what}, which needs a result backend that joins its parts: set backend to a redis:, sqlite: or postgres: URL`,
+    `task ${task} ${what}, which needs a result backend that joins its parts: set backend to a sqlite:, postgres: or redis: URL`,
   )
 }
 

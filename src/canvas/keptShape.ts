@@ -21,7 +21,7 @@ const MAX_SHAPE_CHARS = 262_144
 export async function keepWorkflow(
   { id, rootId, shape }: KeptWorkflow,
   resultId: string,
-  notes: NoteStore,
+  notes: Pick<NoteStore, 'put'>,
   expires: number,
 ): Promise<void> {
   const value = JSON.stringify({ id, shape })

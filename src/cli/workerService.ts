@@ -64,7 +64,7 @@ export async function prepareWorker(app: App, options: WorkerCommandOptions): Pr
   let worker = new Worker(app, { ...settings, hostname: named })
   // Wrong options are reported before the store is opened.
   if (named === undefined) worker = new Worker(app, { ...settings, hostname: await freeName(app, defaultName) })
-  const { broker, backend } = await app.connect()
+  const { broker, backend, note } = await app.connect()
   await Promise.all(worker.queues.map((queue) => app.queueSize(queue)))
   process.stdout.write(
     `${banner({
@@ -73,6 +73,7 @@ export async function prepareWorker(app: App, options: WorkerCommandOptions): Pr
       app: app.config.name,
       module: module === undefined ? undefined : basename(module),
       broker,
+      note,
       backend,
       pools: worker.pools,
       autoscale: worker.autoscale,

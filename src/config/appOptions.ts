@@ -21,8 +21,9 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
   name?: string | undefined
   /**
    * URL of the broker, where messages wait. `sqlite:path` (relative to the working directory),
-   * `sqlite:///absolute/path`, `redis://host:6379/0` and related URLs, `amqp://host:5672/` and related URLs, `memory:`.
-   * Default: its own file, `.celeriac/celeriac.db` in the application's folder.
+   * `sqlite:///absolute/path`, `postgres://host:5432/database` (URLs), `redis://host:6379/0` and related URLs,
+   * `amqp://host:5672/` and related URLs, `memory:`. Default: its own file, `.celeriac/celeriac.db` in the
+   * application's folder.
    */
   broker?: string | undefined
   /**
@@ -62,8 +63,8 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
   keyPrefix?: string | undefined
   /**
    * How long a call waits for a store that is unavailable or busy before it fails with `StoreUnavailableError`: short
-   * to fail fast, long to sit it out. What workers have to store is tried until it is stored. Default: `'10s'` on Redis
-   * and RabbitMQ, `'30s'` on SQLite.
+   * to fail fast, long to sit it out. What workers have to store is tried until it is stored. Default: `'10s'` on
+   * PostgreSQL, Redis and RabbitMQ, `'30s'` on SQLite.
    */
   storeTimeout?: Duration | undefined
   /**
@@ -156,7 +157,7 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
     type: 'string',
     absent: "[its own file](reference.md#the-default-store), `.celeriac/celeriac.db` in the application's folder",
     doc: 'URL of the broker, where messages wait',
-    more: '`sqlite:path` (relative to the working directory), `sqlite:///absolute/path`, `redis://host:6379/0` and [related URLs](redis.md#urls), `amqp://host:5672/` and [related URLs](rabbitmq.md#urls), `memory:`.',
+    more: '`sqlite:path` (relative to the working directory), `sqlite:///absolute/path`, `postgres://host:5432/database` ([URLs](postgres.md#urls)), `redis://host:6379/0` and [related URLs](redis.md#urls), `amqp://host:5672/` and [related URLs](rabbitmq.md#urls), `memory:`.',
     celery: 'broker_url',
   },
   backend: {
@@ -234,7 +235,7 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
   storeTimeout: {
     kind: 'duration',
     check: requireStoreTimeout,
-    absent: "`'10s'` on Redis and RabbitMQ, `'30s'` on SQLite",
+    absent: "`'10s'` on PostgreSQL, Redis and RabbitMQ, `'30s'` on SQLite",
     doc: 'how long a call waits for a store that is unavailable or busy before it fails with `StoreUnavailableError`: short to fail fast, long to sit it out',
     more: 'What workers have to store is tried until it is stored.',
   },

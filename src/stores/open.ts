@@ -8,7 +8,8 @@ import { AMQP_SCHEMES } from './rabbitmq/schemes.ts'
 import { REDIS_SCHEMES } from './redis/schemes.ts'
 import type { ScheduleStore } from './scheduleStore.ts'
 import { SequentialUnitOfWork } from './sequentialUnitOfWork.ts'
-import type { Store, StoreDriver, StoreFacts, StoreMigration, StoreOptions, StoreUse } from './store.ts'
+import type { Store, StoreDriver, StoreMigration, StoreOptions, StoreUse } from './store.ts'
+import type { StoreFacts } from './storeFacts.ts'
 
 /** A kind of store, by the schemes of its URLs. */
 interface StoreKind {

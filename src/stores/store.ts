@@ -4,6 +4,7 @@ import type { Broker } from '../broker/broker.ts'
 import type { QueueOptions } from '../broker/queueOptions.ts'
 import type { Migration } from './migration.ts'
 import type { ScheduleStore } from './scheduleStore.ts'
+import type { StoreFacts } from './storeFacts.ts'
 
 /** What a store is opened with. Times are ms. */
 export interface StoreOptions extends BackendOptions {
@@ -21,18 +22,6 @@ export interface StoreOptions extends BackendOptions {
 export interface StoreUse {
   readonly broker: boolean
   readonly backend: boolean
-}
-
-/** What a store says of itself now. Facts that it cannot give are absent. */
-export interface StoreFacts {
-  /** Its URL, without a password. */
-  readonly store: string
-  /** Its clock, where that is not the clock of this machine, ms since the epoch. */
-  readonly now?: number | undefined
-  /** Bytes in use and allowed (0: no limit), and Redis' `maxmemory-policy`. */
-  readonly memory?: { readonly used: number; readonly limit: number; readonly policy: string } | undefined
-  /** Bytes that are free where it is kept. */
-  readonly free?: number
 }
 
 /**

@@ -11,6 +11,8 @@ export interface BannerFacts {
   /** URLs of broker and result backend; passwords are taken out here. */
   readonly broker: string
   readonly backend: string
+  /** How the broker is used where that is not the usual way. */
+  readonly note?: string | undefined
   /** Its own pool, then those that its tasks ask for. `kind`: `inline`, `threads`, `processes` or `solo`. */
   readonly pools: readonly { readonly kind: string; readonly size: number }[]
   /** Between which sizes its own pool scales itself. */
@@ -34,6 +36,7 @@ export function banner(facts: BannerFacts): string {
     ' [config]',
     ` .> app:         ${facts.app}${facts.module === undefined ? '' : ` (${facts.module})`}`,
     ` .> transport:   ${redactUrl(facts.broker)}`,
+    ...(facts.note === undefined ? [] : [`                 (${facts.note})`]),
     ` .> results:     ${redactUrl(facts.backend)}`,
     ` .> concurrency: ${pools.join(', ')}`,
     '',

@@ -145,7 +145,7 @@ it.each([
   const calls = [chord([add.s(1, 2)], sum.s()), chain(add.s(1, 2), group([add.s(1)]), sum.s())]
   for (const call of calls)
     await expect(call.delay()).rejects.toThrow(
-      `a chord needs a result backend that joins its parts: set backend to a redis:, sqlite: or postgres: URL; got ${backend}`,
+      `a chord needs a result backend that joins its parts: set backend to a sqlite:, postgres: or redis: URL; got ${backend}`,
     )
   await app.close()
 })

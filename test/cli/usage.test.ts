@@ -76,7 +76,7 @@ describe('wrong use: exit code 2 and one line', () => {
     ],
     [
       ['call', 'add', '-b', 'carrier-pigeon:coop'],
-      /^celeriac: broker: expected a URL of sqlite:, redis:, amqp: or memory:, got carrier-pigeon:…\n$/,
+      /^celeriac: broker: expected a URL of sqlite:, redis:, postgres:, amqp: or memory:, got carrier-pigeon:…\n$/,
     ],
     [['dev', 'nothing.ts'], /^celeriac: task module: expected .*nothing\.ts: no such file\n$/],
     [['purge'], /^celeriac: purge: expected --force/],

@@ -60,7 +60,9 @@ export function commandWords(command: string): string[] {
   return command.trim().split(/\s+/)
 }
 
-/** `${NAME:-default}`. */
+/** `${NAME:-default}`; the default may contain another one. */
 function interpolate(text: string, variables: Readonly<Record<string, string>>): string {
-  return text.replaceAll(/\$\{(\w+):-([^}]*)\}/g, (_, name: string, other: string) => variables[name] ?? other)
+  const inner = /\$\{(\w+):-([^${}]*)\}/g
+  const next = text.replaceAll(inner, (_, name: string, other: string) => variables[name] ?? other)
+  return next === text ? text : interpolate(next, variables)
 }

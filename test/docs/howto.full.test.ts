@@ -10,6 +10,7 @@ import { CONVENTIONS_VERSION } from '../../src/telemetry/otel/attributes.ts'
 import { Running, run, start } from '../cli/harness.ts'
 import { readDockerfile } from '../deploy/dockerfile.ts'
 import { startBrowser } from '../http/browser.ts'
+import { emptyPostgres } from '../postgres/shared.ts'
 import { RabbitServer } from '../rabbitmq/server.ts'
 import { freePort, RedisServer } from '../redis/server.ts'
 import { written } from '../stores/written.ts'
@@ -101,16 +102,18 @@ it('break the network', async () => {
 
 it('choose a broker', async () => {
   const followed = follow('choose-a-broker')
-  const { page, folder, here } = followed
+  const { page, folder } = followed
   const types = typesOf(followed)
-  for (const _ of ['redis', 'rabbitmq']) {
+  const database = await emptyPostgres()
+  const here = (text: string): string => followed.here(text.replace(/^postgres:.*/, database))
+  for (const _ of ['postgres', 'redis', 'rabbitmq']) {
     const worker = await work(folder, page.take('npx celeriac worker'), here)
     const called = await run(folder, celeriac(page.take('npx celeriac call')).map(here))
     expect(called).toMatchObject({ code: 0, stdout: '5\n' })
     await stop(worker)
   }
   expect(await types).toEqual([])
-  expect(page.rest).toEqual(['npm install ioredis', 'npm install amqplib'])
+  expect(page.rest).toEqual(['npm install pg', 'npm install ioredis', 'npm install amqplib'])
 })
 
 it('stream output', async () => {
@@ -358,8 +361,9 @@ it.each(AROUND)('%s: its lines have the types, its commands start, its options a
   expect(used.filter((option) => !known.includes(option))).toEqual([])
 })
 
-it('every page of the how-tos is tested here, and in the README', () => {
-  const own = readFileSync(fileURLToPath(import.meta.url), 'utf8')
+it('every page of the how-tos is tested here or beside, and in the README', () => {
+  const files = [import.meta.url, new URL('transaction.full.test.ts', import.meta.url)]
+  const own = files.map((file) => readFileSync(fileURLToPath(file), 'utf8')).join()
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
   for (const name of readdirSync(join(ROOT, PAGES))) {
     expect([name, own.includes(`'${name.replace('.md', '')}`) || own.includes(name)]).toEqual([name, true])

@@ -46,3 +46,8 @@ test('no module, no tasks', () => {
   expect(text).toContain(' .> app:         shop\n')
   expect(text).toContain(' [tasks]\n  (none)\n')
 })
+
+test('how the broker is used, where that is not the usual way', () => {
+  const text = banner({ ...FACTS, note: 'behind a pool' })
+  expect(text).toContain(' .> transport:   redis://:**@host/0\n                 (behind a pool)\n .> results:')
+})

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { emptyPostgres } from '../../../test/postgres/shared.ts'
 import { emptyRabbit } from '../../../test/rabbitmq/shared.ts'
 import { RedisServer } from '../../../test/redis/server.ts'
 import { eventually } from '../../../test/wait.ts'
@@ -10,7 +11,12 @@ import { Running, resultOf } from './running.ts'
 const CIRCLE = { f: 'sqrt(4-xs**2)', a: 0, b: 2, c: 0, d: 2, size: 1_000_000 }
 const LONG = { ...CIRCLE, size: 1e9 }
 
-describe.each(['sqlite', 'redis', 'rabbitmq'])('results over rpc:// and a broker of %s', (kind) => {
+async function brokerOf(kind: string): Promise<string> {
+  if (kind === 'rabbitmq') return emptyRabbit()
+  return kind === 'postgres' ? emptyPostgres() : 'sqlite:queue.db'
+}
+
+describe.each(['sqlite', 'redis', 'rabbitmq', 'postgres'])('results over rpc:// and a broker of %s', (kind) => {
   let folder = ''
   let redis: RedisServer | undefined
   let broker = ''
@@ -25,7 +31,7 @@ describe.each(['sqlite', 'redis', 'rabbitmq'])('results over rpc:// and a broker
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'integral-rpc-'))
     redis = kind === 'redis' ? await RedisServer.start() : undefined
-    broker = redis?.url() ?? (kind === 'rabbitmq' ? await emptyRabbit() : 'sqlite:queue.db')
+    broker = redis?.url() ?? (await brokerOf(kind))
   })
 
   afterEach(async () => {

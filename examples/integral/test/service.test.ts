@@ -2,19 +2,22 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { emptyPostgres } from '../../../test/postgres/shared.ts'
+import { inFull } from '../../../test/tier.ts'
 import { eventually } from '../../../test/wait.ts'
 import { Running, resultOf } from './running.ts'
 
 const CIRCLE = { f: 'sqrt(4-xs**2)', a: 0, b: 2, c: 0, d: 2, size: 1_000_000 }
 const LONG = { ...CIRCLE, size: 1e9 }
 
-describe('the service', () => {
+describe.each(['sqlite', ...inFull('postgres')])('the service on %s', (kind) => {
   let folder = ''
   let service: Running
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'integral-'))
-    service = await Running.start(folder, ['--concurrency', '2'])
+    const broker = kind === 'postgres' ? ['--broker', await emptyPostgres()] : []
+    service = await Running.start(folder, ['--concurrency', '2', ...broker])
   })
 
   afterAll(async () => {

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { emptyPostgres } from '../../../test/postgres/shared.ts'
 import { RedisServer } from '../../../test/redis/server.ts'
 import { inFull } from '../../../test/tier.ts'
 import { eventually } from '../../../test/wait.ts'
@@ -21,7 +22,7 @@ async function statusOf(server: Program, id: string, ...wanted: string[]): Promi
 
 const RUNNING = ['STARTED', 'STEP 1', 'STEP 2']
 
-describe.each([['sqlite', '1'] as const, ...inFull(['redis', '2'] as const)])(
+describe.each([['sqlite', '1'] as const, ...inFull(['redis', '2'] as const, ['postgres', '2'] as const)])(
   'long-running on %s, served by %s',
   (kind, workers) => {
     let folder: Folder
@@ -30,7 +31,8 @@ describe.each([['sqlite', '1'] as const, ...inFull(['redis', '2'] as const)])(
 
     beforeAll(async () => {
       redis = kind === 'redis' ? await RedisServer.start() : undefined
-      const stores = redis ? { BROKER_URL: redis.url(), RESULT_BACKEND: redis.url(1) } : undefined
+      const other = kind === 'postgres' ? { BROKER_URL: await emptyPostgres() } : undefined
+      const stores = redis ? { BROKER_URL: redis.url(), RESULT_BACKEND: redis.url(1) } : other
       folder = new Folder({ LONG_RUNNING_SECONDS: '0.9', ...stores })
       server = await folder.start('long-running', '--workers', workers)
     })

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { emptyPostgres } from '../../../test/postgres/shared.ts'
 import { emptyRabbit } from '../../../test/rabbitmq/shared.ts'
 import { RedisServer } from '../../../test/redis/server.ts'
+import { inFull } from '../../../test/tier.ts'
 import { eventually } from '../../../test/wait.ts'
 import { Folder, type Program } from '../../shared/test/program.ts'
 import { type Answer, send } from '../simulate/client.ts'
@@ -36,11 +37,16 @@ async function request(rid: unknown, jobs: RegExp): Promise<Answer['json']> {
   return json
 }
 
-describe.each(['sqlite', 'rabbitmq, redis and postgres'])('numbers on %s', (kind) => {
+describe.each(['sqlite', 'rabbitmq, redis and postgres', ...inFull('postgres')])('numbers on %s', (kind) => {
   let redis: RedisServer | undefined
 
   async function stores(): Promise<Record<string, string>> {
     if (kind === 'sqlite') return {}
+    // Its own data in the same database.
+    if (kind === 'postgres') {
+      const one = await emptyPostgres()
+      return { BROKER_URL: one, DATABASE_URL: one }
+    }
     redis = await RedisServer.start()
     const [broker, database] = await Promise.all([emptyRabbit(), emptyPostgres()])
     return { BROKER_URL: broker, RESULT_BACKEND: redis.url(), DATABASE_URL: database }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
+import { emptyPostgres } from '../../../test/postgres/shared.ts'
 import { emptyRabbit } from '../../../test/rabbitmq/shared.ts'
 import { RedisServer } from '../../../test/redis/server.ts'
 import { inFull, isFull } from '../../../test/tier.ts'
@@ -29,14 +30,14 @@ async function picture(service: Program, jobid: string): Promise<string> {
 
 const PNG = '\x89PNG\r\n\x1a\n'
 
-describe.each(['redis and rpc', ...inFull('sqlite', 'rabbitmq and redis')])('plots on %s', (kind) => {
+describe.each(['redis and rpc', ...inFull('sqlite', 'postgres', 'rabbitmq and redis')])('plots on %s', (kind) => {
   let folder: Folder
   let service: Program
   let redis: RedisServer | undefined
 
   beforeAll(async () => {
-    redis = kind === 'sqlite' ? undefined : await RedisServer.start()
-    const stores: Record<string, string> = {}
+    redis = kind.includes('redis') ? await RedisServer.start() : undefined
+    const stores: Record<string, string> = kind === 'postgres' ? { BROKER_URL: await emptyPostgres() } : {}
     if (redis) stores.BROKER_URL = kind.startsWith('rabbitmq') ? await emptyRabbit() : redis.url()
     if (redis) stores.RESULT_BACKEND = kind.endsWith('rpc') ? 'rpc://' : redis.url()
     folder = new Folder({ PLOTS_SECONDS: '0.5', ...stores })

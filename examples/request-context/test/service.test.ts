@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { emptyPostgres } from '../../../test/postgres/shared.ts'
 import { emptyRabbit } from '../../../test/rabbitmq/shared.ts'
 import { RedisServer } from '../../../test/redis/server.ts'
 import { inFull } from '../../../test/tier.ts'
@@ -8,7 +9,7 @@ import { eventually } from '../../../test/wait.ts'
 import { Folder, type Program } from '../../shared/test/program.ts'
 import { Browser } from './browser.ts'
 
-describe.each(['rabbitmq and redis', ...inFull('sqlite')])('request-context on %s', (kind) => {
+describe.each(['rabbitmq and redis', ...inFull('sqlite', 'postgres')])('request-context on %s', (kind) => {
   let redis: RedisServer | undefined
   let folder: Folder
   let server: Program
@@ -21,6 +22,7 @@ describe.each(['rabbitmq and redis', ...inFull('sqlite')])('request-context on %
 
   async function stores(): Promise<Record<string, string>> {
     if (kind === 'sqlite') return {}
+    if (kind === 'postgres') return { BROKER_URL: await emptyPostgres() }
     redis = await RedisServer.start()
     return { BROKER_URL: await emptyRabbit(), RESULT_BACKEND: redis.url() }
   }

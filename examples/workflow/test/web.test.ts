@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { emptyPostgres } from '../../../test/postgres/shared.ts'
 import { RedisServer } from '../../../test/redis/server.ts'
 import { inFull } from '../../../test/tier.ts'
 import { eventually } from '../../../test/wait.ts'
@@ -6,7 +7,7 @@ import { Folder, type Program } from '../../shared/test/program.ts'
 
 const FAILED = [{ page: 113, error: 'the data of page 113 is damaged' }]
 
-describe.each(['sqlite', ...inFull('redis')])('a report from 200 pages on %s', (kind) => {
+describe.each(['sqlite', ...inFull('redis', 'postgres')])('a report from 200 pages on %s', (kind) => {
   let folder: Folder
   let service: Program
   let redis: RedisServer | undefined
@@ -14,7 +15,8 @@ describe.each(['sqlite', ...inFull('redis')])('a report from 200 pages on %s', (
   beforeAll(async () => {
     redis = kind === 'redis' ? await RedisServer.start() : undefined
     folder = new Folder({ REPORT_SECONDS: '0.001' })
-    service = await folder.start('workflow', '--concurrency', '2', ...(redis ? ['--broker', redis.url()] : []))
+    const broker = kind === 'postgres' ? await emptyPostgres() : redis?.url()
+    service = await folder.start('workflow', '--concurrency', '2', ...(broker ? ['--broker', broker] : []))
   })
 
   afterAll(async () => {

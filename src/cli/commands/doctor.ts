@@ -5,13 +5,14 @@ import { isStoreAway } from '../../std/thrown.ts'
 import { version } from '../../std/version.ts'
 import { type Finding, findingsOf, INSTALLATION_CHECKS, JOB_CHECKS, type JobEvidence } from '../doctor/checks.ts'
 import { type Fleet, fleetOf } from '../doctor/fleet.ts'
+import { STORE_CHECKS } from '../doctor/stores.ts'
 import { SURROUNDING_CHECKS, type Surroundings } from '../doctor/surroundings.ts'
 import { printable } from '../fleet/printable.ts'
 import { jsonText } from '../json.ts'
 import { type AppOptions, withApp } from '../loadApp.ts'
 
-/** A store that is there, and refuses what is written: errors of Redis, RabbitMQ and SQLite. */
-const FULL = /used memory > 'maxmemory'|MISCONF|takes no messages now|disk is full/
+/** A store that is there, and refuses what is written: errors of Redis, RabbitMQ, PostgreSQL and SQLite. */
+const FULL = /used memory > 'maxmemory'|MISCONF|takes no messages now|disk is full|No space left on device/
 
 export interface DoctorCommandOptions extends AppOptions {
   json?: boolean
@@ -27,13 +28,15 @@ export async function doctor(id: string | undefined, options: DoctorCommandOptio
 
 /** What is found: of one job, or of the installation. */
 export async function look(app: App, id?: string): Promise<Finding[]> {
+  let ofStores: Finding[] = []
   try {
     const outdated = await schemaFinding(app)
     if (outdated) return [outdated]
     await app.connect()
+    const stores = await storesOf(app)
+    ofStores = findingsOf(STORE_CHECKS, { stores })
     // Before workers are asked: any consumer, also one for answers, may rescue a message whose lease has ended.
     const evidence = id === undefined ? undefined : await evidenceOf(app, id)
-    const stores = await storesOf(app)
     const fleet = await fleetOf(app)
     const around = findingsOf(SURROUNDING_CHECKS, { fleet, stores, version: version() })
     if (!evidence) return [...(await installation(app, fleet)), ...around]
@@ -42,7 +45,8 @@ export async function look(app: App, id?: string): Promise<Finding[]> {
     return [...findingsOf(JOB_CHECKS, { ...evidence, fleet, now }), ...around]
   } catch (error) {
     if (!isStoreAway(error)) throw error
-    return [unavailable((error as Error).message)]
+    const found = unavailable((error as Error).message)
+    return [...ofStores.filter(({ check }) => check !== found.check), found]
   }
 }
 

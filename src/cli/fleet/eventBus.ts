@@ -5,6 +5,6 @@ import { ConfigError } from '../../std/errors.ts'
 export function requireEventBus({ config }: App, command: string): void {
   if (config.broker.scheme === 'memory')
     throw new ConfigError(
-      `${command}: expected a broker that other processes use too (sqlite:, redis:, postgres:, amqp:), got ${config.broker}`,
+      `${command}: expected a broker that other processes use too (sqlite:, postgres:, redis:, amqp:), got ${config.broker}`,
     )
 }

@@ -7,10 +7,10 @@ import type { Statement, Step } from './connection/pipeline.ts'
  */
 
 /** SQL: the numbers of the open gates, an array. A subquery is read once, not for each row. */
-export const OPEN_GATES = "((SELECT nullif(current_setting('celeriac.gate', true), '')::bigint[])::bigint[])"
+export const OPEN_GATES: string = "((SELECT nullif(current_setting('celeriac.gate', true), '')::bigint[])::bigint[])"
 
 /** For use in a WHERE clause over rows with a column `gate`: the gate is open, or there is none. */
-export const GATED = `(gate IS NULL OR gate = ANY (${OPEN_GATES}))`
+export const GATED: string = `(gate IS NULL OR gate = ANY (${OPEN_GATES}))`
 
 /** SQL: opens the gates with these numbers. `numbers` is an expression, an array of bigint; its value is a text. */
 export function opening(numbers: string): string {
@@ -25,17 +25,42 @@ export function alsoOpening(numbers: string): string {
 
 const REQUIRE: Statement = {
   name: 'require',
-  text: "SELECT celeriac.require(cardinality(nullif(current_setting('celeriac.gate', true), '')::bigint[]) > 0)",
+  text: "SELECT celeriac.require(cardinality(nullif(current_setting('celeriac.gate', true), '')::bigint[]) > 0)::text",
 }
 
 /** A step that undoes the whole transaction where no gate is open: it rejects with `isRefusal`. */
 export const REQUIRED: Step = { statement: REQUIRE, values: [] }
 
+/**
+ * For use in a WHERE clause over `celeriac.result r`: this transaction has written the row, in whichever savepoint of
+ * it.
+ */
+export const WRITTEN_HERE: string = '(r.xmin = pg_current_xact_id()::xid OR celeriac.is_own(r.xmin))'
+
+/** The function of `WRITTEN_HERE`. A row that is seen and whose writer is still in progress is one of ours. */
+export const OWN_FUNCTION: string = `
+CREATE FUNCTION celeriac.is_own(writer xid) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+  own bigint := pg_current_xact_id()::text::bigint;
+  -- A savepoint has a later number than its transaction; numbers of 32 bits go round.
+  later bigint := (writer::text::bigint - own) & 4294967295;
+BEGIN
+  IF later >= 2147483648 THEN
+    RETURN false;
+  END IF;
+  BEGIN
+    RETURN pg_xact_status((own + later)::text::xid8) = 'in progress';
+  EXCEPTION WHEN invalid_parameter_value THEN
+    -- No transaction has this number yet: the row is older than two thousand million of them.
+    RETURN false;
+  END;
+END $$;`
+
 /** SQLSTATE of `celeriac.require`, in a class that PostgreSQL leaves to others. */
-const REFUSED = 'CE001'
+export const REFUSED: string = 'CE001'
 
 /** The function that `REQUIRED` calls. */
-export const REQUIRE_FUNCTION = `
+export const REQUIRE_FUNCTION: string = `
 CREATE FUNCTION celeriac.require(holds boolean) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   IF holds IS NOT TRUE THEN

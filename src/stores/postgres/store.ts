@@ -1,5 +1,5 @@
 import type { Migration } from '../migration.ts'
-import type { Store, StoreDriver, StoreFacts, StoreMigration, StoreOptions, StoreUse } from '../store.ts'
+import type { Store, StoreDriver, StoreMigration, StoreOptions, StoreUse } from '../store.ts'
 import { PostgresBroker } from './broker/broker.ts'
 import { Database } from './connection/database.ts'
 import { Link } from './connection/link.ts'
@@ -32,7 +32,7 @@ function openPostgres(url: string, options: StoreOptions, use: StoreUse): Store 
     backend,
     unitOfWork: broker && backend && new PostgresUnitOfWork(broker, backend, options.clock),
     schedule: async (app) => new PostgresScheduleStore(database, session, app),
-    facts: () => factsOf(database),
+    facts: async () => (await import('./facts.ts')).postgresFacts(database),
     close: async () => {
       await backend?.close()
       try {
@@ -43,14 +43,6 @@ function openPostgres(url: string, options: StoreOptions, use: StoreUse): Store 
       }
     },
   }
-}
-
-async function factsOf(database: Database): Promise<StoreFacts> {
-  const steps = [
-    { statement: { name: 'facts', text: 'SELECT extract(epoch FROM clock_timestamp()) * 1000' }, values: [] },
-  ]
-  const [[row] = []] = await database.run(steps, { repeatable: true })
-  return { store: database.url, now: Number(row?.[0]) }
 }
 
 /** A new schema needs no line in the log. */

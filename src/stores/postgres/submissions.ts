@@ -3,7 +3,7 @@ import type { Messages, MessageWrite } from './broker/messages.ts'
 import type { Step } from './connection/pipeline.ts'
 import type { Plan } from './connection/plan.ts'
 import { RowsStatement } from './connection/rows.ts'
-import { alsoOpening, GATED, OPEN_GATES } from './gate.ts'
+import { alsoOpening, GATED, OPEN_GATES, WRITTEN_HERE } from './gate.ts'
 import { keptGates, type NoteAddition, type Notes } from './results/notes.ts'
 import type { Records, RecordWrite } from './results/records.ts'
 
@@ -16,10 +16,10 @@ const CHECK = new RowsStatement(
   { gate: 'int', key: 'text', id: 'text' },
   `, open AS MATERIALIZED (
     SELECT array_agg(gate) AS gates FROM given
-    WHERE (key IS NULL OR (SELECT 1 FROM celeriac.note n WHERE n.key = given.key AND n.expires > $1) IS NULL)
+    WHERE (key IS NULL OR (SELECT 1 FROM celeriac.note n WHERE n.key = given.key AND n.expires > $1::bigint) IS NULL)
       AND (id IS NULL OR (SELECT 1 FROM celeriac.result r WHERE r.id = given.id) IS NULL)
   )
-  SELECT array_to_json(gates), ${alsoOpening('gates')} FROM open`,
+  SELECT array_to_json(gates)::text, ${alsoOpening('gates')} FROM open`,
   1,
 )
 
@@ -27,8 +27,8 @@ const CHECK = new RowsStatement(
 const REQUIRE_NEW = new RowsStatement(
   'submission_new',
   { gate: 'int', id: 'text' },
-  ` SELECT celeriac.require(count(*) = 0) FROM given WHERE ${GATED} AND (
-    SELECT 1 FROM celeriac.result r WHERE r.id = given.id AND r.xmin = pg_current_xact_id()::xid
+  ` SELECT celeriac.require(count(*) = 0)::text FROM given WHERE ${GATED} AND (
+    SELECT 1 FROM celeriac.result r WHERE r.id = given.id AND ${WRITTEN_HERE}
   ) IS NULL`,
 )
 
@@ -36,7 +36,7 @@ const REQUIRE_NEW = new RowsStatement(
 const REQUIRE_NOTES = new RowsStatement(
   'submission_notes',
   { gate: 'int', note: 'int' },
-  ` SELECT celeriac.require(count(*) = 0) FROM given
+  ` SELECT celeriac.require(count(*) = 0)::text FROM given
   WHERE ${GATED} AND note <> ALL (${OPEN_GATES})`,
 )
 

@@ -52,6 +52,7 @@ export class PostgresUnitOfWork implements UnitOfWork {
   readonly #backend: PostgresBackend
   readonly #database: Database
   readonly #submissions: Submissions
+  readonly #clock: Clock
   readonly #submitting = new Gather(
     (lists: readonly (readonly Submission[])[], since) => this.#submitLists(lists, since),
     {
@@ -71,6 +72,7 @@ export class PostgresUnitOfWork implements UnitOfWork {
   constructor(broker: PostgresBroker, backend: PostgresBackend, clock: Clock = systemClock) {
     this.#broker = broker
     this.#backend = backend
+    this.#clock = clock
     this.#database = broker.database
     const { records, notes } = backend
     this.#submissions = new Submissions({ records, notes, messages: broker.messages, now: () => clock.now() })
@@ -136,6 +138,14 @@ export class PostgresUnitOfWork implements UnitOfWork {
       if (!adds || !isRefusal(error)) throw error
       return chords.rows.refusedAdding(adds)
     }
+  }
+
+  async within(client: object): Promise<UnitOfWork> {
+    const { WithinUnitOfWork } = await import('./within/unitOfWork.ts')
+    return WithinUnitOfWork.of(client, {
+      ...{ database: this.#database, backend: this.#backend, clock: this.#clock },
+      rest: this,
+    })
   }
 
   settle(settlement: Settlement): Promise<boolean> {

@@ -1,4 +1,4 @@
-import type { StoreFacts } from '../store.ts'
+import type { StoreFacts } from '../storeFacts.ts'
 import type { RedisConnection } from './connection/connection.ts'
 import { isReply } from './connection/errors.ts'
 import { field } from './connection/serverCheck.ts'

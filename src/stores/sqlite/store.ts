@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises'
 import type { Migration } from '../migration.ts'
-import type { Store, StoreDriver, StoreFacts, StoreMigration, StoreOptions, StoreUse } from '../store.ts'
+import type { Store, StoreDriver, StoreMigration, StoreOptions, StoreUse } from '../store.ts'
+import type { StoreFacts } from '../storeFacts.ts'
 import { SqliteBroker } from './broker/broker.ts'
 import { openDatabase, plannedMigration } from './database.ts'
 import { SqliteFile } from './file.ts'

@@ -36,6 +36,7 @@ export interface PostgresOptions {
 /** Messages in a PostgreSQL database. */
 export class PostgresBroker implements Broker, Holder {
   readonly url: string
+  readonly note?: string
   readonly first = 'highest'
   readonly database: Database
   readonly messages: Messages
@@ -56,6 +57,7 @@ export class PostgresBroker implements Broker, Holder {
     this.database = database
     this.url = database.url
     this.#session = session
+    if (!session.pushes) this.note = 'behind a pool of connections: looks for messages each second, without LISTEN'
     this.#lease = lease
     this.#notices = new Notices(database)
     this.messages = new Messages(clock, this.#notices)

@@ -41,7 +41,7 @@ const CLAIM = {
   ), taken AS (
     INSERT INTO celeriac.claim (seq, consumer, fence) SELECT seq, $1, claims FROM next ON CONFLICT (seq) DO NOTHING RETURNING seq
   )
-  SELECT ${CLAIMED_COLUMNS}, extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000
+  SELECT ${CLAIMED_COLUMNS}, (SELECT extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000)
   FROM next WHERE seq = ANY (ARRAY(SELECT seq FROM taken)) ORDER BY turn, rank, seq`,
 }
 

@@ -28,9 +28,9 @@ export interface ConsumerParts {
  * How often an idle consumer looks without a notification, ms: for messages whose sender died before it notified, and
  * those of a claim that was undone.
  */
-const POLL_INTERVAL_MS = 2000
+const POLL_INTERVAL_MS = 5000
 /** Every how many of these looks is one for delayed messages, too. */
-const POLLS_PER_DUE = 5
+const POLLS_PER_DUE = 2
 
 /**
  * Messages ahead for each slot, and the time in which they are to be worked off, ms: as many as a worker of short tasks

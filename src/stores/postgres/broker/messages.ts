@@ -64,15 +64,16 @@ const SEND_ROUTED = new RowsStatement(
     RETURNING queue, due
   )
   SELECT pg_notify(${queueChannelSql('queue')},
-    CASE WHEN bool_and(due IS NULL) THEN '' WHEN bool_or(due IS NULL) THEN 'b' ELSE 'd' END) FROM sent GROUP BY queue`,
+    CASE WHEN bool_and(due IS NULL) THEN '' WHEN bool_or(due IS NULL) THEN 'b' ELSE 'd' END)::text FROM sent
+  GROUP BY queue`,
 )
 
 /** Writes messages, many in one statement. */
 export class Messages {
   readonly #clock: Clock
-  readonly #notices: Notices
+  readonly #notices: Pick<Notices, 'steps'>
 
-  constructor(clock: Clock, notices: Notices) {
+  constructor(clock: Clock, notices: Pick<Notices, 'steps'>) {
     this.#clock = clock
     this.#notices = notices
   }

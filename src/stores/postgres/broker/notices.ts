@@ -18,7 +18,10 @@ export function joined(one: Payload | undefined, other: Payload): Payload {
   return one === undefined || one === other ? other : 'b'
 }
 
-const NOTIFY = { name: 'notify', text: 'SELECT pg_notify(channel, $2) FROM unnest($1::text[]) AS given (channel)' }
+const NOTIFY = {
+  name: 'notify',
+  text: 'SELECT pg_notify(channel, $2::text)::text FROM unnest($1::text[]) AS given (channel)',
+}
 
 /**
  * Notifies the consumers of queues that there are messages: in the transaction that writes them, unless the queue was
@@ -37,12 +40,22 @@ export class Notices {
 
   steps(queues: ReadonlyMap<string, Payload>): Step[] {
     const now = performance.now()
+<<<<<<< HEAD
     const due: Record<Payload, string[]> = { '': [], d: [], b: [] }
     for (const [queue, payload] of queues) {
       if (this.#mayNotify(queue, now)) due[payload].push(queue)
       else this.#later(queue, payload)
     }
     return [...this.#steps(due[''], ''), ...this.#steps(due.d, 'd'), ...this.#steps(due.b, 'b')]
+=======
+    const due = new Map<string, boolean>()
+    for (const [queue, ready] of queues) {
+      const payload = ready ? '' : 'd'
+      if (this.#mayNotify(queue, now)) due.set(queue, ready)
+      else this.#later(queue, payload)
+    }
+    return notifySteps(this.#database.schema, due)
+>>>>>>> main
   }
 
   close(): void {
@@ -55,13 +68,6 @@ export class Notices {
     if (this.#windows.size >= MAX_QUEUES) this.#windows.clear()
     this.#windows.set(queue, { from: now, count: 1 })
     return true
-  }
-
-  #steps(queues: readonly string[], payload: Payload): Step[] {
-    if (queues.length === 0) return []
-    const channels = queues.map((queue) => queueChannel(this.#database.schema, queue))
-    // Names of channels are plain: they need no quotes in an array.
-    return [{ statement: NOTIFY, values: [`{${channels.join(',')}}`, payload] }]
   }
 
   #later(queue: string, payload: Payload): void {
@@ -77,4 +83,13 @@ export class Notices {
     // A consumer that misses it looks by itself within seconds.
     if (steps.length > 0) this.#database.run(steps).catch(() => undefined)
   }
+}
+
+/** The steps that notify the consumers of all these queues; whether any of the messages for it may be taken now. */
+export function notifySteps(schema: string, queues: ReadonlyMap<string, boolean>): Step[] {
+  const channels: Record<Payload, string[]> = { '': [], d: [] }
+  for (const [queue, ready] of queues) channels[ready ? '' : 'd'].push(queueChannel(schema, queue))
+  const payloads = (['', 'd'] as const).filter((payload) => channels[payload].length > 0)
+  // Names of channels are plain: they need no quotes in an array.
+  return payloads.map((payload) => ({ statement: NOTIFY, values: [`{${channels[payload].join(',')}}`, payload] }))
 }

@@ -246,7 +246,7 @@ export class Settler {
     if (this.#claimers.has(claimer)) {
       if (steps.missed) this.#unsure.delete(claimer)
       else if (repeated) this.#unsure.add(claimer)
-      // What one gives back is for the others.
+      // What one returns is for the others.
       if (rows.length > 0 && this.#claimers.delete(claimer)) this.#claimers.add(claimer)
     }
     if (steps.missed) claimer.missed(missed?.() ?? [], consumer)

@@ -189,6 +189,6 @@ function settingsStep(options: LinkOptions): Step {
 }
 
 /** Our own texts name the schema only before a dot. */
-function inSchema(text: string, schema: string): string {
+export function inSchema(text: string, schema: string): string {
   return schema === 'celeriac' ? text : text.replaceAll('celeriac.', `${schema}.`)
 }

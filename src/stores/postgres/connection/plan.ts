@@ -21,7 +21,7 @@ export class Plan {
   }
 
   /** Rejects as `Database.run`. */
-  async run(database: Database, options?: RunOptions): Promise<void> {
+  async run(database: Pick<Database, 'run'>, options?: RunOptions): Promise<void> {
     this.#answers = await database.run(this.#steps, options)
   }
 }

@@ -1,3 +1,5 @@
+import { ArgumentError } from '../../../std/errors.ts'
+import { shown } from '../../../std/validate.ts'
 import type { Statement, Step, Value } from './pipeline.ts'
 
 /** How a column of parameters is written. */
@@ -55,6 +57,10 @@ export class Rows {
     if (kind === 'int') return typeof cell === 'number' ? Math.ceil(cell) : (cell as string)
     if (typeof cell !== 'object') {
       const text = String(cell)
+      if (text.includes('\0'))
+        throw new ArgumentError(
+          `expected a text without a zero character, which PostgreSQL cannot keep, got ${shown(text)}`,
+        )
       if (text.includes(SEPARATOR) || text === NULL_TEXT) this.#separateOtherwise()
       return text
     }

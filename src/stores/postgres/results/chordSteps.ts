@@ -39,10 +39,10 @@ const OPEN = new RowsStatement(
 const ADDING: Statement = {
   name: 'adding',
   text: `WITH ours AS MATERIALIZED (
-      SELECT seq FROM celeriac.chord WHERE id = $1 AND expires > $3::bigint AND since IS NULL
+      SELECT seq FROM celeriac.chord WHERE id = $1::text AND expires > $3::bigint AND since IS NULL
     ), grown AS (
       INSERT INTO celeriac.part (chord, task_id, place, state, format, deadline)
-      SELECT seq, $2, ${PLACELESS}, '', '', CASE WHEN $6::boolean THEN $7::bigint END FROM ours
+      SELECT seq, $2::text, ${PLACELESS}, '', '', CASE WHEN $6::boolean THEN $7::bigint END FROM ours
       ON CONFLICT (chord, task_id) DO NOTHING RETURNING chord
     ), resized AS (
       UPDATE celeriac.chord c SET size = size + (SELECT count(*) FROM grown)::integer,
@@ -51,7 +51,7 @@ const ADDING: Statement = {
       FROM ours WHERE c.seq = ours.seq
     ), unsent AS (
       UPDATE celeriac.part p SET deadline = $7::bigint FROM ours
-      WHERE $6::boolean AND p.chord = ours.seq AND p.task_id = $2 AND p.deadline IS NOT NULL RETURNING 1
+      WHERE $6::boolean AND p.chord = ours.seq AND p.task_id = $2::text AND p.deadline IS NOT NULL RETURNING 1
     ), found AS MATERIALIZED (
       SELECT EXISTS (SELECT FROM ours) AS is_open, EXISTS (SELECT FROM grown) OR EXISTS (SELECT FROM unsent) AS is_new
     )

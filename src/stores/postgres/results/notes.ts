@@ -8,7 +8,7 @@ import { alsoOpening, GATED } from '../gate.ts'
 const GET: Statement = { name: 'note', text: 'SELECT value FROM celeriac.note WHERE key = $1 AND expires > $2' }
 const PUT: Statement = {
   name: 'put_note',
-  text: `INSERT INTO celeriac.note (key, value, expires) VALUES ($1, $2, $3)
+  text: `INSERT INTO celeriac.note (key, value, expires) VALUES ($1::text, $2::text, $3::bigint)
     ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires`,
 }
 /** `$1` is the moment. `opens`: the gate that a note opens which is kept. Answers with these gates, in one row. */
@@ -21,7 +21,7 @@ const PUT_IF_ABSENT = new RowsStatement(
     ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires WHERE n.expires <= $1::bigint
     RETURNING key
   ), opened AS MATERIALIZED (SELECT array_agg(g.opens) AS gates FROM kept k JOIN given g USING (key))
-  SELECT array_to_json(gates), ${alsoOpening('gates')} FROM opened`,
+  SELECT array_to_json(gates)::text, ${alsoOpening('gates')} FROM opened`,
   1,
 )
 
@@ -50,8 +50,8 @@ export class Notes implements NoteStore {
     return row?.[0] ?? undefined
   }
 
-  async put({ key, value, expires }: Note): Promise<void> {
-    await this.#database.run([{ statement: PUT, values: [key, value, Math.ceil(expires)] }], { repeatable: true })
+  async put(note: Note): Promise<void> {
+    await this.#database.run([putStep(note)], { repeatable: true })
   }
 
   async putIfAbsent(note: Note): Promise<boolean> {
@@ -65,6 +65,11 @@ export class Notes implements NoteStore {
     for (const { note, opens, gate } of additions) rows.add(gate, opens, note.key, note.value, note.expires)
     return PUT_IF_ABSENT.step(rows, Math.floor(this.#clock.now()))
   }
+}
+
+/** The step of `put`, for the transaction of a caller. */
+export function putStep({ key, value, expires }: Note): Step {
+  return { statement: PUT, values: [key, value, Math.ceil(expires)] }
 }
 
 /** The gates that the notes of `additionStep` have opened, of its answer. */

@@ -16,7 +16,7 @@ import { isFinal, PENDING } from '../../../protocol/states.ts'
 import { type Clock, systemClock } from '../../../std/clock.ts'
 import type { Row, Statement, Step } from '../connection/pipeline.ts'
 import { type Rows, RowsStatement } from '../connection/rows.ts'
-import { GATED } from '../gate.ts'
+import { GATED, WRITTEN_HERE } from '../gate.ts'
 
 /** A record to be written. */
 export interface RecordWrite {
@@ -122,7 +122,7 @@ const KEEP_ORIGIN = new RowsStatement(
   SELECT r.seq, g.owner, CASE WHEN g.tags IS NOT NULL THEN ARRAY(SELECT json_array_elements_text(g.tags::json)) END,
     g.input, decode(g.bytes, 'base64')
   FROM given g JOIN celeriac.result r ON r.id = g.id
-  WHERE ${GATED} AND r.version = 1 AND r.xmin = pg_current_xact_id()::xid
+  WHERE ${GATED} AND r.version = 1 AND ${WRITTEN_HERE}
   ON CONFLICT (seq) DO NOTHING`,
 )
 
@@ -285,7 +285,7 @@ function originsOf(writes: readonly RecordWrite[]): Rows | undefined {
     if (owner === undefined && !tags?.length && input === undefined) continue
     rows ??= KEEP_ORIGIN.rows()
     const [text, bytes] = typeof input === 'object' ? [undefined, input] : [input, undefined]
-    rows.add(gate, meta.task_id, owner, tags && JSON.stringify(tags), text, bytes)
+    rows.add(gate, meta.task_id, owner, tags && JSON.stringify(tags.map((tag) => tag.toWellFormed())), text, bytes)
   }
   return rows
 }

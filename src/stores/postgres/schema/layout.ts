@@ -102,7 +102,10 @@ async function layoutOf(link: Link, place: string): Promise<Layout> {
   const [[there] = []] = await link.run([{ statement: TABLE_EXISTS, values: [] }])
   if (Number(there?.[1]) < OLDEST_SERVER)
     throw new ConfigError(`${place}: expected PostgreSQL ${OLDEST_SERVER} or later, got ${there?.[1]}`)
-  if (there?.[2] === 'on') throw new StoreUnavailableError(`${place}: the server is read-only, as a replica is`)
+  if (there?.[2] === 'on')
+    throw new StoreUnavailableError(
+      `${place} takes no writes: it is a replica, or default_transaction_read_only is on; the URL must lead to the server that writes`,
+    )
   if (there?.[0] !== 't') return { version: 0, minCompatible: 0 }
   const [[row] = []] = await link.run([READ])
   return { version: Number(row?.[0]), minCompatible: Number(row?.[1]) }

@@ -1,5 +1,6 @@
 import type { MigrationStep } from '../../migration.ts'
-import { REQUIRE_FUNCTION } from '../gate.ts'
+import { OWN_FUNCTION, REQUIRE_FUNCTION } from '../gate.ts'
+import { SUBMIT_FUNCTION } from './submitFunction.ts'
 import { TABLES } from './tables.ts'
 import { VIEWS } from './views.ts'
 
@@ -14,5 +15,10 @@ function step(version: number, minCompatible: number, describe: string, sql: str
 
 /** Every version of the tables, in order. */
 export const POSTGRES_STEPS: readonly PostgresStep[] = [
-  step(1, 1, 'makes the tables and views in a schema of their own', `${TABLES}${REQUIRE_FUNCTION}${VIEWS}`),
+  step(
+    1,
+    1,
+    'makes the tables and views in a schema of their own',
+    `${TABLES}${REQUIRE_FUNCTION}${OWN_FUNCTION}${VIEWS}${SUBMIT_FUNCTION}`,
+  ),
 ]
