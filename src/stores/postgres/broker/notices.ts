@@ -40,22 +40,12 @@ export class Notices {
 
   steps(queues: ReadonlyMap<string, Payload>): Step[] {
     const now = performance.now()
-<<<<<<< HEAD
-    const due: Record<Payload, string[]> = { '': [], d: [], b: [] }
+    const due = new Map<string, Payload>()
     for (const [queue, payload] of queues) {
-      if (this.#mayNotify(queue, now)) due[payload].push(queue)
-      else this.#later(queue, payload)
-    }
-    return [...this.#steps(due[''], ''), ...this.#steps(due.d, 'd'), ...this.#steps(due.b, 'b')]
-=======
-    const due = new Map<string, boolean>()
-    for (const [queue, ready] of queues) {
-      const payload = ready ? '' : 'd'
-      if (this.#mayNotify(queue, now)) due.set(queue, ready)
+      if (this.#mayNotify(queue, now)) due.set(queue, payload)
       else this.#later(queue, payload)
     }
     return notifySteps(this.#database.schema, due)
->>>>>>> main
   }
 
   close(): void {
@@ -85,11 +75,11 @@ export class Notices {
   }
 }
 
-/** The steps that notify the consumers of all these queues; whether any of the messages for it may be taken now. */
-export function notifySteps(schema: string, queues: ReadonlyMap<string, boolean>): Step[] {
-  const channels: Record<Payload, string[]> = { '': [], d: [] }
-  for (const [queue, ready] of queues) channels[ready ? '' : 'd'].push(queueChannel(schema, queue))
-  const payloads = (['', 'd'] as const).filter((payload) => channels[payload].length > 0)
+/** The steps that notify the consumers of all these queues. */
+export function notifySteps(schema: string, queues: ReadonlyMap<string, Payload>): Step[] {
+  const channels: Record<Payload, string[]> = { '': [], d: [], b: [] }
+  for (const [queue, payload] of queues) channels[payload].push(queueChannel(schema, queue))
+  const payloads = (['', 'd', 'b'] as const).filter((payload) => channels[payload].length > 0)
   // Names of channels are plain: they need no quotes in an array.
   return payloads.map((payload) => ({ statement: NOTIFY, values: [`{${channels[payload].join(',')}}`, payload] }))
 }

@@ -15,7 +15,7 @@ import { pieces } from '../../../std/chunks.ts'
 import type { Clock } from '../../../std/clock.ts'
 import { StoreUnavailableError } from '../../../std/errors.ts'
 import { Messages } from '../broker/messages.ts'
-import { notifySteps } from '../broker/notices.ts'
+import { notifySteps, type Payload } from '../broker/notices.ts'
 import type { Database } from '../connection/database.ts'
 import { Gather } from '../connection/gather.ts'
 import type { Plan } from '../connection/plan.ts'
@@ -54,7 +54,7 @@ export class WithinUnitOfWork implements UnitOfWork {
     this.#transaction = transaction
     this.#parts = parts
     // Each plan notifies: the server does it once, at the commit, and a savepoint that is undone takes that back.
-    const notices = { steps: (queues: ReadonlyMap<string, boolean>) => notifySteps(database.schema, queues) }
+    const notices = { steps: (queues: ReadonlyMap<string, Payload>) => notifySteps(database.schema, queues) }
     const messages = new Messages(clock, notices)
     this.#submissions = new Submissions({
       records: backend.records,
