@@ -51,7 +51,7 @@ describe('tasks flow, and', () => {
     const { flow, database } = await open(server)
     await server.sql(`ALTER DATABASE ${database} SET default_transaction_read_only = on`)
     await server.terminateAll(database)
-    await unavailable(flow, /read-only/)
+    await unavailable(flow, /takes no writes/)
     await server.sql(`ALTER DATABASE ${database} RESET default_transaction_read_only`)
     await whole(flow)
   })

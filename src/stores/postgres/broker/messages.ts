@@ -64,7 +64,8 @@ const SEND_ROUTED = new RowsStatement(
     RETURNING queue, due
   )
   SELECT pg_notify(${queueChannelSql('queue')},
-    CASE WHEN bool_and(due IS NULL) THEN '' WHEN bool_or(due IS NULL) THEN 'b' ELSE 'd' END)::text FROM sent GROUP BY queue`,
+    CASE WHEN bool_and(due IS NULL) THEN '' WHEN bool_or(due IS NULL) THEN 'b' ELSE 'd' END)::text FROM sent
+  GROUP BY queue`,
 )
 
 /** Writes messages, many in one statement. */

@@ -75,7 +75,7 @@ export class Notices {
   }
 }
 
-/** The steps that notify the consumers of all these queues; whether any of the messages for it may be taken now. */
+/** The steps that notify the consumers of all these queues. */
 export function notifySteps(schema: string, queues: ReadonlyMap<string, Payload>): Step[] {
   const channels: Record<Payload, string[]> = { '': [], d: [], b: [] }
   for (const [queue, payload] of queues) channels[payload].push(queueChannel(schema, queue))
