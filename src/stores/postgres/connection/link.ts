@@ -32,6 +32,13 @@ const SETTINGS: Readonly<Record<string, string>> = {
   plan_cache_mode: 'force_generic_plan',
 }
 
+/** So that the server ends the transaction, and frees the locks, of a client that is cut off in the middle, s. */
+const KEEPALIVES: Readonly<Record<string, string>> = {
+  tcp_keepalives_idle: '30',
+  tcp_keepalives_interval: '10',
+  tcp_keepalives_count: '3',
+}
+
 /** One connection to a database. Statements run one after the other. */
 export class Link {
   readonly #client: Client
@@ -160,7 +167,7 @@ async function load(): Promise<typeof import('pg')> {
 
 function optionsOf(address: PostgresAddress, options: LinkOptions): ConstructorParameters<typeof Client>[0] {
   const { host, port, user, password, database, tls, pooled } = address
-  const settings = Object.entries(settingsOf(options)).map(([name, value]) => `-c ${name}=${value}`)
+  const settings = Object.entries({ ...settingsOf(options), ...KEEPALIVES }).map(([name, value]) => `-c ${name}=${value}`)
   return {
     host,
     port,
