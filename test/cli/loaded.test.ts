@@ -34,7 +34,7 @@ function listing(): { folder: string; env: Record<string, string>; loaded: () =>
 
 /** Modules of Node that load the client of `fetch`; pino-pretty; servers; and the stores that the URLs do not name. */
 const NEVER =
-  /^node:https?$|[/](?:pino-pretty|@hono|ioredis|amqplib)[/]|src[/]stores[/](?:redis|rabbitmq|rpc)[/](?!schemes)/
+  /^node:https?$|[/](?:pino-pretty|@hono|ioredis|amqplib|pg)[/]|src[/]stores[/](?:redis|rabbitmq|postgres|rpc)[/]/
 /** What only an app with its HTTP API, or a worker, needs. */
 const OF_APPS = /[/]hono[/]|src[/](?:http|worker|beat|telemetry|control)[/](?!.*[oO]ptions[.]ts$)/
 

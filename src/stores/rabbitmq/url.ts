@@ -2,8 +2,8 @@ import type { ConnectionOptions } from 'node:tls'
 import { type IgnoredParameters, ignoredIn, ignoring } from '../../broker/urlParameters.ts'
 import { ConfigError } from '../../std/errors.ts'
 import { redactUrl, splitUrl, unescaped } from '../../std/url.ts'
+import { AMQP_SCHEMES } from '../schemes.ts'
 import { TLS_PARAMETERS, tlsOf } from '../tls.ts'
-import { AMQP_SCHEMES } from './schemes.ts'
 
 /** Address of one node, and the credentials for it. */
 export interface AmqpAddress {

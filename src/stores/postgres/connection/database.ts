@@ -48,7 +48,8 @@ interface Waiting {
 export class Database {
   readonly url: string
   readonly schema: string
-  readonly address: PostgresAddress
+  /** Not shown where a store is printed: it has the password. */
+  readonly #address: PostgresAddress
   readonly #options: DatabaseOptions
   readonly #size: number
   readonly #wait: number
@@ -64,13 +65,17 @@ export class Database {
 
   constructor(address: PostgresAddress, options: DatabaseOptions) {
     const { size = DEFAULT_SIZE, wait = DEFAULT_WAIT_MS, warn } = options
-    this.address = address
+    this.#address = address
     this.url = address.url
     this.schema = address.schema
     this.#options = options
     this.#size = size
     this.#wait = wait
     if (address.ignored.length > 0) warn?.(ignoredWarning(address.url, address.ignored, POSTGRES_IGNORED))
+  }
+
+  get address(): PostgresAddress {
+    return this.#address
   }
 
   /** Why no connection can be opened, while that is so. */
@@ -188,7 +193,7 @@ export class Database {
   async #dial(): Promise<void> {
     const { name, opened } = this.#options
     try {
-      const link = await Link.open(this.address, {
+      const link = await Link.open(this.#address, {
         name,
         openTimeout: Math.min(this.#wait, MAX_OPENING_MS),
         statementTimeout: this.#wait,

@@ -167,7 +167,9 @@ async function load(): Promise<typeof import('pg')> {
 
 function optionsOf(address: PostgresAddress, options: LinkOptions): ConstructorParameters<typeof Client>[0] {
   const { host, port, user, password, database, tls, pooled } = address
-  const settings = Object.entries({ ...settingsOf(options), ...KEEPALIVES }).map(([name, value]) => `-c ${name}=${value}`)
+  const settings = Object.entries({ ...settingsOf(options), ...KEEPALIVES }).map(
+    ([name, value]) => `-c ${name}=${value}`,
+  )
   return {
     host,
     port,

@@ -2,8 +2,8 @@ import type { ConnectionOptions } from 'node:tls'
 import { type IgnoredParameters, ignoredIn, ignoring } from '../../../broker/urlParameters.ts'
 import { ConfigError } from '../../../std/errors.ts'
 import { redactUrl, splitUrl, unescaped } from '../../../std/url.ts'
+import { POSTGRES_SCHEMES } from '../../schemes.ts'
 import { tlsOf } from '../../tls.ts'
-import { POSTGRES_SCHEMES } from '../schemes.ts'
 
 /** Address of a database, the credentials for it, and how it is used. */
 export interface PostgresAddress {

@@ -1,2 +1,0 @@
-/** Schemes of PostgreSQL's URLs. */
-export const POSTGRES_SCHEMES: readonly string[] = ['postgres', 'postgresql']
