@@ -3,11 +3,11 @@ import { openStores } from '../../src/stores/open.ts'
 import { changeSuite } from '../../src/testing/suites/jobs/changeSuite.ts'
 import { type OpenedStores, unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
 import { emptyPostgres } from '../postgres/shared.ts'
+import { inFull } from '../tier.ts'
 
 for (const [name, isShared, serializer] of [
   ['one schema', true, 'json'],
-  ['one schema, msgpack', true, 'msgpack'],
-  ['two schemas', false, 'json'],
+  ...inFull(['one schema, msgpack', true, 'msgpack'] as const, ['two schemas', false, 'json'] as const),
 ] as const) {
   const open = async (): Promise<OpenedStores> => {
     const broker = await emptyPostgres()

@@ -1,10 +1,10 @@
 import { describe, it } from 'vitest'
 import { brokerSuite } from '../../../src/testing/suites/brokerSuite.ts'
-import { emptyPostgres } from '../../postgres/shared.ts'
+import { emptySchema } from '../../postgres/shared.ts'
 import { StandalonePostgresBroker } from '../../stores/postgres.ts'
 
 brokerSuite({ describe, it }, 'postgres', async () => {
-  const url = await emptyPostgres()
+  const url = await emptySchema()
   const broker = new StandalonePostgresBroker(url, { lease: 30_000 })
   return {
     broker,
