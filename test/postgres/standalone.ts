@@ -1,13 +1,18 @@
 import type { BackendOptions } from '../../src/backend/backend.ts'
+import { PostgresBroker, type PostgresOptions } from '../../src/stores/postgres/broker/broker.ts'
 import { Database } from '../../src/stores/postgres/connection/database.ts'
 import { Link } from '../../src/stores/postgres/connection/link.ts'
 import type { Listening, NotificationListener } from '../../src/stores/postgres/connection/listening.ts'
+import { Session } from '../../src/stores/postgres/connection/session.ts'
 import { type PostgresAddress, parsePostgresUrl } from '../../src/stores/postgres/connection/url.ts'
 import { PostgresBackend } from '../../src/stores/postgres/results/backend.ts'
 import { requireLayout } from '../../src/stores/postgres/schema/layout.ts'
 
 /** A database whose tables are made where they are missing. */
-export function openDatabase(url: string, options: { readonly size?: number; readonly wait?: number } = {}): Database {
+export function openDatabase(
+  url: string,
+  options: { readonly size?: number; readonly wait?: number | undefined } = {},
+): Database {
   const address = parsePostgresUrl(url)
   const opened = async (link: Link): Promise<void> => {
     await requireLayout(link, address)
@@ -44,6 +49,26 @@ export class PlainListening implements Listening {
       for (const listener of this.#listeners.get(channel) ?? []) listener(payload)
     }
     return link
+  }
+}
+
+/** A broker with connections of its own, which `close` closes. */
+export class StandalonePostgresBroker extends PostgresBroker {
+  readonly #session: Session
+
+  constructor(url: string, options: PostgresOptions, wait?: number) {
+    const session = new Session({ url, name: 'test', lease: options.lease })
+    super(openDatabase(url, { wait }), session, options)
+    this.#session = session
+  }
+
+  override async close(): Promise<void> {
+    try {
+      await super.close()
+    } finally {
+      await this.#session.close()
+      await this.database.close()
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import type { Envelope } from '../../../src/protocol/envelope.ts'
 import { emptyPostgres } from '../../postgres/shared.ts'
-import { StandalonePostgresBroker } from '../../stores/postgres.ts'
+import { StandalonePostgresBroker } from '../../postgres/standalone.ts'
 
 const envelope = (name: string): Envelope => ({
   headers: { id: name, task: 'task' },

@@ -1,7 +1,7 @@
 import { describe, it } from 'vitest'
 import { brokerSuite } from '../../../src/testing/suites/brokerSuite.ts'
 import { emptySchema } from '../../postgres/shared.ts'
-import { StandalonePostgresBroker } from '../../stores/postgres.ts'
+import { StandalonePostgresBroker } from '../../postgres/standalone.ts'
 
 brokerSuite({ describe, it }, 'postgres', async () => {
   const url = await emptySchema()
