@@ -4,6 +4,7 @@ import { PostgresBroker } from '../../../src/stores/postgres/broker/broker.ts'
 import { Database } from '../../../src/stores/postgres/connection/database.ts'
 import { parsePostgresUrl } from '../../../src/stores/postgres/connection/url.ts'
 import { requireLayout } from '../../../src/stores/postgres/schema/layout.ts'
+import { PostgresServer } from '../../postgres/server.ts'
 import { emptyPostgres } from '../../postgres/shared.ts'
 import { Tables } from './tables.ts'
 
@@ -59,4 +60,15 @@ test('behind a pool of connections, a role whose transactions see one moment alo
   const running = open(`${tables.url}?pgbouncer=true`).run([])
   await expect(running).rejects.toThrow(ConfigError)
   await expect(running).rejects.toThrow(/expected default_transaction_isolation read committed, got repeatable read/)
+})
+
+test.each([
+  ['no password', (url: URL) => Object.assign(url, { password: '' }), /write it into the URL, or PGPASSWORD$/],
+  ['TLS', (url: URL) => Object.assign(url, { search: '?sslmode=require' }), /write sslmode=disable into the URL, or/],
+])('a server that does not take what the URL has (%s) is not waited for', async (_, change, message) => {
+  const server = await PostgresServer.start({ password: 'secret' })
+  onTestFinished(() => server.stop())
+  const running = open(change(new URL(server.url())).href).run([])
+  await expect(running).rejects.toThrow(ConfigError)
+  await expect(running).rejects.toThrow(message)
 })
