@@ -2,16 +2,26 @@ import { postgresFault } from '../../../broker/storeErrors.ts'
 import { CeleriacError, ConfigError, StoreUnavailableError } from '../../../std/errors.ts'
 import { isDefect } from '../../../std/thrown.ts'
 
-/** What PgBouncer answers to a connection that has settings of its own. */
-const POOL_REFUSES = 'unsupported startup parameter'
-const POOL_ADVICE = 'a pool of connections is between: add pgbouncer=true to the URL, or use the address of the server'
+/** Beginnings of messages that waiting does not change, and what does. The first is PgBouncer's, the others are pg's. */
+const ADVICE: readonly (readonly [begin: string, advice: string])[] = [
+  [
+    'unsupported startup parameter',
+    'a pool of connections is between: add pgbouncer=true to the URL, or use the address of the server',
+  ],
+  [
+    'SASL: SCRAM-SERVER-FIRST-MESSAGE: client password',
+    'the server asks for one: write it into the URL, or PGPASSWORD',
+  ],
+  ['The server does not support SSL connections', 'write sslmode=disable into the URL, or switch TLS on there'],
+]
 
 /** The error for an answer of the server, or a failure on the way to it; `place` is the database's URL for people. */
 export function errorOf(error: unknown, place: string): Error {
   if (error instanceof CeleriacError || (isDefect(error) && sqlState(error) === undefined)) return error as Error
   const cause = error as Error
   const message = `${place}: ${textOf(cause)}`
-  if (cause.message?.startsWith(POOL_REFUSES)) return new ConfigError(`${message}: ${POOL_ADVICE}`, { cause })
+  const advice = ADVICE.find(([begin]) => cause.message?.startsWith(begin))?.[1]
+  if (advice !== undefined) return new ConfigError(`${message}: ${advice}`, { cause })
   const fault = sqlState(error) === undefined ? 'outage' : postgresFault(error)
   if (fault === 'access') return new ConfigError(message, { cause })
   if (fault === 'outage') return new StoreUnavailableError(message, { cause })

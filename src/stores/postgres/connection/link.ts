@@ -20,8 +20,9 @@ export interface LinkOptions {
 const SILENCE_MARGIN_MS = 2000
 
 /**
- * Settings of our connections. Each statement looks up rows by an index, one after the other; what the planner
- * assumes of tables that were empty a moment ago must not lead it to read them whole.
+ * Settings of our connections, whatever the role or the database has. Each statement looks up rows by an index, one
+ * after the other; what the planner assumes of tables that were empty a moment ago must not lead it to read them whole.
+ * A later statement of a transaction sees what others have committed meanwhile, and a backslash in our texts is one.
  */
 const SETTINGS: Readonly<Record<string, string>> = {
   jit: 'off',
@@ -30,6 +31,9 @@ const SETTINGS: Readonly<Record<string, string>> = {
   enable_hashjoin: 'off',
   enable_mergejoin: 'off',
   plan_cache_mode: 'force_generic_plan',
+  default_transaction_isolation: 'read committed',
+  standard_conforming_strings: 'on',
+  bytea_output: 'hex',
 }
 
 /** So that the server ends the transaction, and frees the locks, of a client that is cut off in the middle, s. */
@@ -168,7 +172,7 @@ async function load(): Promise<typeof import('pg')> {
 function optionsOf(address: PostgresAddress, options: LinkOptions): ConstructorParameters<typeof Client>[0] {
   const { host, port, user, password, database, tls, pooled } = address
   const settings = Object.entries({ ...settingsOf(options), ...KEEPALIVES }).map(
-    ([name, value]) => `-c ${name}=${value}`,
+    ([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`,
   )
   return {
     host,

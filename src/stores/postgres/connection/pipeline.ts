@@ -67,13 +67,16 @@ export class Prepared {
  */
 export class Pipeline {
   readonly #steps: readonly Step[]
+  readonly #values: readonly (string | Buffer | null)[][]
   readonly #prepared: Prepared
   readonly #answers: Row[][]
   readonly #done = new Deferred<Row[][]>()
   #at = 0
 
+  /** Throws TypeError for a value of another kind: once a part is sent, the server would wait for the rest. */
   constructor(steps: readonly Step[], prepared: Prepared) {
     this.#steps = steps
+    this.#values = steps.map(({ values }) => values.map(sendable))
     this.#prepared = prepared
     this.#answers = steps.map(() => [])
   }
@@ -86,17 +89,18 @@ export class Pipeline {
   submit(protocol: Protocol): void {
     protocol.stream.cork?.()
     try {
-      for (const step of this.#steps) this.#send(step, protocol)
+      for (const [at, { statement }] of this.#steps.entries())
+        this.#send(statement, this.#values[at] as (string | Buffer | null)[], protocol)
       protocol.sync()
     } finally {
       protocol.stream.uncork?.()
     }
   }
 
-  #send({ statement, values }: Step, protocol: Protocol): void {
+  #send(statement: Statement, values: readonly (string | Buffer | null)[], protocol: Protocol): void {
     const { name, text } = this.#prepared.take(statement)
     if (text !== undefined) protocol.parse({ name, text })
-    protocol.bind({ statement: name, values: values.map(sendable) })
+    protocol.bind({ statement: name, values })
     protocol.execute({})
   }
 

@@ -1,11 +1,23 @@
+/** SQL: an escape that is not itself behind an escaping backslash; E, as the session may read backslashes in others. */
+const UNREADABLE = String.raw`E'(?<!\\\\)((?:\\\\\\\\)*)\\\\u(?:0000|[dD][89a-fA-F]..)'`
+const REPLACED = String.raw`E'\\1\\\\ufffd'`
+
 /** What people read, with psql or any other client: times as such, records as JSON. */
 export const VIEWS = `
--- NULL for a text that is no JSON, as one with Python's NaN.
-CREATE FUNCTION celeriac.as_json(given text) RETURNS json LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+-- PostgreSQL reads no part of a JSON with \\u0000 or half a surrogate pair in any text: they become \\ufffd. NULL for a text
+-- that is no JSON, as one with Python's NaN. UNSAFE: what catches an error does not run in a parallel query.
+CREATE FUNCTION celeriac.as_json(given text) RETURNS json LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $$
 BEGIN
+  PERFORM given::json -> '';
   RETURN given::json;
-EXCEPTION WHEN invalid_text_representation THEN
-  RETURN NULL;
+EXCEPTION WHEN invalid_text_representation OR untranslatable_character THEN
+  BEGIN
+    given := regexp_replace(given, ${UNREADABLE}, ${REPLACED}, 'g');
+    PERFORM given::json -> '';
+    RETURN given::json;
+  EXCEPTION WHEN invalid_text_representation OR untranslatable_character THEN
+    RETURN NULL;
+  END;
 END $$;
 CREATE VIEW celeriac.jobs AS
 SELECT
