@@ -93,7 +93,7 @@ onEachStore(
       const process = all.filter(({ name }) => name.startsWith('process')).map(({ attributes }) => attributes)
       expect(process).toContainEqual(
         expect.objectContaining({
-          'messaging.system': kind,
+          'messaging.system': kind === 'postgres' ? 'postgresql' : kind,
           'messaging.operation.type': 'process',
           'celeriac.task': 'outer',
           'celeriac.outcome': 'retry',

@@ -137,5 +137,5 @@ export function envelopeOf({ taskId, head, body, bytes }: StoredMessage): Envelo
 function bodyOf(bytes: string): string | Uint8Array {
   const body = Buffer.from(bytes.slice(2), 'hex')
   const isText = body.toString('latin1', 0, TEXT_MARK.length) === TEXT_MARK
-  return isText ? body.toString('utf8', TEXT_MARK.length) : body
+  return isText ? body.toString('utf8', TEXT_MARK.length) : new Uint8Array(body)
 }
