@@ -32,7 +32,7 @@ test('one record that PostgreSQL cannot read as JSON does not hide the others, n
     plain: 'a\nb',
     zero: 'a\ufffdb',
     half: ['\ufffdx', 'x\ufffd'],
-    escaped: String.raw`\u0000` + ' \ufffd',
+    escaped: '\\u0000 \ufffd',
     nan: null,
   })
 })
