@@ -144,6 +144,21 @@ test('changes are announced only while a process waits for some; many as one', a
   })
 })
 
+test('a notification that is not ours, which anyone may send, does no harm', async () => {
+  await withListener(async ({ backend, other, heard }) => {
+    await backend.store(metaOf('1', PENDING))
+    const watch = other.watch(['1'], new AbortController().signal)[Symbol.asyncIterator]()
+    expect((await watch.next()).value?.status).toBe(PENDING)
+    const strange = ['garbage', '5', 'null', '{"record":5}', '{"record":[]}', '[1, null]', '{']
+    const notify = "SELECT pg_notify('celeriac.results', unnest)::text FROM unnest($1::text[])"
+    const values = [JSON.stringify(strange).replace('[', '{').replace(/\]$/, '}')]
+    await backend.database.run([{ statement: { name: '', text: notify }, values }])
+    await until('all are heard', () => heard.length >= strange.length)
+    await backend.store(metaOf('1', SUCCESS))
+    expect((await watch.next()).value?.status).toBe(SUCCESS)
+  })
+})
+
 test('a write that meets the addition of its record waits for it, and is saved', async () => {
   await withListener(async ({ backend, other }) => {
     await backend.load(['none'])

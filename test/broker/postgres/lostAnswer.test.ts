@@ -22,11 +22,11 @@ class Deaf extends Database {
   }
 }
 
-async function scene(names: readonly string[], next: Deaf['next']) {
+async function scene(names: readonly string[], next: Deaf['next'], lease = 30_000) {
   const tables = await Tables.open(await emptyPostgres(), onTestFinished)
   const database = new Deaf(tables.database.address, { name: 'deaf' })
   onTestFinished(() => database.close())
-  const broker = new PostgresBroker(database, tables.session(30_000), { lease: 30_000 })
+  const broker = new PostgresBroker(database, tables.session(lease), { lease })
   onTestFinished(() => broker.close())
   const send = (name: string) =>
     broker.publish(
@@ -76,4 +76,14 @@ test('a settlement whose answer is lost is none where another one may have had t
   await tables.sql('DELETE FROM celeriac.message')
   database.next = ['again']
   expect(await value.ack()).toBe(false)
+})
+
+test('a message that comes back to a consumer whose lease was lost, by a claim whose answer is lost, comes all the same', async () => {
+  const { tables, database, consumer } = await scene(['a'], [], 1000)
+  const first = await consumer.next()
+  database.next = ['again']
+  await tables.sql('WITH gone AS (DELETE FROM celeriac.consumer) DELETE FROM celeriac.claim')
+  const second = await consumer.next()
+  expect(second.value.envelope.headers.id).toBe('a')
+  expect([await first.value.ack(), await second.value.ack()]).toEqual([false, true])
 })

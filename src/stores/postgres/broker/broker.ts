@@ -139,11 +139,12 @@ export class PostgresBroker implements Broker, Holder {
 
   async close(): Promise<void> {
     this.#due.close()
-    this.#notices.close()
     try {
       await Promise.all([...this.#consumers].map((consumer) => consumer.release()))
     } finally {
       this.settler.close()
+      // Last: what the consumers have returned is notified of, too.
+      await this.#notices.close()
     }
   }
 }

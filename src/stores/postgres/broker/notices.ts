@@ -48,8 +48,10 @@ export class Notices {
     return notifySteps(this.#database.schema, due)
   }
 
-  close(): void {
+  /** Sends what is late: this process may end, and idle consumers would look only seconds later. */
+  async close(): Promise<void> {
     clearTimeout(this.#timer)
+    await this.#notify(notifySteps(this.#database.schema, this.#takeLate()))
   }
 
   #mayNotify(queue: string, now: number): boolean {
@@ -67,11 +69,22 @@ export class Notices {
 
   #flush(): void {
     this.#timer = undefined
+    void this.#notify(this.steps(this.#takeLate()))
+  }
+
+  #takeLate(): ReadonlyMap<string, Payload> {
     const late = new Map(this.#late)
     this.#late.clear()
-    const steps = this.steps(late)
-    // A consumer that misses it looks by itself within seconds.
-    if (steps.length > 0) this.#database.run(steps).catch(() => undefined)
+    return late
+  }
+
+  async #notify(steps: readonly Step[]): Promise<void> {
+    if (steps.length === 0 || this.#database.problem) return
+    try {
+      await this.#database.run(steps)
+    } catch {
+      // A consumer that misses it looks by itself within seconds.
+    }
   }
 }
 

@@ -198,14 +198,18 @@ export class Settler {
 
   #claims(): Claim[] {
     if (performance.now() < this.#claimsFrom) return []
-    const known = this.#unsure.size > 0 ? [...this.#held].map(({ seq }) => seq) : []
     return [...this.#claimers].flatMap((claimer) => {
       const limit = Math.max(0, claimer.wants())
-      const missed = this.#unsure.has(claimer) ? claimer.missedStep(known) : undefined
+      const missed = this.#unsure.has(claimer) ? claimer.missedStep(this.#heldBy(claimer.id)) : undefined
       if (limit === 0 && !missed) return []
       const claim = limit > 0 ? claimer.claimStep(limit) : undefined
       return [{ claimer, consumer: claimer.id, limit, claim, missed }]
     })
+  }
+
+  /** Not what it held under an earlier id: that may have come back to it, and be among what it missed. */
+  #heldBy(consumer: number): number[] {
+    return [...this.#held].filter((hold) => hold.consumer === consumer).map(({ seq }) => seq)
   }
 
   async #run(batch: readonly Waiting[], claims: readonly Claim[]): Promise<void> {

@@ -118,14 +118,11 @@ export class ChangeReader {
     for (const timer of this.#timers) clearTimeout(timer)
   }
 
-  /** The payload is a record, or a list of ids; without one, or with an empty list, any record may have changed. */
+  /** Without a payload any record may have changed. */
   #heard(payload: string | undefined): void {
-    const changed = payload === undefined ? [] : (JSON.parse(payload) as readonly string[] | { readonly record: Row })
-    if ('record' in changed) {
-      this.#tell(changed.record)
-      return
-    }
-    this.#want(changed.length === 0 ? this.watchers.ids : changed)
+    const { record, ids = [] } = payload === undefined ? {} : announced(payload)
+    if (record) this.#tell(record)
+    else this.#want(ids.length === 0 ? this.watchers.ids : ids)
   }
 
   #tell(record: Row): void {
@@ -152,5 +149,17 @@ export class ChangeReader {
       }
     }
     this.#isReading = false
+  }
+}
+
+/** A record, or a list of ids. Neither: a notification of a stranger, as the server lets anyone send them. */
+function announced(payload: string): { readonly record?: Row; readonly ids?: readonly string[] } {
+  try {
+    const changed: unknown = JSON.parse(payload)
+    if (Array.isArray(changed)) return { ids: changed.filter((id) => typeof id === 'string') }
+    const { record } = changed as { readonly record?: unknown }
+    return Array.isArray(record) ? { record: record as Row } : {}
+  } catch {
+    return {}
   }
 }
