@@ -2,7 +2,7 @@ import { postgresFault } from '../../../broker/storeErrors.ts'
 import { CeleriacError, ConfigError, StoreUnavailableError } from '../../../std/errors.ts'
 import { isDefect } from '../../../std/thrown.ts'
 
-/** Beginnings of messages that waiting does not change, and what does. The first is PgBouncer's, the others are pg's. */
+/** Beginnings of messages that waiting does not change, and what does. The first is of PgBouncer, the others of pg. */
 const ADVICE: readonly (readonly [begin: string, advice: string])[] = [
   [
     'unsupported startup parameter',

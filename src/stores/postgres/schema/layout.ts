@@ -89,7 +89,10 @@ const SCHEMA_EXISTS = {
   name: 'schema',
   text: 'SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)',
 }
-/** Whether the table is there, of which major version the server is, whether it takes writes, and what a transaction sees. */
+/**
+ * Whether the table is there, of which major version the server is, whether it takes writes, and what a transaction
+ * sees.
+ */
 const TABLE_EXISTS = {
   name: 'layout_there',
   text: "SELECT to_regclass('celeriac.meta') IS NOT NULL, current_setting('server_version_num')::integer / 10000, current_setting('transaction_read_only'), current_setting('transaction_isolation')",
@@ -106,7 +109,7 @@ async function layoutOf(link: Link, place: string): Promise<Layout> {
     throw new StoreUnavailableError(
       `${place} takes no writes: it is a replica, or default_transaction_read_only is on; the URL must lead to the server that writes`,
     )
-  // Set by our connections, but not through a pool of them: a later statement has to see what others committed before it.
+  // Our connections set it, but not through a pool of them: a later statement has to see what others have committed.
   if (there?.[3] !== 'read committed')
     throw new ConfigError(
       `${place}: expected default_transaction_isolation read committed, got ${there?.[3]}: set it for this role or database`,

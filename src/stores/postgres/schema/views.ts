@@ -4,8 +4,8 @@ const REPLACED = String.raw`E'\\1\\\\ufffd'`
 
 /** What people read, with psql or any other client: times as such, records as JSON. */
 export const VIEWS = `
--- PostgreSQL reads no part of a JSON with \\u0000 or half a surrogate pair in any text: they become \\ufffd. NULL for a text
--- that is no JSON, as one with Python's NaN. UNSAFE: what catches an error does not run in a parallel query.
+-- PostgreSQL reads no part of a JSON with \\u0000 or half a surrogate pair in any text: they become \\ufffd. NULL for a
+-- text that is no JSON, as one with Python's NaN. UNSAFE: what catches an error does not run in a parallel query.
 CREATE FUNCTION celeriac.as_json(given text) RETURNS json LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $$
 BEGIN
   PERFORM given::json -> '';
