@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { describe, expect, it, test } from 'vitest'
 import type { BackendOptions } from '../../src/backend/backend.ts'
-import { PENDING, PROGRESS, STARTED, SUCCESS } from '../../src/protocol/states.ts'
+import { PENDING, STARTED, SUCCESS } from '../../src/protocol/states.ts'
 import { type Clock, systemClock } from '../../src/std/clock.ts'
 import { MemoryBroker } from '../../src/stores/memory/broker.ts'
 import { channelOf } from '../../src/stores/postgres/connection/listening.ts'
@@ -128,12 +128,8 @@ test('changes are announced only while a process waits for some; many as one', a
     await backend.store(metaOf('1', STARTED))
     expect((await watch.next()).value?.status).toBe(STARTED)
     await until('it is heard', () => heard.length > 0)
-    // A single record, if it is short, comes with the notification: its number, id, task, state, version and so on.
-    const [, id, , state, version] = JSON.parse(heard[0] as string).record
-    expect([heard.length, id, state, version]).toEqual([1, '1', STARTED, '2'])
-    await backend.store({ ...metaOf('1', PROGRESS), result: 'x'.repeat(5000) })
-    await until('it is heard', () => heard.length > 1)
-    expect(heard.splice(1)).toEqual(['["1"]'])
+    // Ids alone: the server lets every role listen.
+    expect(heard).toEqual(['["1"]'])
     const odd = ['é"', 'a\u001fb', 'x'.repeat(9000)]
     await Promise.all(odd.map((id) => backend.store(metaOf(id, PENDING))))
     await Promise.all(Array.from({ length: 300 }, (_, at) => backend.store(metaOf(`${at}${'-'.repeat(35)}`, PENDING))))

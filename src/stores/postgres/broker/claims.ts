@@ -10,6 +10,8 @@ export interface ClaimedMessage extends StoredMessage {
   /** How often it was taken and returned before. */
   readonly claims: number
   readonly lost: number
+  /** Number of the consumer's claim that took it: with the consumer, the fence of its settlement. */
+  readonly fence: number
 }
 
 /** SQL: no consumer holds the message `m`. As a value, so that it is looked up by the key for each message. */
@@ -39,19 +41,20 @@ const CLAIM = {
     WHERE EXISTS (SELECT FROM celeriac.consumer WHERE id = $1)
     LIMIT $2
   ), taken AS (
-    INSERT INTO celeriac.claim (seq, consumer, fence) SELECT seq, $1, claims FROM next ON CONFLICT (seq) DO NOTHING RETURNING seq
+    INSERT INTO celeriac.claim (seq, consumer, fence) SELECT seq, $1, $6 FROM next
+    ON CONFLICT (seq) DO NOTHING RETURNING seq
   )
-  SELECT ${CLAIMED_COLUMNS}, (SELECT extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000)
+  SELECT ${CLAIMED_COLUMNS}, $6::integer, (SELECT extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000)
   FROM next WHERE seq = ANY (ARRAY(SELECT seq FROM taken)) ORDER BY turn, rank, seq`,
 }
 
 const MISSED = {
   name: 'claim_missed',
-  text: `SELECT ${columnsOf('m')} FROM celeriac.claim c JOIN celeriac.message m ON m.seq = c.seq
+  text: `SELECT ${columnsOf('m')}, c.fence FROM celeriac.claim c JOIN celeriac.message m ON m.seq = c.seq
   WHERE c.consumer = $1 AND c.seq <> ALL ($2::bigint[]) ORDER BY m.rank, m.seq`,
 }
 
-/** What a consumer has claimed, but these messages: rows for `claimedOf`. */
+/** What a consumer has claimed, but these messages: rows for `heldOf`. */
 export function missedStep(consumer: number, known: readonly number[]): Step {
   return { statement: MISSED, values: [consumer, arrayOf(known)] }
 }
@@ -85,17 +88,19 @@ export class Claims {
   #restUntil = 0
   #isBounded = false
   #claimed = 0
+  #number = 0
 
   step(consumer: number, queues: readonly string[], limit: number): Step {
     this.#isBounded = performance.now() < this.#restUntil
     if (!this.#isBounded) this.#places.clear()
     const places = queues.map((queue) => this.#places.get(queue) ?? START)
     const [ranks, seqs] = [places.map(({ rank }) => rank), places.map(({ seq }) => seq)]
-    return { statement: CLAIM, values: [consumer, limit, textArray(queues), arrayOf(ranks), arrayOf(seqs)] }
+    const values = [consumer, limit, textArray(queues), arrayOf(ranks), arrayOf(seqs), ++this.#number]
+    return { statement: CLAIM, values }
   }
 
   read(rows: readonly Row[]): ClaimedMessage[] {
-    const claimed = rows.map(claimedOf)
+    const claimed = rows.map(heldOf)
     const took = Number(rows[0]?.at(-1) ?? 0)
     this.#claimed += claimed.length
     if (!this.#isBounded && took > SLOW_CLAIM_MS && this.#claimed >= MIN_CLAIMED)
@@ -121,7 +126,13 @@ export function claimedOf([seq, queue, rank, claims, lost, taskId, head, body, b
     head: head as string,
     body: body ?? null,
     bytes: bytes ?? null,
+    fence: 0,
   }
+}
+
+/** A row with the fence after the columns. */
+export function heldOf(row: Row): ClaimedMessage {
+  return { ...claimedOf(row), fence: Number(row[9]) }
 }
 
 /** An array of texts in PostgreSQL's form. */

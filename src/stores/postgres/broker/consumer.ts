@@ -6,7 +6,7 @@ import { queueChannel } from '../connection/listening.ts'
 import type { Row, Step } from '../connection/pipeline.ts'
 import type { Session } from '../connection/session.ts'
 import { bindStep } from './bindings.ts'
-import { type ClaimedMessage, Claims, claimedOf, missedStep } from './claims.ts'
+import { type ClaimedMessage, Claims, heldOf, missedStep } from './claims.ts'
 import { type EndKind, type Hold, type Holder, PostgresDelivery } from './delivery.ts'
 import type { DueMessages } from './dueMessages.ts'
 import { end, registering } from './leases.ts'
@@ -166,7 +166,7 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
 
   missed(rows: readonly Row[], consumer: number): void {
     this.#problem = undefined
-    this.#take(rows.map(claimedOf), consumer)
+    this.#take(rows.map(heldOf), consumer)
   }
 
   #take(messages: readonly ClaimedMessage[], consumer: number): void {

@@ -45,7 +45,7 @@ export class PostgresDelivery implements Delivery {
     this.queue = message.queue
     this.redelivered = message.claims > 0
     this.lost = message.lost
-    this.hold = { seq: message.seq, consumer, fence: message.claims, queue: message.queue }
+    this.hold = { seq: message.seq, consumer, fence: message.fence, queue: message.queue }
   }
 
   get envelope(): Envelope {

@@ -8,6 +8,8 @@ import type { Step } from '../connection/pipeline.ts'
  */
 const MAX_IN_WINDOW = 4
 const WINDOW_MS = 10
+/** How much later they are notified once more, ms: their transaction may have committed after the first time. */
+const AGAIN_MS = 250
 /** Queues that are remembered. */
 const MAX_QUEUES = 1000
 
@@ -32,7 +34,9 @@ export class Notices {
   /** Of each queue, when its window began, by the clock of `performance`, and how often it was notified since. */
   readonly #windows = new Map<string, { readonly from: number; count: number }>()
   readonly #late = new Map<string, Payload>()
+  readonly #again = new Map<string, Payload>()
   #timer: NodeJS.Timeout | undefined
+  #repeating: NodeJS.Timeout | undefined
 
   constructor(database: Database) {
     this.#database = database
@@ -51,6 +55,7 @@ export class Notices {
   /** Sends what is late: this process may end, and idle consumers would look only seconds later. */
   async close(): Promise<void> {
     clearTimeout(this.#timer)
+    clearTimeout(this.#repeating)
     await this.#notify(notifySteps(this.#database.schema, this.#takeLate()))
   }
 
@@ -69,7 +74,15 @@ export class Notices {
 
   #flush(): void {
     this.#timer = undefined
-    void this.#notify(this.steps(this.#takeLate()))
+    const late = this.#takeLate()
+    void this.#notify(this.steps(late))
+    for (const [queue, payload] of late) this.#again.set(queue, joined(this.#again.get(queue), payload))
+    this.#repeating ??= setTimeout(() => {
+      this.#repeating = undefined
+      const steps = notifySteps(this.#database.schema, this.#again)
+      this.#again.clear()
+      void this.#notify(steps)
+    }, AGAIN_MS).unref()
   }
 
   #takeLate(): ReadonlyMap<string, Payload> {

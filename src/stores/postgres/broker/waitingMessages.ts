@@ -32,7 +32,7 @@ const LOCKED = `m.seq = ANY (${OPEN_GATES}) AND ${NOT_CLAIMED}`
 const TAKE = {
   name: 'message_take',
   text: `WITH taken AS (
-    INSERT INTO celeriac.claim (seq, consumer, fence) SELECT m.seq, $1::bigint, m.claims FROM celeriac.message m WHERE ${LOCKED}
+    INSERT INTO celeriac.claim (seq, consumer, fence) SELECT m.seq, $1::bigint, 0 FROM celeriac.message m WHERE ${LOCKED}
     ON CONFLICT (seq) DO NOTHING RETURNING seq
   )
   UPDATE celeriac.message SET due = NULL WHERE seq = ANY (ARRAY(SELECT seq FROM taken)) RETURNING ${CLAIMED_COLUMNS}`,

@@ -2,8 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Versioned, Watchers } from '../../../backend/watchers.ts'
 import type { Database } from '../connection/database.ts'
 import { channelOf, type Listening } from '../connection/listening.ts'
-import type { Row, Statement } from '../connection/pipeline.ts'
-import { metaOf, storedOf } from './stored.ts'
+import type { Statement } from '../connection/pipeline.ts'
 
 /** How long changes are announced after a process has asked for it, and how often it asks, ms. */
 const ANNOUNCED_MS = 90_000
@@ -120,14 +119,8 @@ export class ChangeReader {
 
   /** Without a payload any record may have changed. */
   #heard(payload: string | undefined): void {
-    const { record, ids = [] } = payload === undefined ? {} : announced(payload)
-    if (record) this.#tell(record)
-    else this.#want(ids.length === 0 ? this.watchers.ids : ids)
-  }
-
-  #tell(record: Row): void {
-    const stored = storedOf(record)
-    if (this.watchers.watches(stored.id)) this.watchers.tell({ meta: metaOf(stored), version: stored.version })
+    const ids = payload === undefined ? [] : announced(payload)
+    this.#want(ids.length === 0 ? this.watchers.ids : ids)
   }
 
   #want(ids: readonly string[]): void {
@@ -152,14 +145,12 @@ export class ChangeReader {
   }
 }
 
-/** A record, or a list of ids. Neither: a notification of a stranger, as the server lets anyone send them. */
-function announced(payload: string): { readonly record?: Row; readonly ids?: readonly string[] } {
+/** A list of ids. Another payload is of a stranger: the server lets anyone send notifications, and read them. */
+function announced(payload: string): readonly string[] {
   try {
-    const changed: unknown = JSON.parse(payload)
-    if (Array.isArray(changed)) return { ids: changed.filter((id) => typeof id === 'string') }
-    const { record } = changed as { readonly record?: unknown }
-    return Array.isArray(record) ? { record: record as Row } : {}
+    const ids: unknown = JSON.parse(payload)
+    return Array.isArray(ids) ? ids.filter((id) => typeof id === 'string') : []
   } catch {
-    return {}
+    return []
   }
 }

@@ -126,21 +126,10 @@ const KEEP_ORIGIN = new RowsStatement(
   ON CONFLICT (seq) DO NOTHING`,
 )
 
-/** As a text in JSON it may need twice as many. */
-const MAX_SENT_BYTES = 3000
-
 const ANNOUNCE: Statement = {
   name: 'announce',
   text: `SELECT pg_notify('celeriac.results', ids) FROM string_to_table($1, $2) AS ids
     WHERE EXISTS (SELECT FROM celeriac.listener WHERE topic = 'results' AND until > now())`,
-}
-/** A single record is sent with the notification, where it is short: who waits for it needs not read it. */
-const ANNOUNCE_ONE: Statement = {
-  name: 'announce_one',
-  text: `SELECT pg_notify('celeriac.results', CASE WHEN octet_length(r.meta) < ${MAX_SENT_BYTES} THEN json_build_object('record',
-      json_build_array(r.seq::text, r.id, r.task, r.state, r.version::text, r.created::text, r.format, r.meta))::text
-    ELSE $2 END)
-    FROM celeriac.listener l LEFT JOIN celeriac.result r ON r.id = $1 WHERE l.topic = 'results' AND l.until > now()`,
 }
 /** The server takes less than 8000 bytes; so many notifications of one transaction at most. */
 const MAX_PAYLOAD_BYTES = 7900
@@ -206,9 +195,6 @@ export class Records {
 
   /** Notifies the processes that wait for records of these ids, if there are any. */
   announcement(ids: readonly string[]): Step {
-    const [id] = ids
-    if (ids.length === 1 && id !== undefined && id.length < MAX_SENT_BYTES)
-      return { statement: ANNOUNCE_ONE, values: [id, JSON.stringify([id])] }
     const payloads: string[] = []
     let some: string[] = []
     let bytes = 2

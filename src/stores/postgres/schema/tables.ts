@@ -44,7 +44,7 @@ CREATE INDEX message_task ON celeriac.message (task_id);
 CREATE TABLE celeriac.claim (
   seq bigint PRIMARY KEY,                 -- of the message
   consumer bigint NOT NULL,
-  fence integer NOT NULL                  -- the message's "claims" when it was claimed
+  fence integer NOT NULL                  -- number of the consumer's claim
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);`
 
 const BINDING = `

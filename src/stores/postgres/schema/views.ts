@@ -3,9 +3,9 @@ const UNREADABLE = String.raw`E'(?<!\\\\)((?:\\\\\\\\)*)\\\\u(?:0000|[dD][89a-fA
 const REPLACED = String.raw`E'\\1\\\\ufffd'`
 
 /** What people read, with psql or any other client: times as such, records as JSON. */
-export const VIEWS = `
--- PostgreSQL reads no part of a JSON with \\u0000 or half a surrogate pair in any text: they become \\ufffd. NULL for a text
--- that is no JSON, as one with Python's NaN. UNSAFE: what catches an error does not run in a parallel query.
+export const VIEWS: string = `
+-- PostgreSQL reads no part of a JSON with \\u0000 or half a surrogate pair in any text: they become \\ufffd. NULL for a
+-- text that is no JSON, as one with Python's NaN. UNSAFE: what catches an error does not run in a parallel query.
 CREATE FUNCTION celeriac.as_json(given text) RETURNS json LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $$
 BEGIN
   PERFORM given::json -> '';
@@ -54,4 +54,5 @@ CREATE VIEW celeriac.workers AS
 SELECT k.name, k.lease_until, count(c.seq) AS holds
 FROM celeriac.consumer k
 LEFT JOIN celeriac.claim c ON c.consumer = k.id
+WHERE k.lease_until >= now()
 GROUP BY k.id;`
