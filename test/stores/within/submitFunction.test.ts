@@ -111,7 +111,9 @@ describe('wrong input', () => {
     [`'t', delay => '1 s', eta => now()`, 'expected a delay or an eta, got both'],
     [`'t', eta => 'infinity'`, 'delay, eta and expires: expected moments in the years 1 to 9999, got infinity'],
     [`'t', expires => '-infinity'`, 'delay, eta and expires: expected moments in the years 1 to 9999, got'],
-    [`'t', id => ''`, 'id: expected an id, or NULL for a new one, got an empty text'],
+    [`'t', id => ''`, 'id: expected 1 to 255 characters, or NULL for a new one, got 0'],
+    [`'t', id => repeat('x', 256)`, 'id: expected 1 to 255 characters, or NULL for a new one, got 256'],
+    [`'t', queue => E'a\\nb'`, 'queue: expected the name of a queue, got'],
   ])('celeriac.submit(%s)', async (args, message) => {
     const refused = value(`celeriac.submit(${args})`)
     await expect(refused).rejects.toMatchObject({ code: '22023', message: expect.stringContaining(message) })

@@ -20,7 +20,7 @@ const CHECKS = `
     RAISE EXCEPTION 'task: expected the name of a task, got %', coalesce(quote_literal(submit.task), 'NULL')
       USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  IF coalesce(submit.queue, '') = '' THEN
+  IF coalesce(submit.queue, '') = '' OR octet_length(submit.queue) > 255 OR submit.queue ~ '[[:cntrl:]]' THEN
     RAISE EXCEPTION 'queue: expected the name of a queue, got %', coalesce(quote_literal(submit.queue), 'NULL')
       USING ERRCODE = 'invalid_parameter_value',
       HINT = 'The routes of the application are not known here: name the queue that its worker takes.';
@@ -42,8 +42,8 @@ const CHECKS = `
     RAISE EXCEPTION 'delay, eta and expires: expected moments in the years 1 to 9999, got % and %', due, submit.expires
       USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  IF submit.id = '' THEN
-    RAISE EXCEPTION 'id: expected an id, or NULL for a new one, got an empty text'
+  IF submit.id = '' OR char_length(submit.id) > 255 THEN
+    RAISE EXCEPTION 'id: expected 1 to 255 characters, or NULL for a new one, got %', char_length(submit.id)
       USING ERRCODE = 'invalid_parameter_value';
   END IF;`
 
