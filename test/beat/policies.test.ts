@@ -122,6 +122,8 @@ onAllStores((lab) => {
       // A worker may be quicker than the answer that says that the message was sent.
       await until(() => ran.length === 2 && scene.sent.length === 2)
       expect(scene.moments()).toEqual([10, 20])
+      // That run has begun, not ended: one that is due before its end waits for it, too.
+      await until(async () => (await scene.lastState()) === 'SUCCESS')
       await scene.pass(10_000)
       expect(scene.moments()).toEqual([10, 20, 50])
     })
