@@ -1,6 +1,7 @@
 import type { Envelope } from '../protocol/envelope.ts'
 import type { MessageEdit } from '../protocol/messageEdit.ts'
 import type { Backlog } from './backlog.ts'
+import type { LimitStore } from './limits.ts'
 import type { QueueOptions } from './queueOptions.ts'
 
 /*
@@ -57,6 +58,8 @@ export interface Delivery {
   readonly redelivered: boolean
   /** How often its holder died or lost its lease. */
   readonly lost: number
+  /** It was taken under the limits that its header names (protocol/limits.ts). */
+  readonly limited?: boolean
   /**
    * True where the store itself gave it up, because the time that its sender set was over, and moved it to this queue.
    */
@@ -224,6 +227,13 @@ export interface Broker {
   workers?(queue: string): Promise<number>
   /** Drop the waiting and delayed messages of the queue; held ones stay. */
   purge(queue: string): Promise<Purged>
+  /**
+   * Limits of what is taken. Present, each message whose header names limits (protocol/limits.ts) waits in a lane of its
+   * queue: it counts as a message of the queue, and is found, changed, purged and taken by its queue and task id as any
+   * other. Lanes of a queue, and the messages of the queue that have no limits, are served in turns; within a lane by
+   * priority, then by arrival. Absent: the store keeps no limits, and the header means nothing to it.
+   */
+  readonly limits?: LimitStore
   close(): Promise<void>
 }
 

@@ -1,12 +1,26 @@
 import { describe, expect, it } from 'vitest'
 import { MemoryBroker } from '../../src/stores/memory/broker.ts'
 import { envelopeOf, toQueue } from '../../src/testing/factories.ts'
+import { until } from '../../src/testing/kit.ts'
 import { brokerSuite } from '../../src/testing/suites/brokerSuite.ts'
+import { limitsSuite } from '../../src/testing/suites/limitsSuite.ts'
 import { ManualClock } from '../beat/clock.ts'
 
 brokerSuite({ describe, it }, 'memory', async () => {
   const broker = new MemoryBroker()
   return { broker, close: () => broker.close() }
+})
+
+limitsSuite({ describe, it }, 'memory', async () => {
+  const broker = new MemoryBroker(undefined, 10)
+  const loseOne = async (queue: string): Promise<void> => {
+    const consumer = await broker.consume([{ name: queue }], { prefetch: 1, name: 'dead' })
+    await consumer[Symbol.asyncIterator]().next()
+    const waiting = await broker.size(queue)
+    broker.abandon(consumer)
+    await until('it waits again', async () => (await broker.size(queue)) > waiting)
+  }
+  return { broker, loseOne, close: () => broker.close() }
 })
 
 it('a consumer that died settles nothing, and what it held waits again after its lease', async () => {

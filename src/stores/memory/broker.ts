@@ -13,45 +13,42 @@ import {
   type Queue,
   type Route,
 } from '../../broker/broker.ts'
+import { isLane, laneOf, queueOfLane } from '../../broker/lane.ts'
 import { calledTask, type Envelope, mayBePart } from '../../protocol/envelope.ts'
 import { EVENT_EXCHANGE, MAX_WAITING_EVENTS } from '../../protocol/event.ts'
 import { edited } from '../../protocol/messageEdit.ts'
-import { type Clock, MAX_TIMER_MS, systemClock } from '../../std/clock.ts'
+import { type Clock, systemClock } from '../../std/clock.ts'
 import { fitsTopic } from '../../std/glob.ts'
-import { AsyncQueue } from '../../std/queue.ts'
-
-/** A message in memory. `holder` is the delivery that may settle it. */
-interface Item {
-  readonly seq: number
-  queue: string
-  envelope: Envelope
-  due: number
-  claims: number
-  /** How often its holder died. */
-  lost: number
-  holder: MemoryDelivery | undefined
-}
+import { type Item, MemoryConsumer, MemoryDelivery, type MessageStore } from './consumer.ts'
+import { MemoryLimits } from './limits.ts'
 
 /** How long the messages of a consumer that died stay held, ms: the default of the option `lease`. */
 const DEFAULT_LEASE_MS = 30_000
 
 /** Messages in this process's memory, lost at its end: for tests and the eager mode. */
-export class MemoryBroker implements Broker {
+export class MemoryBroker implements Broker, MessageStore {
   readonly url = 'memory:'
   readonly first = 'highest'
   readonly clock: Clock
+  readonly limits: MemoryLimits
   readonly #items = new Map<number, Item>()
   readonly #consumers = new Set<MemoryConsumer>()
   /** Bindings by exchange, each with its queue. */
   readonly #bindings = new Map<string, (Binding & { readonly queue: string })[]>()
   #seq = 0
-
+  /** The turns of queues that have lanes: see `next`. */
+  readonly #turns = new Map<string, boolean>()
   readonly #lease: number
 
   /** `lease`: how long a consumer that died keeps the messages that it holds, ms. */
   constructor(clock: Clock = systemClock, lease: number = DEFAULT_LEASE_MS) {
     this.clock = clock
     this.#lease = lease
+    this.limits = new MemoryLimits({
+      clock,
+      waiting: (lane) => this.waiting(lane, clock.now()).length,
+      changed: () => this.changed(),
+    })
   }
 
   async publish(
@@ -68,9 +65,17 @@ export class MemoryBroker implements Broker {
     for (const queue of queues) {
       if (exchange === EVENT_EXCHANGE && this.waiting(queue, this.clock.now()).length >= MAX_WAITING_EVENTS) continue
       const seq = ++this.#seq
-      this.#items.set(seq, { seq, queue, envelope, due: notBefore, claims: 0, lost: 0, holder: undefined })
+      const listed = this.#enter(queue, envelope)
+      this.#items.set(seq, { seq, queue: listed, envelope, due: notBefore, claims: 0, lost: 0, holder: undefined })
     }
     this.changed()
+  }
+
+  /** Where a message of this queue waits. */
+  #enter(queue: string, { headers }: Envelope): string {
+    const lane = laneOf(queue, headers)
+    if (lane) this.limits.open(lane)
+    return lane?.name ?? queue
   }
 
   async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
@@ -83,7 +88,9 @@ export class MemoryBroker implements Broker {
 
   async take(taskId: string): Promise<Delivery | undefined> {
     for (const item of this.#items.values()) {
-      if (calledTask(item.envelope) === taskId && !item.holder) return new MemoryDelivery(this, item, () => undefined)
+      if (calledTask(item.envelope) !== taskId || item.holder) continue
+      if (isLane(item.queue)) this.limits.hold(item.queue, false)
+      return new MemoryDelivery(this, item, () => undefined)
     }
     return undefined
   }
@@ -99,7 +106,7 @@ export class MemoryBroker implements Broker {
     const changed = change(this.#foundOf(item))
     if (!changed) return true
     item.envelope = edited(item.envelope, changed)
-    item.queue = changed.queue ?? item.queue
+    item.queue = this.#enter(changed.queue ?? queueOfLane(item.queue), item.envelope)
     item.due = changed.notBefore ?? item.due
     this.changed()
     return true
@@ -110,12 +117,14 @@ export class MemoryBroker implements Broker {
     const now = this.clock.now()
     const items = [...this.#items.values()].filter(
       (item) =>
-        calledTask(item.envelope) === taskId && (item.queue === queue || item.due > now || item.holder !== undefined),
+        calledTask(item.envelope) === taskId &&
+        (queueOfLane(item.queue) === queue || item.due > now || item.holder !== undefined),
     )
     return items.find((item) => !item.holder) ?? items[0]
   }
 
-  #foundOf({ envelope, queue, lost, holder, due }: Item): FoundMessage {
+  #foundOf({ envelope, queue: listed, lost, holder, due }: Item): FoundMessage {
+    const queue = queueOfLane(listed)
     if (holder) return { envelope, queue, lost, place: 'held' }
     return due > this.clock.now()
       ? { envelope, queue, lost, place: 'delayed', due }
@@ -123,14 +132,14 @@ export class MemoryBroker implements Broker {
   }
 
   async size(queue: string): Promise<number> {
-    return this.waiting(queue, this.clock.now()).length
+    return this.#waitingIn(queue, this.clock.now()).length
   }
 
   async backlog(queues: readonly string[]): Promise<Backlog> {
     const now = this.clock.now()
     const items = [...this.#items.values()]
     const found = queues.map((queue) => {
-      const waiting = this.waiting(queue, now)
+      const waiting = this.#waitingIn(queue, now)
       const moments = waiting.map(({ envelope: { headers } }) => dueSince(headers.id, headers.eta))
       return [queue, { waiting: waiting.length, oldest: earliest(moments) }] as const
     })
@@ -143,7 +152,7 @@ export class MemoryBroker implements Broker {
   }
 
   async purge(queue: string): Promise<Purged> {
-    const gone = [...this.#items.values()].filter((item) => item.queue === queue && !item.holder)
+    const gone = [...this.#items.values()].filter((item) => queueOfLane(item.queue) === queue && !item.holder)
     for (const { seq } of gone) this.#items.delete(seq)
     const envelopes = gone.map(({ envelope }) => envelope)
     const parts = envelopes.filter(mayBePart).slice(0, MAX_PURGED_PARTS)
@@ -178,7 +187,27 @@ export class MemoryBroker implements Broker {
     return [...this.#consumers].some((consumer) => consumer.reads(queue))
   }
 
-  /** The messages that may be taken from a queue now, in their order. */
+  /** All that wait in a queue and its lanes, and are not delayed. */
+  #waitingIn(queue: string, now: number): readonly Item[] {
+    return [...this.#items.values()].filter(
+      (item) => queueOfLane(item.queue) === queue && !item.holder && item.due <= now,
+    )
+  }
+
+  /**
+   * The next message that may be taken of a queue that has lanes: one of the queue itself and one of a lane, in turns;
+   * the lanes one after the other.
+   */
+  next(queue: string, lanes: readonly string[], now: number): Item | undefined {
+    const [own] = this.waiting(queue, now)
+    const lane = lanes.find((name) => this.limits.passing(name) > 0 && this.waiting(name, now).length > 0)
+    const limited = lane === undefined ? undefined : this.waiting(lane, now)[0]
+    const isLimited = !own || (limited !== undefined && !this.#turns.get(queue))
+    this.#turns.set(queue, isLimited)
+    return isLimited ? limited : own
+  }
+
+  /** The messages that may be taken from a queue or lane now, in their order. */
   waiting(queue: string, now: number): Item[] {
     const items = [...this.#items.values()].filter((item) => item.queue === queue && !item.holder && item.due <= now)
     return items.sort(
@@ -214,147 +243,5 @@ export class MemoryBroker implements Broker {
       }
       for (const item of [...this.#items.values()]) if (item.queue === name) this.#items.delete(item.seq)
     }
-  }
-}
-
-class MemoryConsumer implements Consumer {
-  readonly problem = undefined
-  readonly #broker: MemoryBroker
-  readonly #queues: readonly Queue[]
-  readonly #line = new AsyncQueue<Delivery>()
-  readonly #held = new Set<MemoryDelivery>()
-  #prefetch: number
-  /** Index of the queue whose turn it is. */
-  #turn = 0
-  #closed = false
-  /** Ends the wait for the next delayed message. */
-  #stopWaiting: (() => void) | undefined
-
-  constructor(broker: MemoryBroker, queues: readonly Queue[], { prefetch }: ConsumeOptions) {
-    this.#broker = broker
-    this.#queues = queues
-    this.#prefetch = prefetch
-  }
-
-  [Symbol.asyncIterator](): AsyncIterator<Delivery> {
-    return this.#line[Symbol.asyncIterator]()
-  }
-
-  reads(queue: string): boolean {
-    return this.#queues.some(({ name }) => name === queue)
-  }
-
-  prefetch(count: number): void {
-    this.#prefetch = count
-    this.look()
-  }
-
-  look(): void {
-    this.#stopWaiting?.()
-    if (this.#closed) return
-    const { clock } = this.#broker
-    const now = clock.now()
-    const count = this.#queues.length
-    const first = this.#turn
-    for (let index = 0; index < count; index++) {
-      const free = this.#prefetch - this.#held.size
-      if (free <= 0) return
-      const at = (first + index) % count
-      const items = this.#broker.waiting((this.#queues[at] as Queue).name, now).slice(0, free)
-      for (const item of items) this.#hold(item)
-      if (items.length > 0) this.#turn = (at + 1) % count
-    }
-    const due = this.#broker.nextDue(now)
-    if (due !== undefined)
-      this.#stopWaiting = clock.after(Math.min(Math.max(due - clock.now(), 1), MAX_TIMER_MS), () => this.look())
-  }
-
-  #hold(item: Item): void {
-    const delivery: MemoryDelivery = new MemoryDelivery(this.#broker, item, () => this.#held.delete(delivery))
-    this.#held.add(delivery)
-    this.#line.push(delivery)
-  }
-
-  async close(): Promise<void> {
-    if (this.#closed) return
-    this.#closed = true
-    this.#stopWaiting?.()
-    const unread = this.#line.drain()
-    this.#line.end()
-    await Promise.all(unread.map((delivery) => delivery.reject({ requeue: true })))
-  }
-
-  /** Its process has died. */
-  die(): void {
-    this.#closed = true
-    this.#stopWaiting?.()
-    for (const delivery of this.#held) delivery.die()
-  }
-
-  /** Its lease has expired: the messages that it held wait again. */
-  rescue(): void {
-    for (const delivery of this.#held) delivery.lose()
-    this.#held.clear()
-    this.#broker.forget(this, this.#queues)
-    this.#broker.changed()
-  }
-
-  async release(): Promise<void> {
-    await this.close()
-    await Promise.all([...this.#held].map((delivery) => delivery.reject({ requeue: true })))
-    this.#broker.forget(this, this.#queues)
-  }
-}
-
-class MemoryDelivery implements Delivery {
-  readonly envelope: Envelope
-  readonly queue: string
-  readonly redelivered: boolean
-  readonly lost: number
-  /** Its holder has died. */
-  #dead = false
-  readonly #broker: MemoryBroker
-  readonly #item: Item
-  readonly #onSettle: () => void
-
-  constructor(broker: MemoryBroker, item: Item, onSettle: () => void) {
-    this.envelope = item.envelope
-    this.queue = item.queue
-    this.redelivered = item.claims > 0
-    this.lost = item.lost
-    this.#broker = broker
-    this.#item = item
-    this.#onSettle = onSettle
-    item.holder = this
-    item.claims++
-    item.due = 0
-  }
-
-  async ack(): Promise<boolean> {
-    return this.#settle(() => this.#broker.drop(this.#item.seq))
-  }
-
-  async reject({ requeue }: { requeue: boolean }): Promise<boolean> {
-    if (!requeue) return this.ack()
-    return this.#settle(() => true)
-  }
-
-  die(): void {
-    this.#dead = true
-  }
-
-  /** The lease of its holder has expired. */
-  lose(): void {
-    this.#item.holder = undefined
-    this.#item.lost++
-  }
-
-  #settle(end: () => boolean): boolean {
-    if (this.#dead || this.#item.holder !== this) return false
-    const done = end()
-    this.#item.holder = undefined
-    this.#onSettle()
-    this.#broker.changed()
-    return done
   }
 }
