@@ -9,6 +9,13 @@ import { HOOK_OPTIONS } from '../src/app/lifeCycle/hookOptions.ts'
 import { SCHEDULE_OPTIONS } from '../src/beat/scheduleOptions.ts'
 import { APP_OPTIONS } from '../src/config/appOptions.ts'
 import { CALL_OPTIONS } from '../src/config/callOptions.ts'
+import {
+  BREAKER_OPTIONS,
+  CONCURRENCY_OPTIONS,
+  FAIR_OPTIONS,
+  RATE_LIMIT_OPTIONS,
+  SHARED_LIMIT_OPTIONS,
+} from '../src/config/limitOptions.ts'
 import { QUEUE_OPTIONS } from '../src/config/queueOptions.ts'
 import { REQUEST_OPTIONS } from '../src/config/requestOptions.ts'
 import { RETRY_OPTIONS } from '../src/config/retryOptions.ts'
@@ -33,6 +40,13 @@ import { node, root } from './lib.mjs'
 const GROUPS = {
   APP_OPTIONS: { table: APP_OPTIONS, source: 'src/config/appOptions.ts', page: 'docs/reference.md' },
   TASK_OPTIONS: { table: TASK_OPTIONS, source: 'src/config/taskOptions.ts', page: 'docs/reference.md' },
+  ...limitGroups('docs/how-to/limit-what-runs.md', {
+    RATE_LIMIT_OPTIONS,
+    CONCURRENCY_OPTIONS,
+    BREAKER_OPTIONS,
+    SHARED_LIMIT_OPTIONS,
+  }),
+  ...limitGroups('docs/how-to/be-fair-to-tenants.md', { FAIR_OPTIONS }),
   RETRY_OPTIONS: { table: RETRY_OPTIONS, source: 'src/config/retryOptions.ts', page: 'docs/reference.md' },
   CALL_OPTIONS: { table: CALL_OPTIONS, source: 'src/config/callOptions.ts', page: 'docs/reference.md' },
   ROUTE_OPTIONS: { table: ROUTE_OPTIONS, source: 'src/config/routeOptions.ts', page: 'docs/reference.md' },
@@ -64,6 +78,14 @@ const GROUPS = {
 const WIDTH = 120
 /** Kinds whose values are `Duration`, `number` and so on in TypeScript. */
 const TYPES = { duration: 'Duration', count: 'number', text: 'string', flag: 'boolean' }
+
+/** @param {string} page @param {Readonly<Record<string, object>>} tables @returns {Record<string, Group>} */
+function limitGroups(page, tables) {
+  const entries = Object.entries(tables)
+  return Object.fromEntries(
+    entries.map(([name, table]) => [name, { table, source: 'src/config/limitOptions.ts', page }]),
+  )
+}
 
 /** Each file that has a part from a table, as it should be. @returns {Map<string, string>} */
 export function optionFiles() {

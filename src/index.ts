@@ -1,10 +1,12 @@
 /** celeriac: background tasks for TypeScript. */
+
 export type { AfterTask, TaskEnd } from './app/afterTask.ts'
 export { isApp } from './app/app.ts'
 export type { JobFilter, JobPage } from './app/jobPage.ts'
 export type { HookOptions } from './app/lifeCycle/hookOptions.ts'
 export type { ChildFacts, ChildHook, WorkerFacts, WorkerHook } from './app/lifeCycle/hooks.ts'
 export type { LayerOptions, Processing, Publication, PublishedCall } from './app/lifeCycle/layers.ts'
+export type { LimitListFilter, Limits, LimitTarget, SharedLimit } from './app/limits/limits.ts'
 export type { Signals, TaskFacts } from './app/signals.ts'
 export type { StoreInfo, StoreVersion } from './app/storeInfo.ts'
 export type { ListFilter } from './backend/jobIndex.ts'
@@ -32,6 +34,7 @@ export type {
 export { solar } from './beat/when/solar.ts'
 export type { FoundMessage } from './broker/broker.ts'
 export { type ExchangeKind, workerDirect } from './broker/broker.ts'
+export type { BreakerChange, BreakerState, LimitRule, LimitState } from './broker/limits.ts'
 export type { QueueOptions } from './broker/queueOptions.ts'
 export type {
   AsyncResult,
@@ -55,6 +58,17 @@ export type { BodyList } from './calls/workflowTypes.ts'
 export { App, Celeriac } from './celeriac.ts'
 export type { CallOptions } from './config/callOptions.ts'
 export type { CeleriacOptions, Config } from './config/config.ts'
+export type {
+  BreakerOptions,
+  ConcurrencyOptions,
+  FairOptions,
+  KeyFunction,
+  LimitReference,
+  RateLimit,
+  RateLimitOptions,
+  SharedLimitOptions,
+  UsesOption,
+} from './config/limitOptions.ts'
 export type { RequestOptions } from './config/requestOptions.ts'
 export type { ContextValues } from './config/requestValues.ts'
 export type {
@@ -71,6 +85,7 @@ export type { LogLine } from './protocol/emission.ts'
 export type { Properties } from './protocol/envelope.ts'
 export type { FailedTask } from './protocol/failedTask.ts'
 export type { DeliveryInfo, Job } from './protocol/job.ts'
+export type { LimitName } from './protocol/limits.ts'
 export type { Embed, TaskHead, TaskMessage } from './protocol/message.ts'
 export type { MemberEnd, MemberError, OnError } from './protocol/onError.ts'
 export type { ErrorInfo } from './protocol/outcome.ts'

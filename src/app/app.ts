@@ -122,6 +122,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     })
     defineInternals(this, {
       logicalClock: new LogicalClock(),
+      limitRules: this.#stores.limitRules,
       resources: this.resources,
       hooks: this.hooks,
       layers: this.#layers,
@@ -189,6 +190,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
         : positionalDefinition(first as string, run as () => unknown, options)
     if (this.#tasks.has(definition.name))
       throw new ArgumentError(`task ${definition.name} is defined already in this app`)
+    if (definition.options.limits) this.#stores.limitRules.addTask(definition.name, definition.options.limits)
     const task = makeTask(definition, this.#calls)
     this.#tasks.set(definition.name, task)
     return task

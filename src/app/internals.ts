@@ -1,4 +1,5 @@
 import type { Extension } from '../calls/extension.ts'
+import type { LimitRules } from '../calls/limits/limitRules.ts'
 import type { RevokedTree, SentListener, Stores } from '../calls/stores.ts'
 import type { AnyTask } from '../calls/task.ts'
 import type { Config } from '../config/config.ts'
@@ -27,6 +28,8 @@ interface AppFacts {
 interface AppActions {
   /** Of this process: events and remote control send it and adjust it. */
   readonly logicalClock: LogicalClock
+  /** The limits of its tasks and queues, and those that tasks share. */
+  readonly limitRules: LimitRules
   /** What its tasks share, in this thread. */
   readonly resources: Resources
   /** What runs at the start and the end of its workers and of their threads and processes. */

@@ -1,3 +1,4 @@
+import type { BreakerChange } from '../broker/limits.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
 import type { RequestContext } from '../request/requestContext.ts'
 
@@ -44,6 +45,8 @@ export interface Signals {
   'task:unknown': TaskFacts & { readonly version?: number }
   /** It cannot run here, and waits for another worker. Once for each message. */
   'task:postponed': TaskFacts & { readonly reason: string }
+  /** In the worker whose run did it: a breaker has opened or closed. `until`: ms since the epoch. */
+  'limit:breaker': BreakerChange
   /** The message cannot be read. */
   'task:undecodable': { readonly queue: string; readonly error: ErrorInfo }
   /** Its lease had expired: another worker has it, and the result of this one was not stored. */

@@ -7,17 +7,36 @@ import type { AppStores } from '../calls/stores.ts'
 import { completeWait, type WaitOutcome } from '../calls/wait.ts'
 import { workflowTree } from '../canvas/workflowTree.ts'
 import type { Config } from '../config/config.ts'
+import { type RateLimit, type SharedLimitOptions, sharedRule } from '../config/limitOptions.ts'
 import { UNKNOWN } from '../protocol/states.ts'
 import type { WorkflowTree } from '../protocol/workflowTree.ts'
-import { ConfigError, NotSupportedError } from '../std/errors.ts'
+import { ArgumentError, ConfigError, NotSupportedError } from '../std/errors.ts'
 import { requireFunction, requireText } from '../std/validate.ts'
 import type { JobFilter, JobPage } from './jobPage.ts'
+import { Limits, SharedLimit } from './limits/limits.ts'
 import type { StoreFacts, StoreInfo, StoreVersion } from './storeInfo.ts'
 
 /** What an app reads from its stores, and does in them, beside its calls. */
 export abstract class StoreAccess {
   abstract get config(): Config
   protected abstract get appStores(): AppStores
+
+  /**
+   * Define a limit that tasks share: a rate alone, or options. Tasks name it in `uses`. Throws ArgumentError, also for
+   * one that is defined already.
+   */
+  limit(name: string, options: RateLimit | SharedLimitOptions): SharedLimit {
+    const rule = sharedRule(name, options)
+    const { limitRules } = this.appStores
+    if (limitRules.has(name)) throw new ArgumentError(`limit ${name} is defined already in this app`)
+    limitRules.add(rule)
+    return new SharedLimit(name)
+  }
+
+  /** What is paused and held back, and how its limits are used. */
+  get limits(): Limits {
+    return new Limits(this.config, this.appStores)
+  }
 
   /** The group that `save` of its handle has kept; undefined where there is none, or it has expired. */
   groupResult<Results = unknown>(id: string): Promise<GroupResult<Results> | undefined> {

@@ -1,8 +1,8 @@
 import type { BreakerRule, BreakerState, LimitRule, RateRule } from './limits.ts'
 
 /*
- * The arithmetic of one limit: nothing but its numbers, the clock of the store and its rule. Stores that decide in their
- * server do the same there, and the same suite shows it.
+ * The arithmetic of one limit: nothing but its numbers, the clock of the store and its rule. Stores that decide in
+ * their server do the same there, and the same suite shows it.
  */
 
 /** What a store keeps of one limit. Moments are ms since the epoch. */
@@ -47,6 +47,7 @@ export function passing(limiter: Limiter, rule: LimitRule | undefined, count: nu
   if (limiter.paused) return BLOCKED
   const until = blockedUntil(limiter, now)
   if (until > now) return { messages: 0, from: until }
+  if (count === 0) return { messages: Number.POSITIVE_INFINITY, from: now }
   if (limiter.isHalfOpen) return limiter.held > 0 ? BLOCKED : { messages: 1, from: now }
   const slots = slotsOf(limiter, rule?.concurrency, count)
   if (slots === 0) return BLOCKED

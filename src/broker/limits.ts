@@ -2,9 +2,9 @@ import type { LimitName } from '../protocol/limits.ts'
 
 /*
  * Limits, a part of the broker: how much may run at once, how often, and what is paused. The truth is in the store, one
- * for all workers. A message names its limits in a header (protocol/limits.ts) and waits in a lane (lane.ts) until all of
- * them let it through; then a consumer of its queue takes it, and what it needs is taken from all of its limits in the
- * same write. What it took of a concurrency limit returns when it is settled, released, or lost with its lease.
+ * for all workers. A message names its limits in a header (protocol/limits.ts) and waits in a lane (lane.ts) until all
+ * of them let it through; then a consumer of its queue takes it, and what it needs is taken from all of its limits in
+ * the same write. What it took of a concurrency limit returns when it is settled, released, or lost with its lease.
  * Each sentence of these docs is a case of `testing/suites/limitsSuite.ts`.
  */
 
@@ -96,6 +96,8 @@ export interface LimitStore {
   /** Let nothing through that needs it, until `resume`; also after a restart of everything. What runs goes on. */
   pause(name: LimitName): Promise<void>
   resume(name: LimitName): Promise<void>
+  /** Call back after something was paused or resumed, in any process. The returned function ends it. */
+  onPause(listener: () => void): () => void
   /**
    * Let nothing through that needs it before this moment, ms since the epoch. A second call replaces the first, but
    * does not close an open breaker.

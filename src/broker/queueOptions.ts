@@ -23,5 +23,7 @@ export interface QueueOptions {
    * Default: `false`.
    */
   broadcast?: boolean | undefined
+  /** How many of its tasks may run at once, over all workers. Default: any number. */
+  concurrency?: number | undefined
   // </QUEUE_OPTIONS>
 }

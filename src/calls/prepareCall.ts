@@ -7,6 +7,7 @@ import type { ParsedTaskOptions } from '../config/taskOptions.ts'
 import { callHeaders, NO_HEADERS } from '../protocol/callHeaders.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { isoTime, pythonIso } from '../protocol/iso.ts'
+import { LIMITS_HEADER } from '../protocol/limits.ts'
 import { type Embed, encodeTask, NOTHING_EMBEDDED, type TaskMessage } from '../protocol/message.ts'
 import { ownershipHeader } from '../protocol/ownership.ts'
 import { pendingRecord } from '../protocol/record.ts'
@@ -19,6 +20,7 @@ import { ArgumentError, EncodeError } from '../std/errors.ts'
 import { uuid, uuidOf } from '../std/id.ts'
 import { contextHere, lineage } from '../tasks/current.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
+import { limitHeaders } from '../tasks/limits/headers.ts'
 import { retryHeader } from '../tasks/retry.ts'
 import { sentVersion } from '../tasks/version.ts'
 import { type Extension, extensionHeaders } from './extension.ts'
@@ -71,6 +73,7 @@ export function prepare(call: Call, config: Config, sender: Sender, now: number 
       `task ${task}: idempotencyKey needs a record of the first call, and ignoreResult keeps none`,
     )
   const message = messageOf(call, options, {
+    limited: limitsOf(call, queue, config),
     id,
     eta,
     ignored,
@@ -175,10 +178,13 @@ function messageOf(
   call: Call,
   options: ParsedCallOptions,
   facts: Sender &
-    Pick<TaskMessage, 'priority'> & { id: string; eta: Date | undefined; ignored: boolean; now: number } & Pick<
-      Config,
-      'request'
-    >,
+    Pick<TaskMessage, 'priority'> & {
+      limited: Limited
+      id: string
+      eta: Date | undefined
+      ignored: boolean
+      now: number
+    } & Pick<Config, 'request'>,
 ): TaskMessage {
   const { definition, task } = call
   const own: ParsedTaskOptions | undefined = definition?.options
@@ -202,7 +208,7 @@ function messageOf(
     replyTo: facts.replyTo,
     ignoreResult: facts.ignored,
     priority: facts.priority,
-    headers: inContext(headersOf(options, own, task, facts), facts.request),
+    headers: inContext(withLimits(headersOf(options, own, task, facts), facts.limited), facts.request),
   }
 }
 
@@ -247,6 +253,28 @@ function inContext(headers: TaskMessage['headers'], config: Config['request']): 
   }
   const carried = contextHere()
   return carried ? { ...headers, [CONTEXT_HEADER]: carried.wire } : headers
+}
+
+type Limited = Readonly<Record<string, string>> | undefined
+
+/** The header of the limits that a call to this queue has. Throws ArgumentError for a key that cannot be. */
+export function limitsOf(
+  { task, definition, args, kwargs }: Pick<Call, 'task' | 'definition' | 'args' | 'kwargs'>,
+  queue: string,
+  { queues }: Pick<Config, 'queues'>,
+): Limited {
+  const limited = queues[queue]?.concurrency === undefined ? undefined : queue
+  if (!definition?.options.limits && limited === undefined) return undefined
+  return limitHeaders({ task, definition, given: { args, kwargs }, queue: limited })
+}
+
+/** Its limits may depend on its arguments. */
+export function isLimited({ message }: Pick<Prepared, 'message'>): boolean {
+  return Object.hasOwn(message.headers, LIMITS_HEADER)
+}
+
+function withLimits(headers: TaskMessage['headers'], limited: Limited): TaskMessage['headers'] {
+  return limited ? { ...headers, ...limited } : headers
 }
 
 /** A moment, or this many ms from now. */

@@ -18,6 +18,7 @@ import type { TaskDefinition } from '../tasks/definition.ts'
 import { EventFeed } from './eventFeed.ts'
 import type { Extension } from './extension.ts'
 import type { JobChanges } from './jobs/jobChanges.ts'
+import { LimitRules } from './limits/limitRules.ts'
 import type { Prepared } from './prepareCall.ts'
 import { WorkerCheck } from './workerCheck.ts'
 
@@ -76,6 +77,8 @@ export class AppStores {
   readonly #definition: Definition
   /** The app sets them. */
   rules: WorkflowRules = { links: () => () => NOTHING_FOLLOWS, revokeTree: () => Promise.resolve(0) }
+  /** The limits of the app. */
+  readonly limitRules: LimitRules = new LimitRules()
   #sentListener: SentListener | undefined
   #opened: Stores | undefined
   /** What is sent in transactions of the caller; undefined in most apps. */
@@ -86,6 +89,7 @@ export class AppStores {
     this.#extensions = extensions
     this.#definition = definition
     this.workerCheck = new WorkerCheck(config, () => this.open())
+    this.limitRules.addQueues(config())
   }
 
   /** Queue to which replies are sent, where results are sent instead of being kept (rpc://). */
@@ -125,6 +129,11 @@ export class AppStores {
     await changeJob({ ...host, stores: await this.open() }, id, changes)
   }
 
+  /** A task that is known here. */
+  definition(task: string): TaskDefinition | undefined {
+    return this.#definition(task)
+  }
+
   /** The app's clock. */
   get clock(): Clock {
     return this.#config().clock
@@ -147,12 +156,15 @@ export class AppStores {
 
   /** Those through which a call is sent from here; undefined where they are not open: lets a hot path go on at once. */
   get sending(): Stores | undefined {
+    if (this.limitRules.isPending) return undefined
     return this.#transactions?.stores ?? this.#opened
   }
 
   /** The same, opened. Rejects as `open`. */
   async openSending(): Promise<Stores> {
-    return this.#transactions?.stores ?? (await this.open())
+    const stores = await this.open()
+    if (this.limitRules.isPending) await this.limitRules.define(stores.broker)
+    return this.#transactions?.stores ?? stores
   }
 
   /** Send what `run` sends in the transaction that is open on a client of the caller. See `app.within`. */

@@ -1,4 +1,4 @@
-import { type Prepared, preparedOf } from '../calls/prepareCall.ts'
+import { isLimited, limitsOf, type Prepared, preparedOf } from '../calls/prepareCall.ts'
 import type { AnyTask } from '../calls/task.ts'
 import { callOptionsOf } from '../calls/workflowOptions.ts'
 import type { Config } from '../config/config.ts'
@@ -59,15 +59,22 @@ type Options = Readonly<Record<string, unknown>>
 export function prepareSignature(signature: SignatureData, before: Predecessor, app: CanvasApp, now: number): Prepared {
   const { task, options } = signature
   const { config } = app
-  const own = app.tasks.get(task)?.definition.options
+  const definition = app.tasks.get(task)?.definition
+  const own = definition?.options
   const ignored = flag(options, 'ignore_result') ?? own?.ignoreResult ?? config.ignoreResult
   const { args, kwargs } = signature
   const routed = config.route?.(task, { args, kwargs, options: callOptionsOf(options) })
-  const message = messageOf(signature, before, { now, ignored, own, routed })
+  const to = destinationIn(options, own?.queue, routed, config)
+  const limited = limitsOf({ task, definition, args, kwargs }, to.queue, config)
+  const message = withLimits(messageOf(signature, before, { now, ignored, own, routed }), limited)
   const serializer = serializerOf(options) ?? own?.serializer ?? config.serializer
   const envelope = encodeTask(message, serializer, config.typedJson)
   const metadata = ignored ? undefined : ownershipIn(message.headers)
-  return preparedOf(message, envelope, destinationIn(options, own?.queue, routed, config), now, { metadata })
+  return preparedOf(message, envelope, to, now, { metadata })
+}
+
+function withLimits(message: TaskMessage, limited: TaskMessage['headers'] | undefined): TaskMessage {
+  return limited ? { ...message, headers: { ...message.headers, ...limited } } : message
 }
 
 /** A queue comes before an exchange. Throws ArgumentError. */
@@ -114,7 +121,7 @@ export class SignaturePreparer {
   /** Throws as `prepareSignature`. */
   prepare(call: SignatureData): Prepared {
     const first = this.#first
-    if (first && isLike(call, first.call)) return this.#prepareLike(call, first)
+    if (first && isLike(call, first.call) && !isLimited(first.prepared)) return this.#prepareLike(call, first)
     const prepared = prepareSignature(call, this.#before, this.#app, this.#now)
     const encoder = new LikeEncoder(prepared.message, prepared.submission.message.envelope, this.#app.config.typedJson)
     this.#first = { call, prepared, encoder }

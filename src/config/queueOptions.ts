@@ -4,6 +4,7 @@ import { ArgumentError } from '../std/errors.ts'
 import { isTopicPattern } from '../std/glob.ts'
 import { type OptionTable, readOptions } from '../std/optionTable.ts'
 import { requireObject, shown } from '../std/validate.ts'
+import { MAX_CONCURRENCY } from './limitOptions.ts'
 
 type Exchange = NonNullable<QueueOptions['exchange']>
 
@@ -52,6 +53,13 @@ export const QUEUE_OPTIONS: OptionTable<QueueOptions> = {
     check: requireFlag,
     absent: '`false`',
     doc: "Celery's `Broadcast`: each worker that takes from it has a queue of its own, and runs every task that is sent",
+  },
+  concurrency: {
+    kind: 'count',
+    min: 1,
+    max: MAX_CONCURRENCY,
+    absent: 'any number',
+    doc: 'how many of its tasks may run [at once, over all workers](how-to/limit-what-runs.md#how-many-at-once)',
   },
 }
 
@@ -111,7 +119,7 @@ function requireConsistent(
   if (type === 'quorum' && maxPriority !== undefined)
     throw new ArgumentError(`${where}: expected no maxPriority, as quorum queues have none, got ${maxPriority}`)
   if (broadcast) {
-    const others = { type, maxPriority, exchange, arguments: more.arguments }
+    const others = { type, maxPriority, exchange, arguments: more.arguments, concurrency: more.concurrency }
     const other = Object.entries(others).find(([, value]) => value !== undefined)
     if (other) throw new ArgumentError(`${where}: expected no ${other[0]} beside broadcast, got ${shown(other[1])}`)
   }

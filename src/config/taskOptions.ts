@@ -3,16 +3,27 @@ import { ArgumentError } from '../std/errors.ts'
 import type { LineLevel } from '../std/log.ts'
 import { type OptionTable, readOptions } from '../std/optionTable.ts'
 import type { Schema } from '../std/schema.ts'
-import { type ErrorClass, parseRetry, type RetryOptions, type RetryPolicy } from './retryOptions.ts'
 import {
-  contentTypeOf,
-  exposedLevel,
-  parseAccepts,
-  parseExample,
-  parseRate,
-  requireErrors,
-  requireUpgrade,
-} from './taskValues.ts'
+  type BreakerOptions,
+  type ConcurrencyOptions,
+  type FairOptions,
+  type KeyFunction,
+  type ParsedBreaker,
+  type ParsedConcurrency,
+  type ParsedFair,
+  type ParsedRateLimit,
+  parseBreaker,
+  parseConcurrency,
+  parseFair,
+  parseRateLimit,
+  parseUses,
+  type RateLimit,
+  type RateLimitOptions,
+  type UsesOption,
+} from './limitOptions.ts'
+import { type LimitPlan, limitPlan } from './limitPlan.ts'
+import { type ErrorClass, parseRetry, type RetryOptions, type RetryPolicy } from './retryOptions.ts'
+import { contentTypeOf, exposedLevel, parseAccepts, parseExample, requireErrors, requireUpgrade } from './taskValues.ts'
 
 /** What a task is and how it runs by default; a call may override it (`CallOptions`). */
 export interface TaskOptions {
@@ -93,10 +104,24 @@ export interface TaskOptions {
   pool?: 'inline' | 'threads' | 'processes' | undefined
   /**
    * How many of its runs each worker may begin in a second (`s`), minute or hour, evenly spread: `'100/m'`, `'1000/h'`;
-   * a number alone is of a second, `0` is no limit. Its messages that have to wait keep no other task waiting. Default:
-   * none.
+   * `{ limit, key, burst }`: all workers together. A number alone is of a second, `0` is no limit. Its messages that
+   * have to wait keep no other task waiting. Default: none.
    */
-  rateLimit?: RateLimit | undefined
+  rateLimit?: RateLimit | RateLimitOptions | undefined
+  /**
+   * How many of its runs there may be at once, over all workers: a number, or `{ limit, key }`, for each key. Default:
+   * any number.
+   */
+  concurrency?: number | ConcurrencyOptions | undefined
+  /** Limits that it shares with other tasks: `'github'`, a list, or how much of each, `{ db: 2 }`. Default: none. */
+  uses?: UsesOption | undefined
+  /**
+   * The keys of one queue take turns, however much waits of each: `(input) => input.tenant`. Default: first come, first
+   * served.
+   */
+  fair?: KeyFunction | FairOptions | undefined
+  /** Stop its runs for a while when many have failed: `{ failures, within, pause }`. Default: none. */
+  breaker?: BreakerOptions | undefined
   /**
    * Lines of `ctx.log`, from this level (`true`: info), are also events of the job. Everyone who may see the job sees
    * them, over HTTP too, with their fields, an error as its class and message. Without it, what a log says is for those
@@ -132,9 +157,6 @@ export interface TaskOptions {
 
 /** Pools that a task may ask for. */
 export type TaskPool = 'inline' | 'threads' | 'processes'
-
-/** So many runs in a second, minute or hour. */
-export type RateLimit = number | `${number}/${'s' | 'm' | 'h'}`
 
 /** The option `params`. */
 export type ParamsOption = readonly string[] | Readonly<Record<string, Schema>>
@@ -172,8 +194,15 @@ export interface ParsedTaskOptions {
   readonly rejectOnWorkerLost: boolean
   readonly trackStarted: boolean | undefined
   readonly pool: TaskPool | undefined
-  /** Time between two runs in a worker, ms. */
-  readonly rateLimit: number | undefined
+  /** Of each worker: time between two runs, ms; or of all workers. */
+  readonly rateLimit: number | ParsedRateLimit | undefined
+  readonly concurrency: ParsedConcurrency | undefined
+  /** How much of each shared limit. */
+  readonly uses: ReadonlyMap<string, number> | undefined
+  readonly fair: ParsedFair | undefined
+  readonly breaker: ParsedBreaker | undefined
+  /** What these limits are in the store; undefined where it has none there. */
+  readonly limits: LimitPlan | undefined
   readonly exposeLogs: LineLevel | undefined
   readonly contentType: string | undefined
   readonly description: string | undefined
@@ -186,7 +215,7 @@ export interface ParsedTaskOptions {
 const MAX_PRIORITY = 255
 const TASK_POOLS: readonly TaskPool[] = ['inline', 'threads', 'processes']
 
-export const TASK_OPTIONS: OptionTable<TaskOptions, ParsedTaskOptions> = {
+export const TASK_OPTIONS: OptionTable<TaskOptions, Omit<ParsedTaskOptions, 'limits'>> = {
   queue: {
     kind: 'text',
     absent: "the app's routes, then the app's queue",
@@ -319,12 +348,40 @@ export const TASK_OPTIONS: OptionTable<TaskOptions, ParsedTaskOptions> = {
   },
   rateLimit: {
     kind: 'value',
-    type: 'RateLimit',
-    parse: parseRate,
+    type: 'RateLimit | RateLimitOptions',
+    parse: parseRateLimit,
     absent: 'none',
-    doc: "how many of its runs each worker may begin in a second (`s`), minute or hour, evenly spread: `'100/m'`, `'1000/h'`; a number alone is of a second, `0` is no limit",
-    more: 'Its [messages that have to wait](how-to/choose-a-pool.md#rate-limits) keep no other task waiting.',
+    doc: "how many of its runs each worker may begin in a second (`s`), minute or hour, evenly spread: `'100/m'`, `'1000/h'`; `{ limit, key, burst }`: [all workers together](how-to/limit-what-runs.md#how-often)",
+    more: 'A number alone is of a second, `0` is no limit. Its [messages that have to wait](how-to/choose-a-pool.md#rate-limits) keep no other task waiting.',
     celery: 'rate_limit',
+  },
+  concurrency: {
+    kind: 'value',
+    type: 'number | ConcurrencyOptions',
+    parse: parseConcurrency,
+    absent: 'any number',
+    doc: 'how many of its runs there may be at once, over all workers: a number, or `{ limit, key }`, [for each key](how-to/limit-what-runs.md#how-many-at-once)',
+  },
+  uses: {
+    kind: 'value',
+    type: 'UsesOption',
+    parse: parseUses,
+    absent: 'none',
+    doc: "limits that it [shares with other tasks](how-to/limit-what-runs.md#share-a-limit): `'github'`, a list, or how much of each, `{ db: 2 }`",
+  },
+  fair: {
+    kind: 'value',
+    type: 'KeyFunction | FairOptions',
+    parse: parseFair,
+    absent: 'first come, first served',
+    doc: 'the keys of one queue [take turns](how-to/be-fair-to-tenants.md), however much waits of each: `(input) => input.tenant`',
+  },
+  breaker: {
+    kind: 'value',
+    type: 'BreakerOptions',
+    parse: parseBreaker,
+    absent: 'none',
+    doc: '[stop its runs](how-to/limit-what-runs.md#stop-after-failures) for a while when many have failed: `{ failures, within, pause }`',
   },
   exposeLogs: {
     kind: 'value',
@@ -384,7 +441,8 @@ export function isPriority(value: number): boolean {
 
 /** Throws ArgumentError. `params` are parsed where the function or the schema of the task is known. */
 export function parseTaskOptions({ params: _, ...options }: TaskOptions, task: string): ParsedTaskOptions {
-  const parsed = readOptions(TASK_OPTIONS, options, `task ${task}`)
+  const read = readOptions(TASK_OPTIONS, options, `task ${task}`)
+  const parsed = { ...read, limits: limitPlan(task, read) }
   if (parsed.upgrade !== undefined && parsed.version === 1)
     throw new ArgumentError(`task ${task}: upgrade: expected a version of at least 2 beside it, got 1`)
   const late = parsed.acksLate ? undefined : NEEDS_LATE_ACK.find(([name, value]) => parsed[name] === value)
@@ -393,4 +451,9 @@ export function parseTaskOptions({ params: _, ...options }: TaskOptions, task: s
   throw new ArgumentError(
     `task ${task}: ${name}: ${value} needs acksLate: true, got false: its message is acknowledged when it begins`,
   )
+}
+
+/** The rate limit of each worker: time between two runs, ms; undefined: none. */
+export function workerRate({ rateLimit }: Pick<ParsedTaskOptions, 'rateLimit'>): number | undefined {
+  return typeof rateLimit === 'number' ? rateLimit : undefined
 }

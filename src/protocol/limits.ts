@@ -1,7 +1,7 @@
 /*
- * Header of ours: what a message needs before it may be taken, as JSON text, `[[rule, key, count], …]`. It is fixed when
- * the message is submitted and goes along with every copy of it: a retry has the limits of its first attempt. Python's
- * Celery does not read it.
+ * Header of ours: what a message needs before it may be taken, as JSON text, `[[rule, key, count], …]`. It is fixed
+ * when the message is submitted and goes along with every copy of it: a retry has the limits of its first attempt.
+ * Python's Celery does not read it.
  */
 
 /** Its name. */
@@ -17,7 +17,7 @@ export interface LimitName {
 
 /** So much of it is needed by one message. */
 export interface LimitUse extends LimitName {
-  /** Whole, at least 1. */
+  /** A whole number. 0: it takes none of it, and is stopped only by what stops all: a pause, a time, a breaker. */
   readonly count: number
 }
 
@@ -52,7 +52,7 @@ export function readLimits(header: unknown): readonly LimitUse[] | undefined {
 function useOf(entry: unknown): LimitUse | undefined {
   if (!Array.isArray(entry)) return undefined
   const [rule, key, count] = entry as unknown[]
-  const isCount = Number.isInteger(count) && (count as number) >= 1 && (count as number) <= MAX_LIMIT_COUNT
+  const isCount = Number.isInteger(count) && (count as number) >= 0 && (count as number) <= MAX_LIMIT_COUNT
   if (!isName(rule) || rule === '' || !isName(key) || !isCount) return undefined
   return { rule, key, count: count as number }
 }

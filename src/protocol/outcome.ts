@@ -11,12 +11,19 @@ export type Outcome = Ending & {
 
 type Ending =
   | { readonly kind: 'success'; readonly result: unknown }
-  /** Run again `delay` milliseconds from now. */
-  | { readonly kind: 'retry'; readonly delay: number; readonly error: ErrorInfo }
+  /** Run again `delay` milliseconds from now. `holdBack`: as of a failure. */
+  | { readonly kind: 'retry'; readonly delay: number; readonly error: ErrorInfo; readonly holdBack?: number }
   /** Run again `delay` milliseconds from now; this is no attempt that failed. */
   | { readonly kind: 'snooze'; readonly delay: number }
   /** `deadLetter`: keep a copy of its message in the dead-letter queue. `expected`: the task declares this error. */
-  | { readonly kind: 'failure'; readonly error: ErrorInfo; readonly deadLetter?: boolean; readonly expected?: boolean }
+  | {
+      readonly kind: 'failure'
+      readonly error: ErrorInfo
+      readonly deadLetter?: boolean
+      readonly expected?: boolean
+      /** It was asked to wait for so long (RetryAfter), ms: its rate limits let nothing through meanwhile. */
+      readonly holdBack?: number
+    }
   /** `lost`: its thread or process died, which is counted in the message. */
   | { readonly kind: 'reject'; readonly requeue: boolean; readonly reason: string; readonly lost?: boolean }
   | { readonly kind: 'ignore' }

@@ -10,6 +10,7 @@ import {
   EncodeError,
   Fatal,
   Retry,
+  RetryAfter,
   SoftTimeLimitExceeded,
   TimeLimitExceeded,
   WorkerLostError,
@@ -58,8 +59,9 @@ const DEFAULT_MAX_RETRIES = 3
 /** What becomes of a run that threw this: it is repeated, or has failed. */
 export function failureOf(error: unknown, policy: RetryPolicy, job: Job, log: Logger): Outcome {
   const info = errorInfo(causeOf(error))
-  if (!mayRetry(error, policy, job.retries)) return { kind: 'failure', error: info }
-  return { kind: 'retry', delay: retryDelay(error, policy, job, log), error: info }
+  const asked = error instanceof RetryAfter && error.delay ? { holdBack: error.delay } : undefined
+  if (!mayRetry(error, policy, job.retries)) return { kind: 'failure', error: info, ...asked }
+  return { kind: 'retry', delay: retryDelay(error, policy, job, log), error: info, ...asked }
 }
 
 /**

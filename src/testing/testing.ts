@@ -33,6 +33,7 @@ export type {
   Queue,
   Route,
 } from '../broker/broker.ts'
+export type { LimitRule, LimitState, LimitStore } from '../broker/limits.ts'
 export type { Envelope, Properties } from '../protocol/envelope.ts'
 export type { AbortReason, Job, Report } from '../protocol/job.ts'
 export type { MessageEdit } from '../protocol/messageEdit.ts'
@@ -46,6 +47,7 @@ export { type AdvanceOptions, type TestApp, type TestAppOptions, testApp } from 
 export type { OpenedBackend } from './backendFixture.ts'
 export type { OpenedBroker } from './brokerFixture.ts'
 export type { Kit } from './kit.ts'
+export type { OpenedLimits } from './limitFixture.ts'
 export type { Direction, ProxyConnection } from './proxy/proxyConnection.ts'
 export { type ProxyTarget, startProxy, type TcpProxy } from './proxy/tcpProxy.ts'
 export { backendSuite } from './suites/backendSuite.ts'
@@ -55,6 +57,7 @@ export { jobIndexSuite } from './suites/jobIndexSuite.ts'
 export { changeSuite } from './suites/jobs/changeSuite.ts'
 export type { AgingBackend } from './suites/lifetimeSuite.ts'
 export { lifetimeSuite } from './suites/lifetimeSuite.ts'
+export { limitsSuite } from './suites/limitsSuite.ts'
 export { notesSuite } from './suites/notesSuite.ts'
 export type { PoolTraits } from './suites/pool/poolCase.ts'
 export type { MakePool } from './suites/pool/poolSuite.ts'

@@ -57,7 +57,10 @@ export class Intake {
   #running = 0
   /** Of several consumers, what would be too much at once. */
   #waiting: readonly Waiting[] = []
+  #isStarted = false
   #isQuiet = false
+  /** Queues that are left alone for now. */
+  #paused: ReadonlySet<string> = new Set()
   /** Changes, one after the other. */
   #last: Promise<unknown> = Promise.resolve()
   #isClosed = false
@@ -96,7 +99,10 @@ export class Intake {
    * changes do: then nothing is changed.
    */
   start(opened: () => void): Promise<void> {
-    return this.#change(() => this.#take(this.#queues, opened))
+    return this.#change(async () => {
+      await this.#take(this.#queues, opened)
+      this.#isStarted = true
+    })
   }
 
   /** The queue of this name, as it takes from it; undefined where it never did. */
@@ -129,6 +135,14 @@ export class Intake {
   quiet(): Promise<void> {
     this.#isQuiet = true
     return this.#change(() => this.#take([]))
+  }
+
+  /** Take nothing from these queues, until another call leaves them out. Of the queue of a broadcast it takes on. */
+  pause(queues: ReadonlySet<string>): Promise<void> {
+    return this.#change(async () => {
+      this.#paused = queues
+      if (this.#isStarted && !this.#isQuiet) await this.#take(this.#queues)
+    })
   }
 
   /** Take again what was taken before `quiet`. */
@@ -183,7 +197,7 @@ export class Intake {
   /** The queues of each consumer. */
   #setsOf(queues: readonly string[]): readonly (readonly string[])[] {
     const isOwn = (queue: string): boolean => this.#queueOf(queue).transient === true
-    const shared = queues.filter((queue) => !isOwn(queue))
+    const shared = queues.filter((queue) => !isOwn(queue) && !this.#paused.has(queue))
     return [...(shared.length > 0 ? [shared] : []), ...queues.filter(isOwn).map((queue) => [queue])]
   }
 

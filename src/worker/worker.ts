@@ -1,4 +1,3 @@
-import { hostname } from 'node:os'
 import type { App } from '../app/app.ts'
 import { internalsOf } from '../app/internals.ts'
 import { queuesOf } from '../app/knownQueues.ts'
@@ -24,8 +23,10 @@ import { type TaskEvents, WorkerEvents } from './events.ts'
 import { NOT_READY, OutageWatch, type WorkerHealth } from './health.ts'
 import { Intake } from './intake.ts'
 import { LentSlots } from './lentSlots.ts'
+import { openLimits, type WorkerLimits } from './limits/openLimits.ts'
 import { logSignals } from './logging.ts'
 import { watchLoop } from './loopWatch.ts'
+import { defaultName } from './name.ts'
 import { parseWorkerOptions, type WorkerOptions } from './options.ts'
 import type { Pool } from './pool/pool.ts'
 import { TaskPools } from './pool/taskPools.ts'
@@ -44,17 +45,13 @@ import type { WorkerApp } from './workerApp.ts'
 
 export type { TaskEvents } from './events.ts'
 export type { WorkerHealth } from './health.ts'
+export { defaultName } from './name.ts'
 export type { PoolKind, WorkerOptions } from './options.ts'
 export type { Pool, RunOptions } from './pool/pool.ts'
 export type { Autoscale } from './poolOptions.ts'
 export type { AutoscaleState } from './scale/poolSize.ts'
 
 requireNode()
-
-/** Default name of a worker; `number` distinguishes several of one machine. */
-export function defaultName(number = 1): string {
-  return `celeriac${number === 1 ? '' : `-${number}`}@${hostname()}`
-}
 
 /** Takes tasks from queues and runs them. Everything it does is a signal of the app, and a line of its log. */
 export class Worker implements Service {
@@ -242,7 +239,9 @@ export class Worker implements Service {
       held: () => this.#state.held,
       limit: (count) => intake.prefetch(limit(count)),
     })
-    const context = this.#contextOf(stores, turns, slots)
+    const limits = await openLimits({ app: this.#app, broker: stores.broker, pause: (all) => intake.pause(all) })
+    run.defer(() => limits.stop())
+    const context = this.#contextOf(stores, turns, slots, limits)
     turns.onPrefetch = () => slots.apply()
     this.#intake = intake
     this.#turns = turns
@@ -283,7 +282,7 @@ export class Worker implements Service {
     return () => this.#pressure?.stop()
   }
 
-  #contextOf(stores: Stores, turns: Turns, slots: LentSlots): WorkerContext {
+  #contextOf(stores: Stores, turns: Turns, slots: LentSlots, limits: WorkerLimits): WorkerContext {
     const advancer = advancerOf(this.#app, this.hostname, stores)
     return {
       ...advancer,
@@ -296,6 +295,9 @@ export class Worker implements Service {
       followUps: [linkFollowUp(advancer), ...this.#app.extensions.map(({ followUp }) => followUp)],
       state: this.#state,
       events: this.#events,
+      get limits() {
+        return limits.tasks
+      },
       lend: () => slots.lend(),
       stopNow: this.#shutdown.now,
       accept: new Set(this.#app.config.accept.map((name) => CONTENT_TYPES[name])),

@@ -3,6 +3,7 @@ import type { Hooks } from '../app/lifeCycle/hooks.ts'
 import type { Layers } from '../app/lifeCycle/layers.ts'
 import type { Signals } from '../app/signals.ts'
 import type { Extension } from '../calls/extension.ts'
+import type { LimitRules } from '../calls/limits/limitRules.ts'
 import type { Stores } from '../calls/stores.ts'
 import type { AnyTask } from '../calls/task.ts'
 import type { Config } from '../config/config.ts'
@@ -23,6 +24,8 @@ export interface WorkerApp {
   readonly logicalClock: LogicalClock
   /** What follows from the end of a task, beside its links. */
   readonly extensions: readonly Extension[]
+  /** The limits of its tasks and queues, and those that tasks share. */
+  readonly limitRules: LimitRules
   /** What its tasks share, in this thread. */
   readonly resources: Resources
   /** What runs at the start and the end of its workers and of their threads and processes. */

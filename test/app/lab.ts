@@ -132,7 +132,8 @@ export function onEachStore(suite: Suite, options: SuiteOptions = {}): void {
   onStores(NAMED ?? (isFull ? ALL : ALL.filter((store) => store !== 'postgres')), suite, options)
 }
 
-function onStores(stores: readonly string[], suite: Suite, { memory = true }: SuiteOptions): void {
+/** Run a suite on these stores. */
+export function onStores(stores: readonly string[], suite: Suite, { memory = true }: SuiteOptions = {}): void {
   const local = memory ? (['memory', 'sqlite'] as const) : (['sqlite'] as const)
   describe.each(local.filter((kind) => stores.includes(kind)))('on %s', (kind) => suite(useLab(kind), kind))
   if (stores.includes('redis')) onRedis(suite)

@@ -45,6 +45,7 @@ export class MemoryLimits implements LimitStore {
   readonly #limiters = new Map<string, Limiter & LimitName>()
   /** By name. */
   readonly #lanes = new Map<string, OpenLane>()
+  readonly #listeners = new Set<() => void>()
   #turn = 0
 
   constructor(parts: MemoryLimitsParts) {
@@ -104,11 +105,20 @@ export class MemoryLimits implements LimitStore {
 
   async pause(name: LimitName): Promise<void> {
     this.#limiterOf(name).paused = true
+    for (const listener of this.#listeners) listener()
   }
 
   async resume(name: LimitName): Promise<void> {
     this.#limiterOf(name).paused = false
+    for (const listener of this.#listeners) listener()
     this.#parts.changed()
+  }
+
+  onPause(listener: () => void): () => void {
+    // A function may be given twice.
+    const own = (): void => listener()
+    this.#listeners.add(own)
+    return () => void this.#listeners.delete(own)
   }
 
   async holdBack(name: LimitName, until: number): Promise<void> {

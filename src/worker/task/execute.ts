@@ -54,6 +54,9 @@ function live(request: Request, context: WorkerContext): Promise<unknown> {
   const { app, turns, pools } = context
   const { postponement } = request
   if (postponement?.kind === 'unknown') return postpone(request, postponement, context)
+  const parking = postponement ? undefined : context.limits?.parking(request)
+  // To its queue at once, where it waits in a lane.
+  if (parking) return postpone(request, untilThen(app.config.clock.now(), parking), context)
   const turn = postponement ? undefined : turns.of(request, app.config.clock.now())
   if (typeof turn === 'number') return postpone(request, untilThen(turn), context)
   const { signals } = app
@@ -109,8 +112,8 @@ async function slotOf(
 }
 
 /** Put back for lack of a slot, or by its rate limit. `notBefore`: ms since the epoch. */
-function untilThen(notBefore: number): Postponement {
-  return { kind: 'early', notBefore, headers: {} }
+function untilThen(notBefore: number, headers: Postponement['headers'] = {}): Postponement {
+  return { kind: 'early', notBefore, headers }
 }
 
 /** Loaded for the first message of an app with such layers. */
@@ -339,8 +342,9 @@ async function conclude(request: Request, outcome: Outcome, context: WorkerConte
 }
 
 /** It is stored: to the signals, and to the hooks where there are any. */
-async function tellEnd(request: Request, outcome: Outcome, { app }: WorkerContext): Promise<void> {
+async function tellEnd(request: Request, outcome: Outcome, { app, limits }: WorkerContext): Promise<void> {
   tell(request, outcome, app.signals)
+  if (limits) await limits.ended(request, outcome)
   const hooks = app.taskEnded(endedOf(request, outcome))
   if (hooks !== undefined) await hooks
 }

@@ -114,8 +114,9 @@ export class Turns {
   }
 
   /** The rate limit of a task, ms between runs; undefined: none. */
-  rateLimit({ name, options }: TaskDefinition): number | undefined {
-    return this.#rates.has(name) ? this.#rates.get(name) : options.rateLimit
+  rateLimit({ name, options: { rateLimit } }: TaskDefinition): number | undefined {
+    if (this.#rates.has(name)) return this.#rates.get(name)
+    return typeof rateLimit === 'number' ? rateLimit : undefined
   }
 
   /** Change the rate limit of a task, ms between runs; undefined: none. Those that wait already keep their turn. */

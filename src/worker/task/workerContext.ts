@@ -1,4 +1,5 @@
 import type { Stores } from '../../calls/stores.ts'
+import type { TaskLimits } from '../limits/taskLimits.ts'
 import type { TaskPools } from '../pool/taskPools.ts'
 import type { WorkerState } from '../state.ts'
 import type { WorkerApp } from '../workerApp.ts'
@@ -15,6 +16,8 @@ export interface WorkerContext extends Receiver, SettlerParts {
   readonly turns: Turns
   readonly timeLimits: TimeLimits
   readonly state: WorkerState
+  /** Of a worker some of whose tasks or queues have limits in the store, or are paused; else undefined. */
+  readonly limits: TaskLimits | undefined
   /** As `RunOptions.lend`. */
   lend(): (() => void) | undefined
 }

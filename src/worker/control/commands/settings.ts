@@ -1,5 +1,6 @@
 import { arch, platform, release } from 'node:os'
 import { shownSettings } from '../../../config/shownSettings.ts'
+import { workerRate } from '../../../config/taskOptions.ts'
 import { isSet } from '../../../protocol/control.ts'
 import { version } from '../../../std/version.ts'
 import type { TaskDefinition } from '../../../tasks/definition.ts'
@@ -20,7 +21,7 @@ const ATTRIBUTES: Readonly<Record<string, (definition: TaskDefinition, context: 
   queue: ({ options }) => options.queue,
   rate_limit: (definition, { turns }) => {
     const present = turns()
-    return rateText(present ? present.rateLimit(definition) : definition.options.rateLimit)
+    return rateText(present ? present.rateLimit(definition) : workerRate(definition.options))
   },
   soft_time_limit: (definition, context) => secondsOf(limitsOf(definition, context).softTimeLimit),
   time_limit: (definition, context) => secondsOf(limitsOf(definition, context).timeLimit),

@@ -1,0 +1,130 @@
+import type { LimitState, LimitStore } from '../../broker/limits.ts'
+import { requireLimits } from '../../calls/limits/limitRules.ts'
+import type { AppStores } from '../../calls/stores.ts'
+import type { Config } from '../../config/config.ts'
+import { type LimitReference, requireLimitName } from '../../config/limitOptions.ts'
+import { keyedRules, queueRule, taskRule } from '../../config/limitPlan.ts'
+import { type LimitName, MAX_LIMIT_NAME_BYTES } from '../../protocol/limits.ts'
+import { type Duration, milliseconds } from '../../std/duration.ts'
+import { ArgumentError } from '../../std/errors.ts'
+import { requireText, shown } from '../../std/validate.ts'
+
+/**
+ * What is paused, held back or looked at: a queue; a task, or one key of it; a shared limit. A task is named or given
+ * itself.
+ */
+export type LimitTarget =
+  | { readonly queue: string }
+  | { readonly task: string | { readonly name: string }; readonly key?: string | undefined }
+  | { readonly limit: LimitReference }
+
+/** A shared limit: what `app.limit` returns, for the option `uses`. */
+export class SharedLimit {
+  readonly name: string
+  constructor(name: string) {
+    this.name = name
+  }
+}
+
+/** The limits of an app: `app.limits`. Each call rejects with NotSupportedError where the store keeps none. */
+export class Limits {
+  readonly #config: Config
+  readonly #stores: AppStores
+
+  constructor(config: Config, stores: AppStores) {
+    this.#config = config
+    this.#stores = stores
+  }
+
+  /**
+   * Begin nothing more of it, on all workers, until `resume`: also after a restart of everything. What runs goes on,
+   * and calls are accepted. Throws ArgumentError; rejects with StoreUnavailableError.
+   */
+  pause(target: LimitTarget): Promise<void> {
+    return this.#each(target, (limits, name) => limits.pause(name))
+  }
+
+  /** The end of a pause. */
+  resume(target: LimitTarget): Promise<void> {
+    return this.#each(target, (limits, name) => limits.resume(name))
+  }
+
+  /**
+   * Begin nothing of it for a time: as an API asks that answers 429. A second call replaces the first. Not of a queue.
+   * Throws ArgumentError; rejects with StoreUnavailableError.
+   */
+  holdBack(target: Exclude<LimitTarget, { queue: string }>, time: Duration): Promise<void> {
+    const { clock } = this.#config
+    const until = clock.now() + milliseconds(time, 'holdBack')
+    return this.#each(target, (limits, name) => limits.holdBack(name, until))
+  }
+
+  /** What is paused. Rejects with StoreUnavailableError. */
+  async paused(): Promise<readonly LimitState[]> {
+    const limits = await this.#open()
+    return limits.list({ paused: true, limit: MAX_LISTED })
+  }
+
+  /** What is known of these limits. Throws ArgumentError; rejects with StoreUnavailableError. */
+  async of(target: LimitTarget): Promise<readonly LimitState[]> {
+    const names = this.#namesOf(target)
+    return (await this.#open()).states(names)
+  }
+
+  /** Limits that are in use, paused or held back, by rule and key, at most `limit` after `after`. */
+  async list(filter: LimitListFilter = {}): Promise<readonly LimitState[]> {
+    const { limit = 50, after, rule } = filter
+    if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LISTED)
+      throw new ArgumentError(`limit: expected a whole number from 1 to ${MAX_LISTED}, got ${shown(limit)}`)
+    return (await this.#open()).list({ rule, after, limit })
+  }
+
+  async #each(target: LimitTarget, change: (limits: LimitStore, name: LimitName) => Promise<void>): Promise<void> {
+    const names = this.#namesOf(target)
+    const limits = await this.#open()
+    await Promise.all(names.map((name) => change(limits, name)))
+  }
+
+  async #open(): Promise<LimitStore> {
+    const { broker } = await this.#stores.openSending()
+    return requireLimits(broker)
+  }
+
+  #namesOf(target: LimitTarget): readonly LimitName[] {
+    if ('queue' in target) {
+      requireText(target.queue, 'queue')
+      return [{ rule: queueRule(target.queue), key: '' }]
+    }
+    if ('limit' in target) {
+      const name = typeof target.limit === 'string' ? target.limit : target.limit.name
+      requireLimitName(name, 'limit')
+      return [{ rule: name, key: '' }]
+    }
+    const task = typeof target.task === 'string' ? target.task : target.task.name
+    requireText(task, 'task')
+    return target.key === undefined ? [{ rule: taskRule(task), key: '' }] : this.#ofKey(task, target.key)
+  }
+
+  #ofKey(task: string, key: string): readonly LimitName[] {
+    if (typeof key !== 'string' || Buffer.byteLength(key) > MAX_LIMIT_NAME_BYTES)
+      throw new ArgumentError(`key: expected text of at most ${MAX_LIMIT_NAME_BYTES} bytes, got ${shown(key)}`)
+    const rules = keyedRules(this.#stores.definition(task)?.options.limits)
+    if (rules.length === 0)
+      throw new ArgumentError(
+        `task ${task}: key: expected a task with a key: rateLimit, concurrency, breaker or fair, got one without`,
+      )
+    return rules.map((rule) => ({ rule, key }))
+  }
+}
+
+/** Which limits are listed. */
+export interface LimitListFilter {
+  /** Of this rule alone: `task:mail.send`, `queue:slow`, `github`. */
+  readonly rule?: string | undefined
+  /** At most so many. Default 50, at most 1000. */
+  readonly limit?: number | undefined
+  /** Those after this one. */
+  readonly after?: LimitName | undefined
+}
+
+const MAX_LISTED = 1000

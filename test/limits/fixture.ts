@@ -1,0 +1,32 @@
+import { type Lab, onStores, type StoreKind } from '../app/lab.ts'
+
+/** Run a suite on each store that keeps limits. */
+export function onLimitedStores(suite: (lab: () => Lab, kind: StoreKind) => void): void {
+  onStores(['memory'], suite)
+}
+
+/** Counts what runs at once, in all and by key. */
+export class Gauge {
+  readonly #now = new Map<string, number>()
+  readonly #most = new Map<string, number>()
+  /** When each run began, ms since the epoch. */
+  readonly begun: number[] = []
+
+  /** Run something under a key. */
+  async run<Result>(key: string, work: () => Promise<Result>): Promise<Result> {
+    this.begun.push(Date.now())
+    const now = (this.#now.get(key) ?? 0) + 1
+    this.#now.set(key, now)
+    this.#most.set(key, Math.max(now, this.most(key)))
+    try {
+      return await work()
+    } finally {
+      this.#now.set(key, (this.#now.get(key) ?? 0) - 1)
+    }
+  }
+
+  /** The most that ran at once under this key. */
+  most(key: string): number {
+    return this.#most.get(key) ?? 0
+  }
+}
