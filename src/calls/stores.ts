@@ -238,6 +238,6 @@ export class AppStores {
   }
 }
 
-function urlsOf({ broker, backend }: Config): StoreUrls {
-  return { broker: broker.reveal(), backend: backend.reveal() }
+function urlsOf({ broker, backend, limits }: Config): StoreUrls {
+  return { broker: broker.reveal(), backend: backend.reveal(), limits: limits?.reveal() }
 }

@@ -32,6 +32,11 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
    * broker's; on RabbitMQ `rpc://`.
    */
   backend?: string | undefined
+  /**
+   * With RabbitMQ: URL of the store that keeps limits, and the messages that wait for them: `sqlite:`, `redis:` or
+   * `postgres:`. Default: the broker's own; on RabbitMQ there are none.
+   */
+  limits?: string | undefined
   /** Queue of tasks that name none. Default `'celery'`. */
   queue?: string | undefined
   /**
@@ -135,9 +140,9 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
 interface ParsedAppOptions
   extends Omit<
       Config,
-      'broker' | 'backend' | 'storeWarning' | 'route' | 'exchanges' | 'webhooks' | 'request' | 'logger'
+      'broker' | 'backend' | 'limits' | 'storeWarning' | 'route' | 'exchanges' | 'webhooks' | 'request' | 'logger'
     >,
-    Pick<CeleriacOptions, 'broker' | 'backend' | 'routes' | 'webhooks' | 'context' | 'request' | 'logger'> {}
+    Pick<CeleriacOptions, 'broker' | 'backend' | 'limits' | 'routes' | 'webhooks' | 'context' | 'request' | 'logger'> {}
 
 type Serializer = 'json' | 'msgpack'
 
@@ -167,6 +172,12 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
     doc: 'URL of the result backend, where results are kept',
     more: 'The same URLs, or [`rpc://`](redis.md#results): sent to the process that called, and kept there alone. On the same file or server, result and acknowledgement are one transaction.',
     celery: 'result_backend',
+  },
+  limits: {
+    kind: 'value',
+    type: 'string',
+    absent: "the broker's own; on RabbitMQ there are none",
+    doc: 'with RabbitMQ: URL of the store that keeps [limits](how-to/limit-what-runs.md), and the messages that wait for them: `sqlite:`, `redis:` or `postgres:`',
   },
   queue: {
     kind: 'text',

@@ -32,6 +32,7 @@ export function parseConfig(options: CeleriacOptions, folder?: string): Config {
     broker,
     storeWarning,
     backend: urlOf(eager ? 'memory:' : options.backend, 'backend') ?? backendOf(broker),
+    limits: eager ? undefined : urlOf(options.limits, 'limits'),
     route: routes && parseRoutes(routes, (route, where) => destinationOf(route, exchanges, queue, where)),
     exchanges,
     webhooks: parseWebhooks(parsed.webhooks, parsed.name),

@@ -12,6 +12,8 @@ export interface Config {
   readonly name: string
   readonly broker: SecretUrl
   readonly backend: SecretUrl
+  /** Of the store that keeps the limits; undefined where the broker does. */
+  readonly limits: SecretUrl | undefined
   /** What to know of the place of the default store; undefined where there is nothing, or a broker was named. */
   readonly storeWarning: string | undefined
   readonly queue: string

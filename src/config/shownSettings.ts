@@ -7,7 +7,9 @@ const SECRET = '********'
 /** Options that are code. */
 const CODE: ReadonlySet<string> = new Set(['clock', 'logger', 'context', 'request', 'routes'])
 /** Always shown. */
-const STORES: ReadonlySet<string> = new Set(['broker', 'backend'])
+const MAIN_STORES: ReadonlySet<string> = new Set(['broker', 'backend'])
+/** Their values are URLs. */
+const STORES: ReadonlySet<string> = new Set([...MAIN_STORES, 'limits'])
 
 /**
  * The settings of an app for people, by Celery's names, or, where Celery has no such setting, by ours; times in
@@ -21,7 +23,7 @@ export function shownSettings(config: Config, withDefaults: boolean): Readonly<R
     rows.flatMap(([name, row]) => {
       if (CODE.has(name)) return []
       const value = shownSetting(name, row, values[name])
-      const isShown = withDefaults || STORES.has(name) || !isSame(value, shownSetting(name, row, defaults[name]))
+      const isShown = withDefaults || MAIN_STORES.has(name) || !isSame(value, shownSetting(name, row, defaults[name]))
       return isShown ? [[row.celery ?? name, value] as const] : []
     }),
   )

@@ -69,9 +69,11 @@ const STORE_KINDS: readonly StoreKind[] = [
 export interface StoreUrls {
   readonly broker: string
   readonly backend: string
+  /** Of the store that keeps the limits of a broker that cannot. */
+  readonly limits?: string | undefined
 }
 
-/** The stores of an app: two, or one that is both. */
+/** The stores of an app: two, or one that is both; and one for limits, where the broker keeps none. */
 export interface OpenStores {
   readonly broker: Broker
   readonly backend: ResultBackend
@@ -92,10 +94,24 @@ export interface OpenStores {
  * store knows or can read.
  */
 export async function openStores(urls: StoreUrls, options: StoreOptions): Promise<OpenStores> {
+  const stores: Store[] = []
+  try {
+    return await openEach(urls, options, stores)
+  } catch (error) {
+    // Nothing is connected yet; the first error is the one to report.
+    await closeAll(stores).catch(() => undefined)
+    throw error
+  }
+}
+
+/** `stores`: gets each store that is opened. */
+async function openEach(urls: StoreUrls, options: StoreOptions, stores: Store[]): Promise<OpenStores> {
   const { driver, resultDriver, shared } = await driversOf(urls)
   const store = driver.open(urls.broker, options, { broker: true, backend: shared })
-  const broker = partOf(store.broker)
-  const results = shared ? store : await openResults(resultDriver, urls.backend, options, store)
+  stores.push(store)
+  const broker = await withLimits(partOf(store.broker), urls.limits, options, stores)
+  const results = shared ? store : resultDriver.open(urls.backend, options, { broker: false, backend: true }, broker)
+  if (!shared) stores.push(results)
   const backend = partOf(results.backend)
   const unitOfWork =
     (shared ? store.unitOfWork : undefined) ??
@@ -106,12 +122,31 @@ export async function openStores(urls: StoreUrls, options: StoreOptions): Promis
     unitOfWork,
     schedule: (app) => scheduleOf(store, results, app),
     facts: async () => {
-      const all = await Promise.all((shared ? [store] : [store, results]).map((one) => one.facts?.()))
+      const all = await Promise.all(stores.map((one) => one.facts?.()))
       return all.filter((one) => one !== undefined)
     },
     // Results first: `rpc://` has a consumer of the broker.
-    close: () => closeAll(shared ? [store] : [results, store]),
+    close: () => closeAll([...stores].reverse()),
   }
+}
+
+/** The broker with the limits of the store of this URL, where one is given. Throws ConfigError. */
+async function withLimits(
+  broker: Broker,
+  url: string | undefined,
+  options: StoreOptions,
+  stores: Store[],
+): Promise<Broker> {
+  if (url === undefined) return broker
+  if (broker.limits)
+    throw new ConfigError(`limits: expected none, as ${broker.url} keeps its limits itself, got ${redactUrl(url)}`)
+  const driver = await kindOf(url, 'broker').load()
+  const store = driver.open(url, options, { broker: true, backend: false })
+  stores.push(store)
+  if (!store.broker?.limits)
+    throw new ConfigError(`limits: expected a URL of sqlite:, redis: or postgres:, got ${redactUrl(url)}`)
+  const { LimitedBroker } = await import('./limited/broker.ts')
+  return new LimitedBroker(broker, store.broker)
 }
 
 /** A store that has nothing to migrate. */
@@ -133,8 +168,10 @@ export async function migrateStores(
   const migrate = async (url: string, driver: StoreDriver): Promise<StoreMigration | UnversionedStore> =>
     (await driver.migrate?.(url, options, print)) ?? { store: redactUrl(url) }
   const { driver, resultDriver, shared } = await driversOf(urls)
-  const broker = await migrate(urls.broker, driver)
-  return shared ? [broker] : [broker, await migrate(urls.backend, resultDriver)]
+  const migrated = [await migrate(urls.broker, driver)]
+  if (!shared) migrated.push(await migrate(urls.backend, resultDriver))
+  if (urls.limits !== undefined) migrated.push(await migrate(urls.limits, await kindOf(urls.limits, 'broker').load()))
+  return migrated
 }
 
 /** The drivers of both URLs; `shared`: these name one store. Throws ConfigError for a URL that no store knows. */
@@ -175,16 +212,6 @@ function kindOf(url: string, part: keyof StoreUse): StoreKind {
   throw new ConfigError(
     `${part}: expected a URL of ${known.slice(0, -1).join(', ')} or ${known.at(-1)}, got ${redactUrl(url)}`,
   )
-}
-
-async function openResults(driver: StoreDriver, url: string, options: StoreOptions, messages: Store): Promise<Store> {
-  try {
-    return driver.open(url, options, { broker: false, backend: true }, messages.broker)
-  } catch (error) {
-    // Nothing is connected yet; the first error is the one to report.
-    await messages.close().catch(() => undefined)
-    throw error
-  }
 }
 
 /** A part that was requested of a kind of store that has it. */

@@ -1,8 +1,15 @@
+import type { App } from '../../src/app/app.ts'
+import type { CeleriacOptions } from '../../src/config/config.ts'
 import { type Lab, onStores, type StoreKind } from '../app/lab.ts'
 
 /** Run a suite on each store that keeps limits. */
 export function onLimitedStores(suite: (lab: () => Lab, kind: StoreKind) => void): void {
   onStores(['memory'], suite)
+}
+
+/** An app on the store; beside RabbitMQ its limits are in a file. */
+export function limitedApp(lab: Lab, options: CeleriacOptions = {}): App {
+  return lab.app({ ...(lab.kind === 'rabbitmq' && { limits: `sqlite:${lab.path}` }), ...options })
 }
 
 /** Counts what runs at once, in all and by key. */

@@ -41,10 +41,11 @@ export class LimitRules {
   }
 
   /**
-   * Define them in the store, where it keeps limits. Rejects with ConfigError for a task that uses a limit which
+   * Define them in the store, which must keep limits. Rejects with ConfigError for a task that uses a limit which
    * nothing defines, StoreUnavailableError.
    */
-  async define({ limits }: Pick<Broker, 'limits'>): Promise<void> {
+  async define(broker: Pick<Broker, 'limits' | 'url'>): Promise<void> {
+    const limits = requireLimits(broker)
     for (const [name, task] of this.#used) {
       if (!this.#rules.has(name))
         throw new ConfigError(`task ${task}: uses: expected a limit that app.limit(name, …) defines, got ${name}`)
@@ -52,7 +53,7 @@ export class LimitRules {
     // Before it is awaited: what is added meanwhile is pending again.
     this.isPending = false
     try {
-      await limits?.define([...this.#rules.values()])
+      await limits.define([...this.#rules.values()])
     } catch (error) {
       this.isPending = true
       throw error

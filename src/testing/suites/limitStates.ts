@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { LimitStore } from '../../broker/limits.ts'
 import { idsOf } from '../factories.ts'
 import { until } from '../kit.ts'
-import { atOnce, heldOf, type LimitCase, numbered } from '../limitFixture.ts'
+import { atOnce, heldOf, type LimitCase, numbered, type Use } from '../limitFixture.ts'
 
 /** The part of `limitsSuite` on what people and tasks stop. */
 export function pauses(it: LimitCase): void {
@@ -50,6 +50,61 @@ export function pauses(it: LimitCase): void {
     await limits.holdBack({ rule: 'api', key: '' }, started + wait)
     assert.deepEqual(idsOf([await reader.next()]), ['1'])
     assert.ok(Date.now() - started >= wait - 20, `came after ${Date.now() - started} ms`)
+  })
+}
+
+/** The part of `limitsSuite` on one limit of many lanes. */
+export function manyLanes(it: LimitCase): void {
+  it('a limit of which messages take nothing stops them while it is paused, then lets all lanes through', async (place) => {
+    const { limits, limited, read } = place
+    await limits.pause({ rule: 'task', key: '' })
+    const uses = (key: string): readonly Use[] => [
+      ['task', '', 0],
+      ['fair', key, 0],
+    ]
+    for (const key of ['a', 'b', 'c', 'd']) await limited('q', [`${key}1`, `${key}2`], uses(key))
+    const reader = await read(['q'], 20)
+    await reader.nothing()
+    await limits.resume({ rule: 'task', key: '' })
+    const ids = idsOf(await reader.take(8))
+    assert.deepEqual(ids.sort(), ['a1', 'a2', 'b1', 'b2', 'c1', 'c2', 'd1', 'd2'])
+    assert.equal(await heldOf(limits, 'task'), 0)
+  })
+
+  it('a limit that many lanes share passes on to the next as each one ends, also where it is raised', async (place) => {
+    const { limits, limited, read } = place
+    await limits.define([atOnce('shared', 1), atOnce('key', 1)])
+    const keys = numbered('k', 6)
+    for (const key of keys) await limited('q', [key], ['shared', ['key', key]])
+    const reader = await read(['q'], 20)
+    const first = await reader.next()
+    await reader.nothing()
+    await first.ack()
+    const second = await reader.next()
+    await reader.nothing()
+    await limits.define([atOnce('shared', 3)])
+    const more = await reader.take(2)
+    await reader.nothing()
+    await limits.define([{ name: 'shared' }])
+    const rest = await reader.take(2)
+    assert.deepEqual(idsOf([first, second, ...more, ...rest]).sort(), keys)
+  })
+
+  it('onPause: after each pause and resume, of every connection, until it is ended', async ({ limits, other }) => {
+    let heard = 0
+    const stop = limits.onPause(() => heard++)
+    const there = (await other()).limits
+    // A listener of a store may take a moment to begin.
+    await until('it is heard', async () => {
+      await there?.pause({ rule: 'task', key: '' })
+      return heard > 0
+    })
+    const before = heard
+    await until('the end is heard', async () => {
+      await there?.resume({ rule: 'task', key: '' })
+      return heard > before
+    })
+    stop()
   })
 }
 
