@@ -31,6 +31,8 @@ const onRabbitmqAndRedis = ({ servers }: Conditions) => servers.rabbitmqAndRedis
 const ENQUEUE = 'calls, 1,000 unanswered at a time (Celery and plainjob: one); no worker runs'
 const NO_WORKER = 'no worker runs'
 const DRAIN = 'no-op tasks of another process, worked off by one worker, concurrency 100'
+const LIMITS =
+  'without limits, and with a rate and a concurrency limit by 1,000 keys (BullMQ: its limiter, one for all), none of which is reached'
 const EVENTS = 'with the events of tasks (-E: three of each, which no one receives) and without'
 const ROUND_TRIP = 'from a call to its result, one at a time, across two idle processes'
 const IDLE = 'a worker without work'
@@ -87,6 +89,11 @@ const SQLITE: readonly Scenario[] = [
     title: `a chord of 10,000, ${CHORD}`,
     entrants: entrantsOf(onSqlite, [sqlite.celeriac], (...on) => bigChord(...on, 10_000)),
   },
+  {
+    name: 'sqlite/limits',
+    title: `${DRAIN}; ${LIMITS}`,
+    entrants: entrantsOf(onSqlite, [sqlite.celeriac, sqlite.limited], drain),
+  },
   { name: 'sqlite/beat', title: BEAT, repeats: 1, entrants: [beatEntrant(onSqlite)] },
   {
     name: 'sqlite/observed-enqueue',
@@ -133,6 +140,11 @@ const REDIS: readonly Scenario[] = [
     title: `${DRAIN}; ${EVENTS}`,
     entrants: entrantsOf(onRedis, [redis.celeriac, redis.celery, ...redis.eventful], drain),
   },
+  {
+    name: 'redis/limits',
+    title: `${DRAIN}; ${LIMITS}`,
+    entrants: entrantsOf(onRedis, [redis.celeriac, redis.limited, redis.bullmq, redis.limitedBullmq], drain),
+  },
   onePerKind('group', 1000, 'a group of 1,000 no-op tasks'),
   onePerKind('chord', 1000, 'a chord of 1,000 no-op tasks with the sum of their results'),
   onePerKind('chain', 100, 'a chain of 100 steps'),
@@ -175,6 +187,11 @@ const POSTGRES: readonly Scenario[] = [
     name: 'postgres/drain',
     title: DRAIN,
     entrants: entrantsOf(onPostgres, [...POSTGRES_SIDES, postgres.pgBossInLargeBatches], drain),
+  },
+  {
+    name: 'postgres/limits',
+    title: `${DRAIN}; ${LIMITS}`,
+    entrants: entrantsOf(onPostgres, [postgres.celeriac, postgres.limited], drain),
   },
   {
     name: 'postgres/round-trip',

@@ -34,7 +34,10 @@ interface BullMQ {
 
 const QUEUE = 'bench'
 
-await runProgram(async ({ url, folder, ...order }: Order): Promise<Roles> => {
+/** `limiter`: BullMQ's, of all workers of the queue. */
+type Given = Order & { readonly limiter?: { readonly max: number; readonly duration: number } }
+
+await runProgram(async ({ url, folder, limiter, ...order }: Given): Promise<Roles> => {
   const { role } = order
   const bullmq = createRequire(join(folder, 'package.json'))('bullmq') as BullMQ
   const { protocol, hostname: host, port } = new URL(url)
@@ -66,7 +69,12 @@ await runProgram(async ({ url, folder, ...order }: Order): Promise<Roles> => {
     async work(run, done) {
       const concurrency = (order.role === 'work' && order.concurrency) || CONCURRENCY
       const process = (job: Job): Promise<unknown> => processJob(job, run)
-      const worker = new bullmq.Worker(QUEUE, process, { connection, concurrency, autorun: false }, backend)
+      const worker = new bullmq.Worker(
+        QUEUE,
+        process,
+        { connection, concurrency, autorun: false, ...(limiter && { limiter }) },
+        backend,
+      )
       worker.on('error', (error) => {
         throw error
       })

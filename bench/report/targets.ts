@@ -75,6 +75,9 @@ export const TARGETS: readonly Target[] = [
   ...['redis/events', 'rabbitmq/events'].map((scenario) => ({
     ...{ scenario, entrant: 'celeriac -E', figure: 'worker CPU µs/task', over: OWN, atMost: 1.15 },
   })),
+  ...['sqlite/limits', 'redis/limits', 'postgres/limits'].map((scenario) => ({
+    ...{ scenario, entrant: 'celeriac, limits', figure: RATE, over: OWN, atLeast: 0.5 },
+  })),
   { scenario: 'redis/idle', figure: 'operations/s', atMost: 1 },
   { scenario: 'redis/children', entrant: 'processes', figure: RATE, over: 'Celery', atLeast: 5 },
   ...ofPools('slots', 'factor', { over: 'Celery', atLeast: 1 }),

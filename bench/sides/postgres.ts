@@ -96,3 +96,10 @@ export const bare: Side<PostgresStore> = {
   messages: (store) => store.rows('message'),
   results: (store) => store.rows('result'),
 }
+
+/** With a rate and a concurrency limit by 1,000 keys, of all workers, which hold up no task. */
+export const limited: Side<PostgresStore> = {
+  ...celeriac,
+  name: 'celeriac, limits',
+  start: startNode('celeriac.ts', { keys: 1000 }),
+}

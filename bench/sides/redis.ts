@@ -80,3 +80,17 @@ export const bare: Side<RedisStore> = {
   start: startNode('bareRedis.ts'),
   ...CELERY,
 }
+
+/** With a rate and a concurrency limit by 1,000 keys, of all workers, which hold up no task. */
+export const limited: Side<RedisStore> = {
+  ...celeriac,
+  name: 'celeriac, limits',
+  start: startNode('celeriac.ts', { keys: 1000 }),
+}
+
+/** With its limiter, which has no keys, and holds up no task. */
+export const limitedBullmq: Side<RedisStore> = {
+  ...bullmq,
+  name: 'BullMQ, limiter',
+  start: startNode('bullmq.ts', { limiter: { max: 1_000_000, duration: 1000 } }),
+}

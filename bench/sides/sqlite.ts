@@ -67,3 +67,10 @@ export const bare: Side<SqliteStore> = {
   messages: async (store) => store.rows('message'),
   results: async (store) => store.rows('result', "state = 'SUCCESS'"),
 }
+
+/** With a rate and a concurrency limit by 1,000 keys, of all workers, which hold up no task. */
+export const limited: Side<SqliteStore> = {
+  ...celeriac,
+  name: 'celeriac, limits',
+  start: startNode('celeriac.ts', { keys: 1000 }),
+}
