@@ -7,6 +7,9 @@ import { readSettings } from './settings.ts'
 
 /** Pause of a lane between two calls, ms. */
 const PAUSE = 30
+/** The part of the calls that have limits, where these are wanted, and their keys. */
+const LIMITED_SHARE = 0.3
+const LIMITED_KEYS = ['red', 'green', 'blue']
 /** The part of the calls that are chords, where these are wanted, and their largest header. */
 const CHORD_SHARE = 0.2
 const MAX_MEMBERS = 8
@@ -48,9 +51,12 @@ export class Calling {
       randomUUID(),
     )
     for (const member of members) this.#note('m', member, taskId)
-    this.#note('a', taskId, this.#queue)
+    const key = this.#isLimited(isChord) ? LIMITED_KEYS[Math.floor(Math.random() * LIMITED_KEYS.length)] : undefined
+    this.#note('a', taskId, key === undefined ? this.#queue : `${this.#queue} ${key}`)
     try {
       if (isChord) await this.#sendChord(taskId, members)
+      else if (key !== undefined)
+        await this.#app.send('chaos.limited', [Math.round(Math.random() * 30), key], { taskId, queue: this.#queue })
       else await this.#app.send('chaos.mark', [Math.round(Math.random() * 30)], { taskId, queue: this.#queue })
       this.#note('d', taskId)
     } catch (error) {
@@ -59,6 +65,10 @@ export class Calling {
       return
     }
     if (this.#queue === 'celery') await this.#outcome(taskId)
+  }
+
+  #isLimited(isChord: boolean | undefined): boolean {
+    return readSettings().limits === true && !isChord && this.#queue === 'celery' && Math.random() < LIMITED_SHARE
   }
 
   async #sendChord(taskId: string, members: readonly string[]): Promise<void> {

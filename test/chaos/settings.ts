@@ -88,6 +88,8 @@ export interface Settings {
   readonly bug?: Bug
   /** Of a client: some of its calls are chords. */
   readonly chords?: boolean
+  /** Some of its calls, and a task, have limits by key. */
+  readonly limits?: boolean
   /** Only the process that called reads results. */
   readonly callerOnly?: boolean
   /** By what it notes its moments, where clocks are set. */
@@ -99,6 +101,18 @@ export interface Settings {
 /** Bugs that the history checker must find (`check/bugs.ts`). */
 export const BUGS = ['ack-before-store', 'no-fence', 'lost-wake-up', 'body-twice'] as const
 export type Bug = (typeof BUGS)[number]
+
+/** What the limited task of the chaos tests has for each key: runs at once; ms between two, and how many at once after a pause. */
+export const LIMIT = { concurrency: 2, interval: 50, burst: 10 } as const
+
+/** Its options. */
+export function limitsByKey(key: (ms: number, key: string) => string) {
+  const perSecond = 1000 / LIMIT.interval
+  return {
+    concurrency: { limit: LIMIT.concurrency, key },
+    rateLimit: { limit: `${perSecond}/s`, burst: LIMIT.burst, key },
+  } as const
+}
 
 export function readSettings(): Settings {
   return JSON.parse(process.env.CHAOS ?? '') as Settings

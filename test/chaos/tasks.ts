@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Celeriac, createLogger, currentTask } from 'celeriac'
 import { Crasher } from './crash.ts'
 import { momentsFrom } from './moment.ts'
-import { readSettings } from './settings.ts'
+import { limitsByKey, readSettings } from './settings.ts'
 
-const { store, backend, ledger, lease, crash, epoch } = readSettings()
+const { store, backend, ledger, lease, crash, epoch, limits } = readSettings()
 const moment = momentsFrom(epoch)
 /** Appending is atomic: lines of several processes do not mix. */
 const file = openSync(ledger, 'a')
@@ -35,6 +35,18 @@ app.task('chaos.mark', async (ms: number) => {
   takeEffect(' end')
   return `${process.pid}:${moment()}:${Math.random()}`
 })
+
+/** As `chaos.mark`, so many at once of each key, and so often. */
+app.task(
+  'chaos.limited',
+  async (ms: number, _key: string) => {
+    takeEffect(' begin')
+    await sleep(ms)
+    takeEffect(' end')
+    return `${process.pid}:${moment()}:${Math.random()}`
+  },
+  limits ? limitsByKey((_ms: number, key: string) => key) : {},
+)
 
 /** A member of a chord: its result is its id. */
 app.task('chaos.member', async (ms: number) => {

@@ -65,6 +65,43 @@ describe('the checker', () => {
     expect(rulesOf(historyOf({ submissions, effects: effects.slice(1) }))).toContain('done')
   })
 
+  describe('limits by key', () => {
+    const ids = Array.from({ length: 30 }, (_, at) => `t${at}`)
+    const limit = { concurrency: 2, interval: 50, burst: 10 }
+    const submissions = ids.map((id) => ({ id, queue: 'q', attempted: 0, acknowledged: 1, key: 'red' }))
+    const reads = ids.map((id) => ({ id, at: 99_999, outcome: 'SUCCESS 1' }))
+    const workers = { w1: { concurrency: 9 }, w2: { concurrency: 9 } }
+    const of = (effects: readonly Effect[], changes: Partial<History> = {}): Rule[] =>
+      rulesOf(historyOf({ submissions, reads, workers, holds: [], limit, effects, ...changes }))
+    const spread = (gap: number, length: number): Effect[] =>
+      ids.map((id, at) => ({ id, process: at % 2 ? 'w1' : 'w2', begin: at * gap, end: at * gap + length }))
+
+    test('as many at once, and as often, as they may', () => {
+      expect(of(spread(200, 390))).toEqual([])
+      expect(of(spread(0, 0))).toEqual([])
+    })
+
+    test('one more at once, but not of another key, nor of a worker that was lost', () => {
+      expect(of(spread(200, 410))).toEqual(['permits'])
+      const keys = submissions.map((one, at) => ({ ...one, key: at % 2 ? 'red' : 'blue' }))
+      expect(of(spread(200, 410), { submissions: keys })).toEqual([])
+      const lost = { cause: 'frozen', processes: ['w1'], from: 0, to: 99_999, each: true as const }
+      expect(of(spread(200, 410), { losses: [lost] })).toEqual([])
+    })
+
+    test('more often than the bucket has, unless clocks were set', () => {
+      // 80 in 790 ms, where 10 and 16, and 30 for their lateness, may be.
+      const many = Array.from({ length: 80 }, (_, at) => `m${at}`)
+      const fast = {
+        submissions: many.map((id) => ({ id, queue: 'q', attempted: 0, acknowledged: 1, key: 'red' })),
+        reads: many.map((id) => ({ id, at: 99_999, outcome: 'SUCCESS 1' })),
+      }
+      const effects = many.map((id, at) => ({ id, process: 'w1', begin: at * 10, end: at * 10 + 5 }))
+      expect(of(effects, fast)).toEqual(['permits'])
+      expect(of(effects, { ...fast, disturbances: [{ from: 0, to: 1000 }] })).toEqual([])
+    })
+  })
+
   test('finds a final outcome that changed', () => {
     const reads = [
       { id: 'a', at: 40, outcome: 'SUCCESS 1' },
@@ -224,6 +261,15 @@ const mutations: Readonly<Record<Rule, (history: History, id: string) => History
   chord: (history, id) => ({
     ...history,
     submissions: [...history.submissions, { id: 'member', queue: 'other', attempted: 0, body: id, unread: true }],
+  }),
+  permits: (history, id) => ({
+    ...history,
+    limit: { concurrency: 1, interval: 1, burst: 10 },
+    submissions: history.submissions.map((one) => ({ ...one, key: 'red' })),
+    effects: [
+      ...history.effects.map((one) => ({ ...one, end: 160_000 })),
+      { id, process: 'another', begin: 155_000, end: 155_001 },
+    ],
   }),
 }
 

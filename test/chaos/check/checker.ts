@@ -1,6 +1,7 @@
 import type { Effect, History, Hold, Loss, SubmissionNote } from './history.ts'
+import { limitProblems } from './limits.ts'
 
-export type Rule = 'done' | 'outcome' | 'final' | 'doubles' | 'foreign' | 'order' | 'limit' | 'chord'
+export type Rule = 'done' | 'outcome' | 'final' | 'doubles' | 'foreign' | 'order' | 'limit' | 'chord' | 'permits'
 
 /** A promise that a history breaks: which one, in words, and the notes that show it. */
 export interface Violation {
@@ -17,6 +18,7 @@ export function check(history: History): Violation[] {
     ...history.submissions.flatMap((submission) => checkSubmission(facts, submission)),
     ...checkChords(facts),
     ...checkForeign(facts),
+    ...limitProblems(history).map(({ id, text }) => facts.violation('permits', id, text)),
     ...history.ordered.flatMap((queue) => checkOrder(facts, queue)),
     ...Object.keys(history.workers).flatMap((worker) => checkLimit(facts, worker)),
   ]

@@ -9,6 +9,8 @@ export interface SubmissionNote {
   readonly acknowledged?: number
   /** Id of the body, of a member of a chord: sent by the same call. */
   readonly body?: string
+  /** The key of its limits; absent: it has none. */
+  readonly key?: string
   /** Its result could be read by its caller alone, who did not wait for it, or died. */
   readonly unread?: boolean
 }
@@ -62,6 +64,8 @@ export interface History {
   readonly disturbances: readonly { readonly from: number; readonly to: number }[]
   /** Tasks at once, by worker, and when the worker ended if it has. */
   readonly workers: Readonly<Record<string, { readonly concurrency: number; readonly endedAt?: number }>>
+  /** Of each key of the tasks with limits: runs at once; ms between two, and how many at once after a pause. */
+  readonly limit?: { readonly concurrency: number; readonly interval: number; readonly burst: number }
   /** Queues of one worker that runs one task at a time: their tasks begin in the order of their calls. */
   readonly ordered: readonly string[]
 }

@@ -2,7 +2,7 @@ import { type Actor, linesOf } from '../scene.ts'
 import type { Effect, History, Hold, Read, SubmissionNote } from './history.ts'
 
 /** What processes wrote, and what only the runner knows. */
-export interface Notes extends Pick<History, 'losses' | 'disturbances' | 'ordered'> {
+export interface Notes extends Pick<History, 'losses' | 'disturbances' | 'ordered' | 'limit'> {
   /** Lines of all clients: mark, id, time, more. */
   readonly callers: readonly string[][]
   /** Calls whose results no process could read. */
@@ -37,9 +37,9 @@ function submissionsOf(lines: readonly string[][]): SubmissionNote[] {
     const resolved = acknowledged.get(call)
     return resolved === undefined ? attempt : { ...attempt, acknowledged: resolved }
   }
-  return lines.flatMap(([mark, id = '', at, more = '']) => {
+  return lines.flatMap(([mark, id = '', at, more = '', key]) => {
     const attempted = Number(at)
-    if (mark === 'a') return [note(id, { id, queue: more, attempted })]
+    if (mark === 'a') return [note(id, { id, queue: more, attempted, ...(key && { key }) })]
     // Who waits for a chord reads the result of its body.
     return mark === 'm' ? [note(more, { id, queue: 'celery', attempted, body: more, unread: true })] : []
   })

@@ -22,6 +22,9 @@ export const POOLS: readonly Settings['pool'][] = ['inline', 'threads', 'process
 /** Where some calls are chords, each of which sends its body once: messages and results are one store. */
 export const CHORD_STORES: readonly StoreName[] = ['sqlite', 'redis', 'postgres', 'memory']
 
+/** Where some calls have limits: the store keeps them. */
+export const LIMIT_STORES: readonly StoreName[] = ['sqlite', 'redis', 'postgres', 'memory']
+
 /** Lease of the workers, ms. */
 export const LEASE = 5000
 

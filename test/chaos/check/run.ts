@@ -7,14 +7,23 @@ import { createLogger } from '../../../src/std/log.ts'
 import { FAKE_CLOCK, setFakeClock } from '../fakeClock.ts'
 import { epochHere } from '../moment.ts'
 import { Actor, linesOf } from '../scene.ts'
-import type { Bug, CrashPoint, Settings } from '../settings.ts'
+import { type Bug, type CrashPoint, LIMIT, type Settings } from '../settings.ts'
 import { check, countDoubles, type Violation } from './checker.ts'
 import type { History, Loss } from './history.ts'
 import { historyOf } from './journals.ts'
 import { lossOf } from './losses.ts'
 import { ORDERED, Outcomes } from './outcomes.ts'
 import { Place } from './place.ts'
-import { CHORD_STORES, CLIENTS, type Fault, LEASE, type NetworkFault, type Plan, WORKERS } from './plan.ts'
+import {
+  CHORD_STORES,
+  CLIENTS,
+  type Fault,
+  LEASE,
+  LIMIT_STORES,
+  type NetworkFault,
+  type Plan,
+  WORKERS,
+} from './plan.ts'
 
 /** Calls of a client at a time. */
 const LANES = 8
@@ -145,6 +154,10 @@ class Run {
     return { tasks: LANES, chords: CHORD_STORES.includes(this.#plan.store) }
   }
 
+  get #limits(): boolean {
+    return LIMIT_STORES.includes(this.#plan.store)
+  }
+
   #start(role: 'worker' | 'caller' | 'memory', settings: Partial<Settings>): Actor {
     const name = `${role}${this.#actors.length + 1}`
     const clock = FAKE_CLOCK === undefined ? undefined : join(this.#place.folder, `${name}.clock`)
@@ -163,6 +176,7 @@ class Run {
       concurrency: 1,
       grace: 10_000,
       tasks: 0,
+      limits: this.#limits,
       ...(role === 'caller' ? {} : { bug: this.#bug }),
       ...settings,
     })
@@ -347,6 +361,7 @@ class Run {
       losses: this.#losses,
       disturbances: this.#disturbances,
       ordered: [ORDERED],
+      limit: LIMIT,
     })
     const done = new Set(history.reads.map(({ id }) => id)).size
     const violations = check(history)
