@@ -47,7 +47,7 @@ export interface Report {
 }
 
 /** Why a task is asked to stop. Crosses threads as it is; becomes the error that `ctx.signal` aborts with. */
-export type AbortReason = 'soft time limit' | 'revoke' | 'shutdown'
+export type AbortReason = 'soft time limit' | 'revoke' | 'shutdown' | 'lease lost'
 
 /** What a job needs beside its message. */
 export type JobFacts = Pick<Job, 'queue' | 'redelivered' | 'lost' | 'hostname' | 'route' | 'eager'>

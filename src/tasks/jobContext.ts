@@ -15,6 +15,7 @@ import {
   Snooze,
   SoftTimeLimitExceeded,
   TaskRevokedError,
+  WorkerLostError,
 } from '../std/errors.ts'
 import type { Logger } from '../std/log.ts'
 import { nextTurn } from '../std/pause.ts'
@@ -319,5 +320,6 @@ function dataOf(signature: SignatureLike, where: string): SignatureData {
 function abortError(reason: unknown, id: string): Error {
   if (reason === 'soft time limit') return new SoftTimeLimitExceeded()
   if (reason === 'revoke') return new TaskRevokedError(id, 'revoked')
+  if (reason === 'lease lost') return new WorkerLostError('its lease is over: another worker runs it')
   return new CeleriacError('SHUTDOWN', 'the worker shuts down')
 }

@@ -239,7 +239,13 @@ export class Worker implements Service {
       held: () => this.#state.held,
       limit: (count) => intake.prefetch(limit(count)),
     })
-    const limits = await openLimits({ app: this.#app, broker: stores.broker, pause: (all) => intake.pause(all) })
+    const limits = await openLimits({
+      app: this.#app,
+      broker: stores.broker,
+      running: () => this.#state.running.values(),
+      problem: () => this.problem,
+      pause: (all) => intake.pause(all),
+    })
     run.defer(() => limits.stop())
     const context = this.#contextOf(stores, turns, slots, limits)
     turns.onPrefetch = () => slots.apply()

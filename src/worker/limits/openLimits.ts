@@ -1,13 +1,18 @@
 import type { Broker } from '../../broker/broker.ts'
 import type { LimitStore } from '../../broker/limits.ts'
 import { requireLimits } from '../../calls/limits/limitRules.ts'
+import type { Request } from '../task/request.ts'
 import type { WorkerApp } from '../workerApp.ts'
+import type { LeaseWatch, LeaseWatchParts } from './leaseWatch.ts'
 import { Pauses } from './pauses.ts'
 import type { TaskLimits } from './taskLimits.ts'
 
 interface OpenLimitsParts {
   readonly app: WorkerApp
   readonly broker: Broker
+  readonly running: () => Iterable<Request>
+  /** Why the store cannot be reached, while that is so. */
+  readonly problem: () => Error | undefined
   /** Take nothing from these queues. */
   pause(queues: ReadonlySet<string>): Promise<void>
 }
@@ -23,25 +28,33 @@ export interface WorkerLimits {
  * Define the limits of the app in its store, and follow what is paused there. Rejects with NotSupportedError for a
  * store that keeps no limits, where the app has some; ConfigError, StoreUnavailableError.
  */
-export async function openLimits({ app, broker, pause }: OpenLimitsParts): Promise<WorkerLimits> {
+export async function openLimits({ app, broker, running, problem, pause }: OpenLimitsParts): Promise<WorkerLimits> {
   const { limitRules, signals } = app
   if (limitRules.isEmpty && !broker.limits) return { tasks: undefined, stop: async () => undefined }
   const limits = requireLimits(broker)
   if (limitRules.isPending) await limitRules.define(broker)
   const failed = (error: unknown): void => signals.emit('worker:error', { error, doing: 'reading what is paused' })
+  const { clock, lease } = app.config
   let tasks: TaskLimits | undefined
+  let watch: LeaseWatch | undefined
   const changed = async (): Promise<void> => {
     await pause(pauses.queues)
-    if (!limitRules.isEmpty || pauses.tasks.size > 0) tasks ??= await taskLimits(limits, app, pauses)
+    if (tasks || (limitRules.isEmpty && pauses.tasks.size === 0)) return
+    const failed = (error: unknown): void => signals.emit('worker:error', { error, doing: 'looking for lost leases' })
+    watch = await leaseWatch({ broker, clock, lease, running, problem, failed })
+    tasks = await taskLimits(limits, app, pauses)
   }
-  const pauses = new Pauses({ limits, clock: app.config.clock, changed, failed })
+  const pauses = new Pauses({ limits, clock, changed, failed })
   await changed()
   await pauses.start()
   return {
     get tasks() {
       return tasks
     },
-    stop: () => pauses.stop(),
+    stop: async () => {
+      await pauses.stop()
+      await watch?.stop()
+    },
   }
 }
 
@@ -56,4 +69,11 @@ async function taskLimits(limits: LimitStore, app: WorkerApp, pauses: Pauses): P
     hasBreaker: (rule) => limitRules.rule(rule)?.breaker !== undefined,
     paused: () => pauses.tasks,
   })
+}
+
+async function leaseWatch(parts: LeaseWatchParts): Promise<LeaseWatch> {
+  const { LeaseWatch } = await import('./leaseWatch.ts')
+  const watch = new LeaseWatch(parts)
+  watch.start()
+  return watch
 }
