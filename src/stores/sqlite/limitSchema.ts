@@ -67,38 +67,28 @@ export function isLaneSql(column: string): string {
   return `${column} > '${LANE_PREFIX}' AND ${column} < '${AFTER_PREFIX}'`
 }
 
-const isReady = (row: string): string => `${row}.owner IS NULL AND ${row}.due IS NULL`
+/**
+ * SQL: each limit of a lane, by its name, as the row of an update. With `+` the limits are found by the lane's needs:
+ * else SQLite reads all limits.
+ */
+export const limitersOfLane = (name: string): string => `FROM celeriac_lane_limit AS need
+  WHERE need.lane = (SELECT id FROM celeriac_lane WHERE name = ${name}) AND celeriac_limiter.id = +need.limiter`
 
-/** The limits of the lane that a message is in, each found by its key: `UPDATE … FROM` would read all limits. */
-const needsOf = (row: string): string => `celeriac_lane_limit
-  WHERE lane = (SELECT id FROM celeriac_lane WHERE name = ${row}.queue)`
-const limitersOf = (row: string): string => `WHERE id IN (SELECT limiter FROM ${needsOf(row)})`
-const countOf = (row: string): string => `(SELECT count FROM ${needsOf(row)} AND limiter = celeriac_limiter.id)`
+const RETURN = `UPDATE celeriac_limiter SET held = held - need.count, wake = CASE WHEN waits = 1 THEN 0 ELSE wake END
+  ${limitersOfLane('old.queue')}`
 
-const HOLD = `UPDATE celeriac_limiter SET held = held + ${countOf('new')} ${limitersOf('new')};`
-const RETURN = `UPDATE celeriac_limiter
-  SET held = held - ${countOf('old')}, wake = CASE WHEN waits = 1 THEN 0 ELSE wake END ${limitersOf('old')};`
-
-const isEmptyLane = (row: string): string =>
-  `EXISTS (SELECT 1 FROM celeriac_lane WHERE name = ${row}.queue AND open = 0 AND limiter IS NULL)`
+const isReadyInEmptyLane = `${isLaneSql('new.queue')} AND new.owner IS NULL AND new.due IS NULL
+  AND EXISTS (SELECT 1 FROM celeriac_lane WHERE name = new.queue AND open = 0 AND limiter IS NULL)`
 
 const OPEN = `UPDATE celeriac_turn SET last = last + 1;
   UPDATE celeriac_lane SET open = 1, turn = (SELECT last FROM celeriac_turn) WHERE name = new.queue;`
-
-/** A lane without a message that may be taken blocks none behind it. */
-const isLastOfBlocked = `EXISTS (SELECT 1 FROM celeriac_lane WHERE name = old.queue AND open = 0 AND limiter IS NOT NULL)
-  AND NOT EXISTS (SELECT 1 FROM celeriac_message WHERE queue = old.queue AND owner IS NULL AND due IS NULL)`
-
-const UNBLOCK = `UPDATE celeriac_limiter SET wake = 0
-    WHERE id = (SELECT limiter FROM celeriac_lane WHERE name = old.queue);
-  UPDATE celeriac_lane SET limiter = NULL WHERE name = old.queue;`
 
 const trigger = (name: string, event: string, when: string, body: string): string =>
   `CREATE TRIGGER celeriac_${name} AFTER ${event} ON celeriac_message WHEN ${when} BEGIN ${body} END;`
 
 /**
- * Whatever changes a message in a lane: what it holds of its limits, and whether its lane is open. A consumer has
- * positive numbers; what is staged is owned by a negative one, and holds nothing of its limits.
+ * However a message gets into a lane and out of it, and whatever ends a hold: what that means for the lane and for its
+ * limits. A consumer has a positive number; what is staged is owned by a negative one, and holds nothing of its limits.
  */
 export const LANE_TRIGGERS: string = [
   trigger(
@@ -107,11 +97,19 @@ export const LANE_TRIGGERS: string = [
     isLaneSql('new.queue'),
     'UPDATE celeriac_lane SET messages = messages + 1 WHERE name = new.queue;',
   ),
+  trigger('lane_open', 'INSERT', isReadyInEmptyLane, OPEN),
+  trigger('lane_reopen', 'UPDATE OF owner, due, queue', isReadyInEmptyLane, OPEN),
+  trigger(
+    'lane_release',
+    'UPDATE OF owner',
+    `${isLaneSql('old.queue')} AND old.owner > 0 AND new.owner IS NULL`,
+    `${RETURN};`,
+  ),
   trigger(
     'lane_leave',
     'DELETE',
     isLaneSql('old.queue'),
-    'UPDATE celeriac_lane SET messages = messages - 1 WHERE name = old.queue;',
+    `UPDATE celeriac_lane SET messages = messages - 1 WHERE name = old.queue; ${RETURN} AND old.owner > 0;`,
   ),
   trigger(
     'lane_move',
@@ -119,32 +117,5 @@ export const LANE_TRIGGERS: string = [
     'new.queue <> old.queue',
     `UPDATE celeriac_lane SET messages = messages - 1 WHERE name = old.queue;
     UPDATE celeriac_lane SET messages = messages + 1 WHERE name = new.queue;`,
-  ),
-  trigger('lane_open', 'INSERT', `${isLaneSql('new.queue')} AND ${isReady('new')} AND ${isEmptyLane('new')}`, OPEN),
-  trigger(
-    'lane_reopen',
-    'UPDATE OF owner, due, queue',
-    `${isLaneSql('new.queue')} AND ${isReady('new')} AND ${isEmptyLane('new')}`,
-    OPEN,
-  ),
-  trigger(
-    'lane_hold',
-    'UPDATE OF owner',
-    `${isLaneSql('new.queue')} AND new.owner > 0 AND old.owner IS NULL`,
-    HOLD,
-  ),
-  trigger(
-    'lane_release',
-    'UPDATE OF owner',
-    `${isLaneSql('old.queue')} AND old.owner > 0 AND new.owner IS NULL`,
-    RETURN,
-  ),
-  trigger('lane_settle', 'DELETE', `${isLaneSql('old.queue')} AND old.owner > 0`, RETURN),
-  trigger('lane_drop', 'DELETE', `${isLaneSql('old.queue')} AND ${isReady('old')} AND ${isLastOfBlocked}`, UNBLOCK),
-  trigger(
-    'lane_take',
-    'UPDATE OF owner, due, queue',
-    `${isLaneSql('old.queue')} AND ${isReady('old')} AND ${isLastOfBlocked}`,
-    UNBLOCK,
   ),
 ].join('\n')

@@ -236,7 +236,7 @@ describe('a process that goes on running while another one migrates', () => {
     await unitOfWork.write({ opens: [{ group: 'g', size: 2 }] })
     expect(await backend.chords.progress('g')).toEqual({ done: 0, size: 2 })
     // Its workers fail the members of a chord, and add no part.
-    const says = /schema version 3, for processes of version 3 or later; this celeriac has 2/
+    const says = /schema version 4, for processes of version 3 or later; this celeriac has 2/
     await expect(submit(old, 'three')).rejects.toThrow(says)
     expect(() => open(SQLITE_STEPS.slice(0, 1))).toThrow(says)
   })

@@ -132,7 +132,7 @@ export class SqliteBroker implements Broker {
 
   async purge(queue: string): Promise<Purged> {
     const { Purge } = await import('./purge.ts')
-    return new Purge(this.file, queue).run()
+    return new Purge(this.file, this.messages, queue).run()
   }
 
   async close(): Promise<void> {

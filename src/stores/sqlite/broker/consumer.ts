@@ -207,6 +207,7 @@ export class SqliteConsumer implements Consumer, Participant {
   /** Half for the queue's own messages, and half for those of its lanes; what one has no use for is the other's. */
   #claimInTurns(queue: string, places: number): Row[] {
     const { messages, lanes } = this.#parts
+    if (!messages.ready(queue)) return lanes.claim(queue, places, (lane, some) => messages.claim(this.#id, lane, some))
     const own = (limit: number): Row[] => messages.claim(this.#id, queue, limit)
     const limited = (limit: number): Row[] =>
       lanes.claim(queue, limit, (lane, some) => messages.claim(this.#id, lane, some))

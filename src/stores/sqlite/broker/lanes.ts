@@ -2,14 +2,13 @@ import type { Lane } from '../../../broker/lane.ts'
 import { passing, take } from '../../../broker/limiter.ts'
 import type { Clock } from '../../../std/clock.ts'
 import type { SqliteFile } from '../file.ts'
-import { LANE_TRIGGERS } from '../limitSchema.ts'
+import { LANE_TRIGGERS, limitersOfLane } from '../limitSchema.ts'
 import { LIMIT_VERSION } from '../migrations.ts'
 import { LaneWaker } from './laneWaker.ts'
 import { JOIN_RULE, type KeptLimiter, LIMITER_COLUMNS, type LimiterRow, limiterOf, wakeAt } from './limiterRows.ts'
 import type { Row } from './messages.ts'
 
-/** How many lanes are read at once: at least, where few messages are wanted, and at most. */
-const MIN_READ_LANES = 8
+/** How many lanes are read at once at most. */
 const MAX_READ_LANES = 64
 /** How many lanes one claim looks at: the next one goes on. */
 const MAX_LOOKED_LANES = 256
@@ -62,8 +61,8 @@ interface Pass {
 export type ClaimFromLane = (lane: string, limit: number) => readonly Row[]
 
 /**
- * The lanes of a file: where messages with limits wait. Triggers open them and count what is held (limitSchema.ts); here
- * consumers take from them what their limits let through. Each method but `next` and `hasOpen` is for use inside a
+ * The lanes of a file: where messages with limits wait. Triggers open them, and return to their limits what is not held
+ * any more (limitSchema.ts); here consumers take from them what their limits let through. Each method but `next` and `hasOpen` is for use inside a
  * transaction: a file has one writer, so nothing changes meanwhile.
  */
 export class Lanes {
@@ -101,6 +100,19 @@ export class Lanes {
     this.#file.db.exec(LANE_TRIGGERS)
   }
 
+  /** A message of this lane was taken out of turn, whatever its limits. */
+  hold(name: string): void {
+    this.#statements.hold.run(name)
+    this.unblock(name)
+  }
+
+  /** Messages were taken out of this lane: one without any that waits does not stay before others of its limit. */
+  unblock(name: string): void {
+    const { passOn, unblock } = this.#statements
+    passOn.run(name)
+    unblock.run(name)
+  }
+
   /** When lanes are to be woken next, ms since the epoch, now or later; undefined where none waits for time. */
   next(): number | undefined {
     return this.#statements.waker.next(this.#clock.now())
@@ -115,12 +127,13 @@ export class Lanes {
   claim(queue: string, places: number, claim: ClaimFromLane): Row[] {
     const rows: Row[] = []
     const now = this.#clock.now()
-    for (let looked = 0; rows.length < places && looked < MAX_LOOKED_LANES; ) {
+    // If those that come first are blocked, more are read the next time.
+    for (let looked = 0, factor = 1; rows.length < places && looked < MAX_LOOKED_LANES; factor *= 2) {
       const { last, at } = (this.#statements.turn.get() ?? { last: 0, at: 0 }) as { last: number; at: number }
       this.#statements.waker.wake(now, at)
       const free = places - rows.length
       const pass: Pass = { queue, now, turn: last, limiters: new Map(), blocking: new Set() }
-      const lanes = this.#openLanes(pass, Math.min(Math.max(free, MIN_READ_LANES), MAX_READ_LANES))
+      const lanes = this.#openLanes(pass, Math.min(free * factor, MAX_READ_LANES))
       if (lanes.length === 0) break
       looked += lanes.length
       for (const lane of lanes) {
@@ -179,9 +192,9 @@ export class Lanes {
 
   #save({ limiters, turn, now }: Pass): void {
     const { setLimiter, setTurn } = this.#statements
-    for (const { id, full, wake, waits, row } of limiters.values()) {
-      const isChanged = full !== row.full || wake !== row.wake || Number(waits) !== row.waits
-      if (isChanged) setLimiter.run(full, wake, Number(waits), id)
+    for (const { id, full, held, wake, waits, row } of limiters.values()) {
+      const isChanged = held !== row.held || wake !== row.wake || Number(waits) !== row.waits
+      if (isChanged) setLimiter.run(full, held, wake, Number(waits), id)
     }
     setTurn.run(turn, now)
   }
@@ -216,6 +229,9 @@ function noteBlock({ limiter, from }: Block, { now }: Pass): void {
   else if (!limiter.paused) limiter.waits = true
 }
 
+const IS_BLOCKED_EMPTY = `open = 0 AND limiter IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM celeriac_message WHERE queue = ?1 AND owner IS NULL AND due IS NULL)`
+
 type Statements = ReturnType<typeof prepare>
 
 function prepare(file: SqliteFile) {
@@ -237,9 +253,13 @@ function prepare(file: SqliteFile) {
       CROSS JOIN celeriac_lane_limit AS need ON need.lane = lane.id
       CROSS JOIN celeriac_limiter AS limiter ON limiter.id = need.limiter
       ${JOIN_RULE} ORDER BY lane.turn`),
+    hold: db.prepare(`UPDATE celeriac_limiter SET held = held + need.count ${limitersOfLane('?')}`),
+    passOn: db.prepare(`UPDATE celeriac_limiter SET wake = 0
+      WHERE id = (SELECT limiter FROM celeriac_lane WHERE name = ?1 AND ${IS_BLOCKED_EMPTY})`),
+    unblock: db.prepare(`UPDATE celeriac_lane SET limiter = NULL WHERE name = ?1 AND ${IS_BLOCKED_EMPTY}`),
     ready: db.prepare('SELECT 1 FROM celeriac_message WHERE queue = ? AND owner IS NULL AND due IS NULL LIMIT 1'),
     setLane: db.prepare('UPDATE celeriac_lane SET turn = ?, open = ?, limiter = ? WHERE id = ?'),
     isBlocking: db.prepare('SELECT 1 FROM celeriac_lane WHERE limiter = ? AND queue = ? AND open = 0 LIMIT 1'),
-    setLimiter: db.prepare('UPDATE celeriac_limiter SET full = ?, wake = ?, waits = ? WHERE id = ?'),
+    setLimiter: db.prepare('UPDATE celeriac_limiter SET full = ?, held = ?, wake = ?, waits = ? WHERE id = ?'),
   }
 }

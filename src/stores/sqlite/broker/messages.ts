@@ -1,6 +1,6 @@
 import type { StatementSync } from 'node:sqlite'
 import type { PublishOptions, Route } from '../../../broker/broker.ts'
-import { laneOf } from '../../../broker/lane.ts'
+import { isLane, laneOf } from '../../../broker/lane.ts'
 import { calledTask, type Envelope } from '../../../protocol/envelope.ts'
 import { EVENT_EXCHANGE, MAX_WAITING_EVENTS } from '../../../protocol/event.ts'
 import { LIMITS_HEADER } from '../../../protocol/limits.ts'
@@ -137,6 +137,11 @@ export class Messages {
     return lane.name
   }
 
+  /** Messages were taken out of a queue or lane without a claim. */
+  left(queue: string): void {
+    if (isLane(queue)) this.#lanes.unblock(queue)
+  }
+
   /** The queues that get what is sent to an exchange. A receiver of events that does not read gets no more of them. */
   #receiving(exchange: string, routingKey: string): readonly string[] {
     const rows = this.#bound.all(exchange) as unknown as { queue: string; pattern: string | null }[]
@@ -161,7 +166,9 @@ export class Messages {
   }
 
   take(owner: number, taskId: string): Row | undefined {
-    return this.#take.get(owner, taskId) as Row | undefined
+    const row = this.#take.get(owner, taskId) as Row | undefined
+    if (row && isLane(row.queue)) this.#lanes.hold(row.queue)
+    return row
   }
 
   /** Make due messages available, the earliest first, as many as fit a window. Returns true where there may be more. */

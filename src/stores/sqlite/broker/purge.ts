@@ -4,7 +4,7 @@ import { queueOfLane } from '../../../broker/lane.ts'
 import type { Envelope } from '../../../protocol/envelope.ts'
 import type { SqliteFile } from '../file.ts'
 import { changeWindow } from '../window.ts'
-import { envelopeOf } from './messages.ts'
+import { envelopeOf, type Messages } from './messages.ts'
 
 /** A message that was dropped; of one that may be part of a chord, all. */
 interface DroppedRow {
@@ -42,15 +42,17 @@ interface PurgeStep {
 /** Drops the messages of a queue that wait, with those of its lanes, and then those that are delayed. */
 export class Purge {
   readonly #file: SqliteFile
+  readonly #messages: Messages
   readonly #queue: string
   readonly #dropWaiting: StatementSync
   readonly #nextLane: StatementSync
   readonly #delayed: StatementSync
   readonly #dropDelayed: StatementSync
 
-  constructor(file: SqliteFile, queue: string) {
+  constructor(file: SqliteFile, messages: Messages, queue: string) {
     const { db } = file
     this.#file = file
+    this.#messages = messages
     this.#queue = queue
     this.#dropWaiting = db.prepare(`DELETE FROM celeriac_message WHERE seq IN (
       SELECT seq FROM celeriac_message WHERE queue = ? AND owner IS NULL AND due IS NULL LIMIT ? + 0
@@ -97,7 +99,10 @@ export class Purge {
         const rows = this.#dropWaiting.all(place.name, left) as unknown as DroppedRow[]
         for (const row of rows) dropped.push(row)
         left -= rows.length
-        if (left > 0) place = this.#nextLane.get(this.#queue, place.lane) as WaitingPlace | undefined
+        if (left > 0) {
+          this.#messages.left(place.name)
+          place = this.#nextLane.get(this.#queue, place.lane) as WaitingPlace | undefined
+        }
       }
       return limit - left
     })

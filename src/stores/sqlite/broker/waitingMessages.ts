@@ -56,6 +56,7 @@ export class WaitingMessages {
     const due = notBefore === undefined ? row.due : later
     const place = this.#messages.place(queue, envelope)
     this.#statements.change.run(place, edit.priority ?? row.priority, due, head, body, row.seq)
+    this.#messages.left(row.queue)
     this.#file.touch('messages')
   }
 
