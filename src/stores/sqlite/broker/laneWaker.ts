@@ -39,7 +39,9 @@ export class LaneWaker {
     )
     this.#due = db.prepare(`SELECT ${LIMITER_COLUMNS} FROM celeriac_limiter AS limiter ${JOIN_RULE}
       WHERE limiter.wake <= ? ORDER BY limiter.wake LIMIT ${MAX_LIMITERS}`)
-    this.#save = db.prepare('UPDATE celeriac_limiter SET wake = ?, waits = ? WHERE id = ?')
+    this.#save = db.prepare(
+      'UPDATE celeriac_limiter SET full = ?, until = ?, since = ?, wake = ?, waits = ? WHERE id = ?',
+    )
     this.#queue = db.prepare('SELECT queue FROM celeriac_lane WHERE limiter = ? AND queue > ? ORDER BY queue LIMIT 1')
     const lanes = `FROM celeriac_lane CROSS JOIN celeriac_lane_limit AS need
       WHERE celeriac_lane.limiter = ?1 AND queue = ?2 AND need.lane = celeriac_lane.id AND need.limiter = ?1`
@@ -73,13 +75,16 @@ export class LaneWaker {
   #wakeBy(limiter: KeptLimiter, now: number): void {
     let next = Number.POSITIVE_INFINITY
     let waits = false
+    // What follows goes by copies; what the clock makes of the limiter itself is kept.
+    passing(limiter, limiter.rule, 1, now)
     for (let queue = this.#queueAfter(limiter, ''); queue !== undefined; queue = this.#queueAfter(limiter, queue)) {
       const from = this.#wakeIn(queue, limiter, now)
       if (from === undefined) continue
       next = Math.min(next, from)
       waits ||= from === Number.POSITIVE_INFINITY && !limiter.paused
     }
-    this.#save.run(Number.isFinite(next) ? wakeAt(next, now) : null, Number(waits), limiter.id)
+    const { id, full, until, since } = limiter
+    this.#save.run(full, until, since, Number.isFinite(next) ? wakeAt(next, now) : null, Number(waits), id)
   }
 
   /** From when on the first lane passes that stays blocked; undefined where one that is woken comes first. */

@@ -192,9 +192,10 @@ export class Lanes {
 
   #save({ limiters, turn, now }: Pass): void {
     const { setLimiter, setTurn } = this.#statements
-    for (const { id, full, held, wake, waits, row } of limiters.values()) {
-      const isChanged = held !== row.held || wake !== row.wake || Number(waits) !== row.waits
-      if (isChanged) setLimiter.run(full, held, wake, Number(waits), id)
+    for (const { id, full, held, until, since, wake, waits, row } of limiters.values()) {
+      const isTaken = held !== row.held || full !== row.full
+      const isChanged = isTaken || wake !== row.wake || Number(waits) !== row.waits || since !== row.since
+      if (isChanged) setLimiter.run(full, held, until, since, wake, Number(waits), id)
     }
     setTurn.run(turn, now)
   }
@@ -260,6 +261,8 @@ function prepare(file: SqliteFile) {
     ready: db.prepare('SELECT 1 FROM celeriac_message WHERE queue = ? AND owner IS NULL AND due IS NULL LIMIT 1'),
     setLane: db.prepare('UPDATE celeriac_lane SET turn = ?, open = ?, limiter = ? WHERE id = ?'),
     isBlocking: db.prepare('SELECT 1 FROM celeriac_lane WHERE limiter = ? AND queue = ? AND open = 0 LIMIT 1'),
-    setLimiter: db.prepare('UPDATE celeriac_limiter SET full = ?, held = ?, wake = ?, waits = ? WHERE id = ?'),
+    setLimiter: db.prepare(
+      'UPDATE celeriac_limiter SET full = ?, held = ?, until = ?, since = ?, wake = ?, waits = ? WHERE id = ?',
+    ),
   }
 }
