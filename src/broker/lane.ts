@@ -52,10 +52,20 @@ export function isLane(name: string): boolean {
 function readHeader(header: string): Read | undefined {
   if (known.has(header)) return known.get(header)
   const limits = readLimits(header)
-  const read = limits && { digest: digestOf(header), limits }
+  const read = limits && { digest: digestOf(header), limits: sumOf(limits) }
   if (known.size >= MAX_KNOWN_HEADERS) known.clear()
   known.set(header, read)
   return read
+}
+
+/** One that is named twice is needed twice: of each limit the sum. */
+function sumOf(limits: readonly LimitUse[]): readonly LimitUse[] {
+  const sums = new Map<string, LimitUse>()
+  for (const use of limits) {
+    const name = JSON.stringify([use.rule, use.key])
+    sums.set(name, { ...use, count: use.count + (sums.get(name)?.count ?? 0) })
+  }
+  return [...sums.values()]
 }
 
 function digestOf(header: string): string {

@@ -1,4 +1,4 @@
-import type { BreakerRule, BreakerState, LimitRule, RateRule } from './limits.ts'
+import type { BreakerRule, BreakerState, LimitRule } from './limits.ts'
 
 /*
  * The arithmetic of one limit: nothing but its numbers, the clock of the store and its rule. Stores that decide in
@@ -42,18 +42,23 @@ export interface Passing {
 
 const BLOCKED: Passing = { messages: 0, from: Number.POSITIVE_INFINITY }
 
-/** What passes of a limit at this moment. */
+/**
+ * What passes of a limit at this moment. Where the clock was set back, this changes the limiter, and a store keeps that:
+ * else it would be found as far ahead the next time.
+ */
 export function passing(limiter: Limiter, rule: LimitRule | undefined, count: number, now: number): Passing {
+  setBack(limiter, rule, now)
+  // Of a rule that had a breaker: no end of a run would close it.
+  if (!rule?.breaker) limiter.isHalfOpen = false
   if (limiter.paused) return BLOCKED
-  const until = blockedUntil(limiter, now)
-  if (until > now) return { messages: 0, from: until }
+  if (limiter.until > now) return { messages: 0, from: limiter.until }
   if (count === 0) return { messages: Number.POSITIVE_INFINITY, from: now }
   if (limiter.isHalfOpen) return limiter.held > 0 ? BLOCKED : { messages: 1, from: now }
   const slots = slotsOf(limiter, rule?.concurrency, count)
   if (slots === 0) return BLOCKED
   if (!rule?.rate) return { messages: slots, from: now }
   const { interval, burst } = rule.rate
-  const full = fullAt(limiter, rule.rate, now)
+  const full = Math.max(limiter.full, now)
   const needed = Math.min(count, burst)
   const tokens = burst - (full - now) / interval + TOKEN_TOLERANCE
   const messages = Math.floor(tokens / needed)
@@ -71,14 +76,13 @@ function slotsOf({ held }: Limiter, concurrency: number | undefined, count: numb
   return Math.max(0, Math.floor((concurrency - held) / Math.min(count, concurrency)))
 }
 
-/** A clock that was set back blocks no longer than it would have. */
-function blockedUntil({ until, since }: Limiter, now: number): number {
-  return now < since ? now + (until - since) : until
-}
-
-/** The bucket is at most empty, also after the clock was set back. */
-function fullAt({ full }: Limiter, { interval, burst }: RateRule, now: number): number {
-  return full <= now ? now : Math.min(full, now + burst * interval)
+/** By a clock that was set back nothing is blocked for longer than it can be, and the bucket is at most empty. */
+function setBack(limiter: Limiter, rule: LimitRule | undefined, now: number): void {
+  if (now < limiter.since) {
+    limiter.until = now + (limiter.until - limiter.since)
+    limiter.since = now
+  }
+  if (rule?.rate) limiter.full = Math.min(limiter.full, now + rule.rate.burst * rule.rate.interval)
 }
 
 /** Take what `messages` of `count` each need. */
@@ -92,7 +96,8 @@ export function take(
   limiter.held += messages * count
   if (!rule?.rate) return
   const { interval, burst } = rule.rate
-  limiter.full = fullAt(limiter, rule.rate, now) + messages * Math.min(count, burst) * interval
+  setBack(limiter, rule, now)
+  limiter.full = Math.max(limiter.full, now) + messages * Math.min(count, burst) * interval
 }
 
 /** Return what a message had taken that is not held any more. */
@@ -102,6 +107,7 @@ export function giveBack(limiter: Limiter, count: number): void {
 
 /** Let nothing pass before this moment; an open breaker stays open as long as it would. */
 export function holdBack(limiter: Limiter, until: number, now: number): void {
+  setBack(limiter, undefined, now)
   limiter.until = limiter.isHalfOpen ? Math.max(limiter.until, until) : until
   limiter.since = now
 }
@@ -113,6 +119,7 @@ export function breakerState({ isHalfOpen, until }: Limiter, now: number): Break
 
 /** Count the end of a run; true where the breaker has changed its state. */
 export function report(limiter: Limiter, { failures, within, pause }: BreakerRule, ok: boolean, now: number): boolean {
+  setBack(limiter, undefined, now)
   const state = breakerState(limiter, now)
   // Of a run that began before it opened.
   if (state === 'open') return false

@@ -54,7 +54,7 @@ it.skipIf(!isThere)(
     const worker = new Worker(app, { queues: ['new'], logger: false })
     onTestFinished(() => worker.stop({ grace: 0 }))
     await worker.start()
-    expect(versionIn(path)).toBe(3)
+    expect(versionIn(path)).toBe(4)
 
     // Each runs what the other sends, and another old one may join them.
     expect(await value.applyAsync([4], { queue: 'old' }).get({ timeout: '60s' })).toBe(4)

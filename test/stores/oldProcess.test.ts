@@ -61,7 +61,7 @@ it.skipIf(!isThere)(
     await old.says('running')
     expect(versionIn(path)).toBe(1)
     openDatabase(path).close()
-    expect(versionIn(path)).toBe(3)
+    expect(versionIn(path)).toBe(4)
     const rows = rowsIn(path)
     const schema = schemaOf(path)
     expect(rows.message).toHaveLength(20)

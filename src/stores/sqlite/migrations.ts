@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Layout, MigrationStep } from '../migration.ts'
+import { LIMIT_TABLES } from './limitSchema.ts'
 import { APPLICATION_ID, CHORD_TABLES, META, TABLES, TRIGGERS } from './schema.ts'
 
 /** The `user_version` of a file of ours since version 2: version 1 refuses to open it. It is never raised again. */
@@ -7,6 +8,9 @@ const USER_VERSION = 2
 
 /** The lowest version whose workers add the parts of chords. Those of an earlier one fail every member instead. */
 export const CHORD_VERSION = 3
+
+/** The lowest version whose processes take messages with limits, and keep them in their lanes. */
+export const LIMIT_VERSION = 4
 
 export type SqliteStep = MigrationStep<DatabaseSync>
 
@@ -24,6 +28,13 @@ export const SQLITE_STEPS: readonly SqliteStep[] = [
     describe:
       'tables for chords and large groups: celeriac_chord, celeriac_part, celeriac_batch; the first chord ends processes of version 2',
     run: (db) => db.exec(CHORD_TABLES),
+  },
+  {
+    version: 4,
+    minCompatible: 2,
+    describe:
+      'tables for limits: celeriac_limit_rule, celeriac_limiter, celeriac_lane, celeriac_lane_limit, celeriac_turn; the first message with limits ends processes of version 3',
+    run: (db) => db.exec(LIMIT_TABLES),
   },
 ]
 

@@ -153,6 +153,17 @@ function counts(it: LimitCase): void {
     assert.deepEqual([...ids].sort(), ['one more', 'too much', 'two more'])
   })
 
+  it('a limit that is named twice is needed twice', async ({ limits, limited, read }) => {
+    await limits.define([atOnce('db', 3)])
+    await limited('q', ['1', '2'], ['db', ['db', '', 1]])
+    const reader = await read(['q'], 10)
+    const first = await reader.next()
+    await reader.nothing()
+    assert.equal(await heldOf(limits, 'db'), 2)
+    await first.ack()
+    assert.deepEqual(idsOf([await reader.next()]), ['2'])
+  })
+
   it('several limits: what one of them stops takes nothing of the others', async ({ limits, limited, read }) => {
     await limits.define([atOnce('small', 1), atOnce('large', 2)])
     await limited('q', ['1', '2'], ['small', 'large'])

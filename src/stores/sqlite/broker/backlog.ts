@@ -8,6 +8,9 @@ interface NextRow {
   readonly head: string
 }
 
+/** In how many lanes of a queue the oldest message is looked for: in those that were not served for the longest time. */
+const MAX_LANES = 100
+
 /** What lies in a file. */
 export function readBacklog(db: DatabaseSync, queues: readonly string[]): Backlog {
   const count = (where: string): number =>
@@ -20,20 +23,36 @@ export function readBacklog(db: DatabaseSync, queues: readonly string[]): Backlo
   }
 }
 
-function queueBacklog(db: DatabaseSync, queue: string): QueueBacklog {
+/** A queue and its lanes. */
+const QUEUE_AND_LANES = 'queue IN (SELECT ?1 UNION ALL SELECT name FROM celeriac_lane WHERE queue = ?1)'
+
+/** How many messages wait in a queue and its lanes. */
+export function sizeOf(db: DatabaseSync, queue: string): number {
   const size = db.prepare(
-    'SELECT count(*) AS n FROM celeriac_message WHERE queue = ? AND owner IS NULL AND due IS NULL',
+    `SELECT count(*) AS n FROM celeriac_message WHERE ${QUEUE_AND_LANES} AND owner IS NULL AND due IS NULL`,
   )
+  return (size.get(queue) as { n: number }).n
+}
+
+function queueBacklog(db: DatabaseSync, queue: string): QueueBacklog {
+  const lanes = db
+    .prepare(`SELECT name FROM celeriac_lane WHERE queue = ? AND messages > 0 ORDER BY open, turn LIMIT ${MAX_LANES}`)
+    .all(queue) as unknown as { name: string }[]
+  const oldest = [queue, ...lanes.map(({ name }) => name)].map((name) => oldestOf(db, name))
+  return { waiting: sizeOf(db, queue), oldest: earliest(oldest) }
+}
+
+function oldestOf(db: DatabaseSync, name: string): number | undefined {
   const next = db.prepare(`SELECT task_id, priority, head FROM celeriac_message
     WHERE queue = ? AND owner IS NULL AND due IS NULL AND priority < ? ORDER BY priority DESC, seq LIMIT 1`)
   const moments: (number | undefined)[] = []
   for (let below = Number.MAX_SAFE_INTEGER; moments.length < MAX_PRIORITIES; ) {
-    const row = next.get(queue, below) as NextRow | undefined
+    const row = next.get(name, below) as NextRow | undefined
     if (!row) break
     moments.push(dueSince(row.task_id, etaOf(row)))
     below = row.priority
   }
-  return { waiting: (size.get(queue) as { n: number }).n, oldest: earliest(moments) }
+  return earliest(moments)
 }
 
 /** The body is not read: of the head alone. */

@@ -1,16 +1,15 @@
 import type { Backlog } from '../../../broker/backlog.ts'
-import {
-  type Broker,
-  type ConsumeOptions,
-  type Consumer,
-  type Delivery,
-  type FoundMessage,
-  MAX_PURGED_PARTS,
-  type MessageChange,
-  type PublishOptions,
-  type Purged,
-  type Queue,
-  type Route,
+import type {
+  Broker,
+  ConsumeOptions,
+  Consumer,
+  Delivery,
+  FoundMessage,
+  MessageChange,
+  PublishOptions,
+  Purged,
+  Queue,
+  Route,
 } from '../../../broker/broker.ts'
 import { CONTROL_EXCHANGE } from '../../../protocol/control.ts'
 import type { Envelope } from '../../../protocol/envelope.ts'
@@ -19,9 +18,12 @@ import { type Clock, systemClock } from '../../../std/clock.ts'
 import type { SqliteFile } from '../file.ts'
 import { SqliteConsumer } from './consumer.ts'
 import { SqliteDelivery } from './delivery.ts'
+import { LaneSweeper } from './laneSweeper.ts'
+import { Lanes } from './lanes.ts'
 import { LeaseRenewer } from './leaseRenewer.ts'
 import { Leases } from './leases.ts'
-import { envelopeOf, Messages, type PurgeStep } from './messages.ts'
+import { SqliteLimits } from './limits.ts'
+import { Messages } from './messages.ts'
 import type { WaitingMessages } from './waitingMessages.ts'
 
 export interface SqliteOptions {
@@ -37,6 +39,9 @@ export class SqliteBroker implements Broker {
   readonly first = 'highest'
   readonly file: SqliteFile
   readonly messages: Messages
+  readonly limits: SqliteLimits
+  readonly #lanes: Lanes
+  readonly #sweeper: LaneSweeper
   #waiting: WaitingMessages | undefined
   readonly #leases: Leases
   readonly #renewer: LeaseRenewer
@@ -48,7 +53,10 @@ export class SqliteBroker implements Broker {
   constructor(file: SqliteFile, { lease, clock = systemClock }: SqliteOptions) {
     this.file = file
     this.url = file.url
-    this.messages = new Messages(file, clock)
+    this.#lanes = new Lanes(file, clock)
+    this.#sweeper = new LaneSweeper(file, clock)
+    this.messages = new Messages(file, clock, this.#lanes)
+    this.limits = new SqliteLimits(file, clock)
     this.#leases = new Leases(file.db)
     this.#lease = lease
     this.#clock = clock
@@ -67,6 +75,8 @@ export class SqliteBroker implements Broker {
     const parts = {
       file: this.file,
       messages: this.messages,
+      lanes: this.#lanes,
+      sweeper: this.#sweeper,
       leases: this.#leases,
       renewer: this.#renewer,
       lease: this.#lease,
@@ -102,12 +112,13 @@ export class SqliteBroker implements Broker {
   /** Loaded when it is first needed: few processes change messages. */
   async waiting(): Promise<WaitingMessages> {
     const { WaitingMessages } = await import('./waitingMessages.ts')
-    this.#waiting ??= new WaitingMessages(this.file, this.#clock)
+    this.#waiting ??= new WaitingMessages(this.file, this.messages, this.#clock)
     return this.#waiting
   }
 
-  size(queue: string): Promise<number> {
-    return this.file.read(() => this.messages.size(queue))
+  async size(queue: string): Promise<number> {
+    const { sizeOf } = await import('./backlog.ts')
+    return this.file.read(() => sizeOf(this.file.db, queue))
   }
 
   async backlog(queues: readonly string[]): Promise<Backlog> {
@@ -120,25 +131,13 @@ export class SqliteBroker implements Broker {
   }
 
   async purge(queue: string): Promise<Purged> {
-    const taskIds: string[] = []
-    const parts: Envelope[] = []
-    let count = 0
-    for (let next: PurgeStep['next'], done = false; !done; ) {
-      const step: PurgeStep = await this.file.writer.write(() => this.messages.purge(queue, next))
-      count += step.dropped.length
-      for (const row of step.dropped) {
-        if (row.task_id !== null) taskIds.push(row.task_id)
-        const { body } = row
-        if (body !== null && parts.length < MAX_PURGED_PARTS) parts.push(envelopeOf({ ...row, body }))
-      }
-      next = step.next
-      done = step.done
-    }
-    return { count, taskIds, parts }
+    const { Purge } = await import('./purge.ts')
+    return new Purge(this.file, this.messages, queue).run()
   }
 
   async close(): Promise<void> {
     try {
+      this.#sweeper.close()
       await Promise.all([...this.#consumers].map((consumer) => consumer.release()))
     } finally {
       await this.#renewer.close()

@@ -1,3 +1,4 @@
+import { earliest } from '../../../broker/backlog.ts'
 import type { ConsumeOptions, Consumer, Delivery, Queue } from '../../../broker/broker.ts'
 import { type Clock, MAX_TIMER_MS, systemClock } from '../../../std/clock.ts'
 import { AsyncQueue } from '../../../std/queue.ts'
@@ -5,6 +6,8 @@ import type { SqliteFile } from '../file.ts'
 import { pauseAfter } from '../window.ts'
 import type { Participant } from '../writer.ts'
 import { SqliteDelivery } from './delivery.ts'
+import type { LaneSweeper } from './laneSweeper.ts'
+import type { Lanes } from './lanes.ts'
 import type { LeaseRenewer } from './leaseRenewer.ts'
 import type { Leases } from './leases.ts'
 import type { Messages, Row } from './messages.ts'
@@ -13,6 +16,8 @@ import type { Messages, Row } from './messages.ts'
 export interface ConsumerParts {
   readonly file: SqliteFile
   readonly messages: Messages
+  readonly lanes: Lanes
+  readonly sweeper: LaneSweeper
   readonly leases: Leases
   readonly renewer: LeaseRenewer
   /** ms */
@@ -44,6 +49,8 @@ export class SqliteConsumer implements Consumer, Participant {
   /** There may be messages that were not seen yet: a claim is worth its cost. */
   #more = true
   #turn = 0
+  /** Queues with lanes whose own messages are next. */
+  readonly #ownNext = new Set<string>()
   #claimed: Row[] = []
   #nextDue: number | undefined
   /** Earliest moment for the next window of due messages, by the clock of `performance`. */
@@ -169,8 +176,10 @@ export class SqliteConsumer implements Consumer, Participant {
   /**
    * A slot became free: called when the settlement of a delivery begins, so that the next claim joins that transaction.
    */
-  readonly #settled = (): void => {
+  readonly #settled = (limited: boolean): void => {
     this.#held--
+    // What it returns to its limits may let another one through.
+    if (limited) this.#more = true
   }
 
   #register(): void {
@@ -185,16 +194,38 @@ export class SqliteConsumer implements Consumer, Participant {
     const count = this.#queues.length
     for (let index = 0; index < count && rows.length < places; index++) {
       const { name } = this.#queues[(this.#turn + index) % count] as Queue
-      for (const row of this.#parts.messages.claim(this.#id, name, places - rows.length)) rows.push(row)
+      const left = places - rows.length
+      const claimed = this.#parts.lanes.active
+        ? this.#claimInTurns(name, left)
+        : this.#parts.messages.claim(this.#id, name, left)
+      for (const row of claimed) rows.push(row)
     }
     this.#turn++
+    return rows
+  }
+
+  /** Half for the queue's own messages, and half for those of its lanes; what one has no use for is the other's. */
+  #claimInTurns(queue: string, places: number): Row[] {
+    const { messages, lanes } = this.#parts
+    if (!messages.ready(queue)) return lanes.claim(queue, places, (lane, some) => messages.claim(this.#id, lane, some))
+    const own = (limit: number): Row[] => messages.claim(this.#id, queue, limit)
+    const limited = (limit: number): Row[] =>
+      lanes.claim(queue, limit, (lane, some) => messages.claim(this.#id, lane, some))
+    const isOwnNext = this.#ownNext.delete(queue)
+    if (!isOwnNext) this.#ownNext.add(queue)
+    const [first, second] = isOwnNext ? [own, limited] : [limited, own]
+    const half = Math.ceil(places / 2)
+    const rows = first(half)
+    const isMore = rows.length === half
+    for (const row of second(places - rows.length)) rows.push(row)
+    if (isMore && rows.length < places) for (const row of first(places - rows.length)) rows.push(row)
     return rows
   }
 
   /** After a change: check, by reading only, whether there are messages for this consumer. */
   #look(): void {
     if (this.#closed) return
-    const { file, messages } = this.#parts
+    const { file, messages, lanes } = this.#parts
     if (file.lost) {
       this.#end(file.lost)
       return
@@ -203,7 +234,10 @@ export class SqliteConsumer implements Consumer, Participant {
       const due = this.#watchDue()
       if (this.#held >= this.#prefetch) {
         this.#more = true
-      } else if (due || this.#queues.some(({ name }) => messages.ready(name))) {
+      } else if (
+        due ||
+        this.#queues.some(({ name }) => messages.ready(name) || (lanes.active && lanes.hasOpen(name)))
+      ) {
         this.#more = true
         file.writer.wake()
       }
@@ -224,19 +258,28 @@ export class SqliteConsumer implements Consumer, Participant {
     this.#line.end()
   }
 
-  /** Check again when the next delayed message is due; true if one is due now: the next claim makes it available. */
+  /**
+   * Check again when the next delayed message is due, or a limit lets something through again; true if that is so now:
+   * the next claim makes it available.
+   */
   #watchDue(): boolean {
-    this.#nextDue = this.#parts.messages.nextDue()
+    const { messages, lanes, sweeper, clock } = this.#parts
+    const { due, limited } = messages.outlook()
+    this.#nextDue = due
+    lanes.active = limited
+    if (limited) sweeper.soon()
+    const wake = limited ? lanes.next() : undefined
     this.#stopWaiting?.()
-    if (this.#nextDue === undefined) return false
-    const { clock } = this.#parts
-    const wait = this.#nextDue - clock.now()
-    const pause = this.#promoteFrom - performance.now()
+    const next = earliest([due, wake])
+    if (next === undefined) return false
+    const now = clock.now()
+    const pause = due !== undefined && due <= now ? this.#promoteFrom - performance.now() : 0
+    if ((wake !== undefined && wake <= now) || (next <= now && pause <= 0)) return true
     const look = (): void => this.#look()
     // Of several idle workers not always the same one is first: it may be one that puts the message back.
     const spread = Math.random() * DUE_SPREAD_MS
-    if (wait > 0) this.#stopWaiting = clock.after(Math.min(wait + spread, MAX_TIMER_MS), look)
-    else if (pause > 0) this.#stopWaiting = systemClock.after(pause, look)
-    return wait <= 0 && pause <= 0
+    if (next > now) this.#stopWaiting = clock.after(Math.min(next - now + spread, MAX_TIMER_MS), look)
+    else this.#stopWaiting = systemClock.after(pause, look)
+    return false
   }
 }

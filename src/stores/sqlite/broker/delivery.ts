@@ -1,4 +1,5 @@
 import type { Delivery } from '../../../broker/broker.ts'
+import { isLane, queueOfLane } from '../../../broker/lane.ts'
 import type { Envelope } from '../../../protocol/envelope.ts'
 import type { SqliteFile } from '../file.ts'
 import { envelopeOf, type Hold, type Messages, type Row } from './messages.ts'
@@ -8,11 +9,12 @@ export class SqliteDelivery implements Delivery {
   readonly queue: string
   readonly redelivered: boolean
   readonly lost: number
+  readonly limited: boolean
   readonly hold: Hold
   readonly #messages: Messages
   readonly #file: SqliteFile
   readonly #row: Row
-  readonly #onSettle: () => void
+  readonly #onSettle: (limited: boolean) => void
   #envelope: Envelope | undefined
   #freed = false
 
@@ -22,12 +24,18 @@ export class SqliteDelivery implements Delivery {
     throw new TypeError('expected a delivery of this store')
   }
 
-  constructor(parts: { file: SqliteFile; messages: Messages }, row: Row, owner: number, onSettle: () => void) {
+  constructor(
+    parts: { file: SqliteFile; messages: Messages },
+    row: Row,
+    owner: number,
+    onSettle: (limited: boolean) => void,
+  ) {
     this.#row = row
-    this.queue = row.queue
+    this.queue = queueOfLane(row.queue)
+    this.limited = isLane(row.queue)
     this.redelivered = row.claims > 1
     this.lost = row.lost
-    this.hold = { seq: row.seq, owner, claims: row.claims }
+    this.hold = { seq: row.seq, owner, claims: row.claims, limited: this.limited }
     this.#messages = parts.messages
     this.#file = parts.file
     this.#onSettle = onSettle
@@ -51,7 +59,7 @@ export class SqliteDelivery implements Delivery {
    * the message is still held, and may be settled again.
    */
   settle(work: () => boolean): Promise<boolean> {
-    if (!this.#freed) this.#onSettle()
+    if (!this.#freed) this.#onSettle(this.limited)
     this.#freed = true
     return this.#file.writer.write(work)
   }

@@ -43,11 +43,13 @@ export class Leases {
   readonly #bindings: Bindings
   readonly #all: StatementSync
   readonly #loseSome: StatementSync
-  readonly #dropSome: StatementSync
+  readonly #db: DatabaseSync
+  #dropSome: StatementSync | undefined
   readonly #unbind: StatementSync
   readonly #listeners: StatementSync
 
   constructor(db: DatabaseSync) {
+    this.#db = db
     this.#register = db.prepare('INSERT INTO celeriac_consumer (name, lease, lease_until) VALUES (?, ?, ?)')
     this.#alive = db.prepare('SELECT 1 FROM celeriac_consumer WHERE id = ?')
     this.#renew = db.prepare('UPDATE celeriac_consumer SET lease_until = ? WHERE id = ?')
@@ -58,11 +60,7 @@ export class Leases {
       CASE WHEN lease_until < ? THEN 0.45 * lease WHEN lease_until > ? + lease THEN lease END AS patience
       FROM celeriac_consumer`)
     this.#loseSome = db.prepare(`UPDATE celeriac_message SET owner = NULL, lost = lost + 1 WHERE seq IN (
-      SELECT seq FROM celeriac_message WHERE owner = ? LIMIT ?
-    )`)
-    this.#dropSome = db.prepare(`DELETE FROM celeriac_message WHERE seq IN (
-      SELECT seq FROM celeriac_message WHERE owner IS NULL AND due IS NULL
-      AND queue IN (SELECT queue FROM celeriac_binding WHERE consumer = ?) LIMIT ?
+      SELECT seq FROM celeriac_message WHERE owner = ? LIMIT ? + 0
     )`)
     this.#unbind = db.prepare('DELETE FROM celeriac_binding WHERE consumer = ?')
     this.#listeners = db.prepare(
@@ -117,9 +115,21 @@ export class Leases {
    * Returns true where there is more to do.
    */
   endSome(id: number): boolean {
-    if (changeWindow((limit) => Number(this.#dropSome.run(id, limit).changes))) return true
+    const dropSome = this.#dropWaiting
+    if (changeWindow((limit) => Number(dropSome.run(id, limit).changes))) return true
     this.#unbind.run(id)
     this.#end.run(id)
     return false
+  }
+
+  /** What waits in the transient queues of a consumer, and in their lanes. */
+  get #dropWaiting(): StatementSync {
+    this.#dropSome ??= this.#db.prepare(`DELETE FROM celeriac_message WHERE seq IN (
+      SELECT seq FROM celeriac_message WHERE owner IS NULL AND due IS NULL
+      AND queue IN (SELECT queue FROM celeriac_binding WHERE consumer = ?1 UNION ALL
+        SELECT name FROM celeriac_lane WHERE queue IN (SELECT queue FROM celeriac_binding WHERE consumer = ?1)
+      ) LIMIT ?2 + 0
+    )`)
+    return this.#dropSome
   }
 }

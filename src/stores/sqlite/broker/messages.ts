@@ -1,12 +1,15 @@
 import type { StatementSync } from 'node:sqlite'
 import type { PublishOptions, Route } from '../../../broker/broker.ts'
+import { isLane, laneOf } from '../../../broker/lane.ts'
 import { calledTask, type Envelope } from '../../../protocol/envelope.ts'
 import { EVENT_EXCHANGE, MAX_WAITING_EVENTS } from '../../../protocol/event.ts'
+import { LIMITS_HEADER } from '../../../protocol/limits.ts'
 import { type PackedMessage, packMessage, readMessage } from '../../../protocol/packedMessage.ts'
 import type { Clock } from '../../../std/clock.ts'
 import { fitsTopic } from '../../../std/glob.ts'
 import type { SqliteFile } from '../file.ts'
 import { changeWindow } from '../window.ts'
+import type { Lanes } from './lanes.ts'
 import { Bindings } from './leases.ts'
 
 /** A claimed message. `claims` is the fence: a settlement must name it. */
@@ -26,33 +29,20 @@ export interface Hold {
   readonly seq: number
   readonly owner: number
   readonly claims: number
+  /** It holds a part of its limits. */
+  readonly limited: boolean
+}
+
+/** What else a consumer waits for. */
+interface Outlook {
+  /** When the next delayed message is due, ms since the epoch. */
+  readonly due: number | undefined
+  /** The file has limits. */
+  readonly limited: boolean
 }
 
 interface TaskRow {
   readonly task_id: string | null
-}
-
-/** A message that was dropped; of one that may be part of a chord, all. */
-interface DroppedRow extends TaskRow {
-  readonly head: string
-  readonly body: string | Uint8Array | null
-}
-
-/** As `mayBePart`, by the body alone. */
-const MAY_BE_PART = `(instr(body, '"chord":{') OR instr(body, '"chord": {') OR instr(body, x'A563686F7264'))`
-const DROPPED = `task_id, head, CASE WHEN ${MAY_BE_PART} THEN body END AS body`
-
-/** Position of a message among the delayed ones. */
-interface DelayedPlace {
-  readonly due: number
-  readonly seq: number
-}
-
-/** One window of a purge. `next`: undefined as long as messages may wait that are not delayed. */
-export interface PurgeStep {
-  readonly dropped: readonly DroppedRow[]
-  readonly next: DelayedPlace | undefined
-  readonly done: boolean
 }
 
 const COLUMNS = 'seq, queue, priority, claims, lost, task_id, head, body'
@@ -61,6 +51,7 @@ const COLUMNS = 'seq, queue, priority, claims, lost, task_id, head, body'
 export class Messages {
   readonly #file: SqliteFile
   readonly #clock: Clock
+  readonly #lanes: Lanes
   readonly #insert: StatementSync
   readonly #bindings: Bindings
   readonly #bound: StatementSync
@@ -76,16 +67,13 @@ export class Messages {
   readonly #giveSome: StatementSync
   readonly #dropHeld: StatementSync
   readonly #ready: StatementSync
-  readonly #nextDue: StatementSync
-  readonly #size: StatementSync
-  readonly #purgeReady: StatementSync
-  readonly #delayed: StatementSync
-  readonly #purgeDelayed: StatementSync
+  #outlook: StatementSync | undefined
 
-  constructor(file: SqliteFile, clock: Clock) {
+  constructor(file: SqliteFile, clock: Clock, lanes: Lanes) {
     const { db } = file
     this.#file = file
     this.#clock = clock
+    this.#lanes = lanes
     this.#bindings = new Bindings(db)
     this.#insert = db.prepare(
       'INSERT INTO celeriac_message (queue, priority, due, owner, task_id, head, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
@@ -97,38 +85,27 @@ export class Messages {
       'SELECT 1 FROM celeriac_message WHERE queue = ? AND owner IS NULL AND due IS NULL LIMIT 1 OFFSET ?',
     )
     this.#owned = db.prepare("SELECT 1 FROM celeriac_binding WHERE exchange = '' AND queue = ?")
+    // SQLite compiles a statement with `LIMIT ?` again for each execution, with all triggers; not one with `LIMIT ? + 0`.
     this.#claim = db.prepare(`UPDATE celeriac_message SET owner = ?, claims = claims + 1 WHERE seq IN (
       SELECT seq FROM celeriac_message WHERE queue = ? AND owner IS NULL AND due IS NULL
-      ORDER BY priority DESC, seq LIMIT ?
+      ORDER BY priority DESC, seq LIMIT ? + 0
     ) RETURNING ${COLUMNS}`)
     this.#take = db.prepare(`UPDATE celeriac_message SET owner = ?, claims = claims + 1, due = NULL WHERE seq = (
       SELECT seq FROM celeriac_message WHERE task_id = ? AND owner IS NULL LIMIT 1
     ) RETURNING ${COLUMNS}`)
     this.#promote = db.prepare(`UPDATE celeriac_message SET due = NULL WHERE seq IN (
-      SELECT seq FROM celeriac_message WHERE due <= ? ORDER BY due, seq LIMIT ?
+      SELECT seq FROM celeriac_message WHERE due <= ? ORDER BY due, seq LIMIT ? + 0
     )`)
     this.#ack = db.prepare('DELETE FROM celeriac_message WHERE seq = ? AND owner = ? AND claims = ?')
     this.#give = db.prepare('UPDATE celeriac_message SET owner = NULL WHERE seq = ? AND owner = ? AND claims = ?')
     this.#held = db.prepare('SELECT 1 FROM celeriac_message WHERE seq = ? AND owner = ? AND claims = ?')
     this.#giveSome = db.prepare(`UPDATE celeriac_message SET owner = NULL WHERE seq IN (
-      SELECT seq FROM celeriac_message WHERE owner = ? LIMIT ?
+      SELECT seq FROM celeriac_message WHERE owner = ? LIMIT ? + 0
     )`)
     this.#dropHeld = db.prepare(`DELETE FROM celeriac_message WHERE seq IN (
-      SELECT seq FROM celeriac_message WHERE owner = ? LIMIT ?
+      SELECT seq FROM celeriac_message WHERE owner = ? LIMIT ? + 0
     ) RETURNING task_id`)
     this.#ready = db.prepare('SELECT 1 FROM celeriac_message WHERE queue = ? AND owner IS NULL AND due IS NULL LIMIT 1')
-    this.#nextDue = db.prepare('SELECT min(due) AS due FROM celeriac_message WHERE due IS NOT NULL')
-    this.#size = db.prepare(
-      'SELECT count(*) AS n FROM celeriac_message WHERE queue = ? AND owner IS NULL AND due IS NULL',
-    )
-    this.#purgeReady = db.prepare(`DELETE FROM celeriac_message WHERE seq IN (
-      SELECT seq FROM celeriac_message WHERE queue = ? AND owner IS NULL AND due IS NULL LIMIT ?
-    ) RETURNING ${DROPPED}`)
-    this.#delayed = db.prepare(`SELECT seq, due, queue FROM celeriac_message
-      WHERE due IS NOT NULL AND owner IS NULL AND (due, seq) > (?, ?) ORDER BY due, seq LIMIT ?`)
-    this.#purgeDelayed = db.prepare(
-      `DELETE FROM celeriac_message WHERE seq = ? AND due IS NOT NULL RETURNING ${DROPPED}`,
-    )
   }
 
   /**
@@ -146,9 +123,23 @@ export class Messages {
     const queues = exchange === '' ? [routingKey] : this.#receiving(exchange, routingKey)
     const { head, body } = packMessage(envelope)
     const due = notBefore !== undefined && notBefore > this.#clock.now() ? Math.ceil(notBefore) : null
+    const id = calledTask(envelope) ?? null
     for (const queue of queues)
-      this.#insert.run(queue, envelope.properties.priority ?? 0, due, owner, calledTask(envelope) ?? null, head, body)
+      this.#insert.run(this.place(queue, envelope), envelope.properties.priority ?? 0, due, owner, id, head, body)
     if (owner === null) this.#file.touch('messages')
+  }
+
+  /** Where a message of this queue lies: in the queue itself, or in its lane, which is made where it is missing. */
+  place(queue: string, { headers }: Envelope): string {
+    const lane = headers[LIMITS_HEADER] === undefined ? undefined : laneOf(queue, headers)
+    if (!lane) return queue
+    this.#lanes.enter(lane)
+    return lane.name
+  }
+
+  /** Messages were taken out of a queue or lane without a claim. */
+  left(queue: string): void {
+    if (isLane(queue)) this.#lanes.unblock(queue)
   }
 
   /** The queues that get what is sent to an exchange. A receiver of events that does not read gets no more of them. */
@@ -175,7 +166,9 @@ export class Messages {
   }
 
   take(owner: number, taskId: string): Row | undefined {
-    return this.#take.get(owner, taskId) as Row | undefined
+    const row = this.#take.get(owner, taskId) as Row | undefined
+    if (row && isLane(row.queue)) this.#lanes.hold(row.queue)
+    return row
   }
 
   /** Make due messages available, the earliest first, as many as fit a window. Returns true where there may be more. */
@@ -188,7 +181,9 @@ export class Messages {
   }
 
   /** True when the hold was still valid. */
-  ack({ seq, owner, claims }: Hold): boolean {
+  ack({ seq, owner, claims, limited }: Hold): boolean {
+    // Another one may pass now.
+    if (limited) this.#file.touch('messages')
     return Number(this.#ack.run(seq, owner, claims).changes) === 1
   }
 
@@ -218,36 +213,12 @@ export class Messages {
     return this.#ready.get(queue) !== undefined
   }
 
-  /** When the next delayed message is due, ms since the epoch. */
-  nextDue(): number | undefined {
-    return (this.#nextDue.get() as { due: number | null }).due ?? undefined
-  }
-
-  size(queue: string): number {
-    return (this.#size.get(queue) as { n: number }).n
-  }
-
-  /** Drop waiting messages, as many as fit a window; of the delayed ones those after `after`. */
-  purge(queue: string, after: DelayedPlace | undefined): PurgeStep {
-    const dropped: DroppedRow[] = []
-    if (!after) {
-      const more = changeWindow((limit) => {
-        const rows = this.#purgeReady.all(queue, limit) as unknown as DroppedRow[]
-        for (const row of rows) dropped.push(row)
-        return rows.length
-      })
-      return { dropped, next: more ? undefined : { due: 0, seq: 0 }, done: false }
-    }
-    let next = after
-    const more = changeWindow((limit) => {
-      const rows = this.#delayed.all(next.due, next.seq, limit) as unknown as (DelayedPlace & { queue: string })[]
-      for (const { seq } of rows.filter((row) => row.queue === queue)) {
-        for (const row of this.#purgeDelayed.all(seq) as unknown as DroppedRow[]) dropped.push(row)
-      }
-      next = rows.at(-1) ?? next
-      return rows.length
-    })
-    return { dropped, next, done: !more }
+  outlook(): Outlook {
+    this.#outlook ??= this.#file.db.prepare(`SELECT
+      (SELECT min(due) FROM celeriac_message WHERE due IS NOT NULL) AS due,
+      EXISTS (SELECT 1 FROM celeriac_limiter) AS limited`)
+    const { due, limited } = this.#outlook.get() as { due: number | null; limited: number }
+    return { due: due ?? undefined, limited: limited === 1 }
   }
 }
 

@@ -1,10 +1,12 @@
 import type { StatementSync } from 'node:sqlite'
 import type { ChangedMessage, FoundMessage, MessageChange } from '../../../broker/broker.ts'
+import { LANE_QUEUE_START, queueOfLane } from '../../../broker/lane.ts'
 import { edited } from '../../../protocol/messageEdit.ts'
 import { packMessage } from '../../../protocol/packedMessage.ts'
 import type { Clock } from '../../../std/clock.ts'
 import type { SqliteFile } from '../file.ts'
-import { envelopeOf } from './messages.ts'
+import { isLaneSql } from '../limitSchema.ts'
+import { envelopeOf, type Messages } from './messages.ts'
 
 interface Row {
   readonly seq: number
@@ -23,11 +25,13 @@ interface Row {
 /** The message of one task: where it is, and its changes while it waits. */
 export class WaitingMessages {
   readonly #file: SqliteFile
+  readonly #messages: Messages
   readonly #clock: Clock
   #prepared: { readonly find: StatementSync; readonly change: StatementSync } | undefined
 
-  constructor(file: SqliteFile, clock: Clock) {
+  constructor(file: SqliteFile, messages: Messages, clock: Clock) {
     this.#file = file
+    this.#messages = messages
     this.#clock = clock
   }
 
@@ -45,11 +49,14 @@ export class WaitingMessages {
     return true
   }
 
-  #write(row: Row, { queue = row.queue, notBefore, ...edit }: ChangedMessage): void {
-    const { head, body } = packMessage(edited(envelopeOf(row), edit))
+  #write(row: Row, { queue = queueOfLane(row.queue), notBefore, ...edit }: ChangedMessage): void {
+    const envelope = edited(envelopeOf(row), edit)
+    const { head, body } = packMessage(envelope)
     const later = notBefore !== undefined && notBefore > this.#clock.now() ? Math.ceil(notBefore) : null
     const due = notBefore === undefined ? row.due : later
-    this.#statements.change.run(queue, edit.priority ?? row.priority, due, head, body, row.seq)
+    const place = this.#messages.place(queue, envelope)
+    this.#statements.change.run(place, edit.priority ?? row.priority, due, head, body, row.seq)
+    this.#messages.left(row.queue)
     this.#file.touch('messages')
   }
 
@@ -64,7 +71,8 @@ export class WaitingMessages {
     this.#prepared ??= {
       find: db.prepare(`SELECT seq, queue, priority, due, owner, lost, task_id, head, body, name AS holder, lease_until
         FROM celeriac_message LEFT JOIN celeriac_consumer ON celeriac_consumer.id = celeriac_message.owner
-        WHERE task_id = ? AND (queue = ? OR due IS NOT NULL OR owner IS NOT NULL)
+        WHERE task_id = ?1 AND (queue = ?2 OR due IS NOT NULL OR owner IS NOT NULL
+          OR (${isLaneSql('queue')} AND substr(queue, ${LANE_QUEUE_START + 1}) = ?2))
         ORDER BY owner IS NOT NULL, seq LIMIT 1`),
       change: db.prepare(
         'UPDATE celeriac_message SET queue = ?, priority = ?, due = ?, head = ?, body = ? WHERE seq = ?',
@@ -75,8 +83,8 @@ export class WaitingMessages {
 }
 
 function foundOf(row: Row): FoundMessage {
-  const { queue, due, owner, lost, holder, lease_until: ends } = row
-  const common = { envelope: envelopeOf(row), queue, lost }
+  const { due, owner, lost, holder, lease_until: ends } = row
+  const common = { envelope: envelopeOf(row), queue: queueOfLane(row.queue), lost }
   if (owner !== null) return { ...common, place: 'held', holder: holder ?? undefined, leaseEnds: ends ?? undefined }
   return due === null ? { ...common, place: 'waiting' } : { ...common, place: 'delayed', due }
 }
