@@ -44,15 +44,15 @@ const BLOCKED: Passing = { messages: 0, from: Number.POSITIVE_INFINITY }
 
 /** What passes of a limit at this moment. */
 export function passing(limiter: Limiter, rule: LimitRule | undefined, count: number, now: number): Passing {
+  keepClock(limiter, rule?.rate, now)
   if (limiter.paused) return BLOCKED
-  const until = blockedUntil(limiter, now)
-  if (until > now) return { messages: 0, from: until }
+  if (limiter.until > now) return { messages: 0, from: limiter.until }
   if (limiter.isHalfOpen) return limiter.held > 0 ? BLOCKED : { messages: 1, from: now }
   const slots = slotsOf(limiter, rule?.concurrency, count)
   if (slots === 0) return BLOCKED
   if (!rule?.rate) return { messages: slots, from: now }
   const { interval, burst } = rule.rate
-  const full = fullAt(limiter, rule.rate, now)
+  const full = Math.max(limiter.full, now)
   const needed = Math.min(count, burst)
   const tokens = burst - (full - now) / interval + TOKEN_TOLERANCE
   const messages = Math.floor(tokens / needed)
@@ -70,14 +70,17 @@ function slotsOf({ held }: Limiter, concurrency: number | undefined, count: numb
   return Math.max(0, Math.floor((concurrency - held) / Math.min(count, concurrency)))
 }
 
-/** A clock that was set back blocks no longer than it would have. */
-function blockedUntil({ until, since }: Limiter, now: number): number {
-  return now < since ? now + (until - since) : until
-}
-
-/** The bucket is at most empty, also after the clock was set back. */
-function fullAt({ full }: Limiter, { interval, burst }: RateRule, now: number): number {
-  return full <= now ? now : Math.min(full, now + burst * interval)
+/**
+ * A clock that was set back blocks no longer than it would have: the moments are those of the new clock from now on.
+ * Kept, as each later look at it would else find an empty bucket, until the clock is where it was.
+ */
+function keepClock(limiter: Limiter, rate: RateRule | undefined, now: number): void {
+  if (now < limiter.since) {
+    limiter.until += now - limiter.since
+    limiter.since = now
+  }
+  // The bucket is at most empty.
+  if (rate) limiter.full = Math.min(limiter.full, now + rate.burst * rate.interval)
 }
 
 /** Take what `messages` of `count` each need. */
@@ -91,7 +94,7 @@ export function take(
   limiter.held += messages * count
   if (!rule?.rate) return
   const { interval, burst } = rule.rate
-  limiter.full = fullAt(limiter, rule.rate, now) + messages * Math.min(count, burst) * interval
+  limiter.full = Math.max(limiter.full, now) + messages * Math.min(count, burst) * interval
 }
 
 /** Return what a message had taken that is not held any more. */
@@ -112,6 +115,7 @@ export function breakerState({ isHalfOpen, until }: Limiter, now: number): Break
 
 /** Count the end of a run; true where the breaker has changed its state. */
 export function report(limiter: Limiter, { failures, within, pause }: BreakerRule, ok: boolean, now: number): boolean {
+  keepClock(limiter, undefined, now)
   const state = breakerState(limiter, now)
   // Of a run that began before it opened.
   if (state === 'open') return false
