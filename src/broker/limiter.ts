@@ -45,6 +45,8 @@ const BLOCKED: Passing = { messages: 0, from: Number.POSITIVE_INFINITY }
 /** What passes of a limit at this moment. */
 export function passing(limiter: Limiter, rule: LimitRule | undefined, count: number, now: number): Passing {
   keepClock(limiter, rule?.rate, now)
+  // Of a rule that had a breaker: no end of a run would close it.
+  if (!rule?.breaker) limiter.isHalfOpen = false
   if (limiter.paused) return BLOCKED
   if (limiter.until > now) return { messages: 0, from: limiter.until }
   if (limiter.isHalfOpen) return limiter.held > 0 ? BLOCKED : { messages: 1, from: now }

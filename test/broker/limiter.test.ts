@@ -31,3 +31,10 @@ test('breaker: a clock that is set back by an hour keeps it open no longer than 
   expect(passing(limiter, { name: 'b', breaker }, 1, now)).toEqual({ messages: 0, from: now + 5000 })
   expect(passing(limiter, { name: 'b', breaker }, 1, now + 5000).messages).toBe(1)
 })
+
+test('breaker: a rule that has none any more is not half-open for ever', () => {
+  const limiter = newLimiter()
+  report(limiter, { failures: 1, within: 1000, pause: 5000 }, false, START)
+  take(limiter, undefined, 1, 1, START)
+  expect(passing(limiter, { name: 'b', concurrency: 3 }, 1, START + 5000).messages).toBe(2)
+})

@@ -38,6 +38,8 @@ import { LIMITER_LUA } from './limiterLua.ts'
 
 /** How many lanes of one queue one script wakes for one limit; the others are woken by the next. */
 const MAX_WOKEN_LANES = 100
+/** How long a breaker that is half-open is kept where nothing needs it, ms. */
+const MAX_HALF_OPEN_MS = 86_400_000
 /** How many limits of a redefined rule one script looks at. */
 const MAX_REDEFINED_LIMITS = 100
 
@@ -64,6 +66,8 @@ const LIMITS_LUA = `
     l.till, l.since, l.half = tonumber(known[4] or 0), tonumber(known[5] or 0), known[6] == '1'
     l.failures, l.queues = known[7] or '', known[8] and cjson.decode(known[8]) or {}
     keep_clock(l)
+    -- Of a rule that had a breaker: no end of a run would close it.
+    if l.half and not l.rule.breaker then l.half, l.dirty, l.rare = false, true, true end
     l.before = passing(l, 1)
     limiters[id], order[#order + 1] = l, l
     return l
@@ -87,8 +91,9 @@ const LIMITS_LUA = `
     return uses
   end
   local function save(l)
-    local used = l.held > 0 or l.paused or l.half or #l.queues > 0 or redis.call('EXISTS', own .. 'limit-lanes.' .. l.id) == 1
-    local kept = math.max(l.full, l.till, failures_end(l))
+    local used = l.held > 0 or l.paused or #l.queues > 0 or redis.call('EXISTS', own .. 'limit-lanes.' .. l.id) == 1
+    -- A breaker that nothing has closed is forgotten, too.
+    local kept = math.max(l.full, l.till + (l.half and ${MAX_HALF_OPEN_MS} or 0), failures_end(l))
     if not used and kept <= now then
       redis.call('DEL', l.key)
       redis.call('ZREM', own .. 'limits', l.id)
