@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { isLane, laneOf, queueOfLane } from '../../../src/broker/lane.ts'
+import { isLane, queueOfLane } from '../../../src/broker/lane.ts'
 import { type Limiter, passing } from '../../../src/broker/limiter.ts'
 import type { LimitRule, LimitState } from '../../../src/broker/limits.ts'
 import { LIMITS_HEADER, type LimitUse, limitsHeader } from '../../../src/protocol/limits.ts'
@@ -9,6 +9,7 @@ import { readEnvelope } from '../../../src/stores/redis/broker/envelope.ts'
 import { SETTLE, SWEEP } from '../../../src/stores/redis/broker/scripts.ts'
 import { envelopeOf, toQueue } from '../../../src/testing/factories.ts'
 import { type Use, useOf } from '../../../src/testing/limitFixture.ts'
+import { checkLayout } from './laneLayout.ts'
 
 /* An oracle beside the scripts of Redis: what was published, who holds it, and what each limit then lets through. */
 
@@ -18,7 +19,10 @@ export const QUEUES = ['p', 'q'] as const
 export const NEEDS: readonly (readonly Use[])[] = [
   [],
   [['one', 'a']],
+  [['one', 'b']],
   [['one', 'b'], 'all'],
+  ['all', ['one', 'a']],
+  ['all', ['one', 'b']],
   ['all'],
   [['all', '', 2]],
   [['rate', 'x']],
@@ -313,62 +317,16 @@ export class LimitModel {
     }
   }
 
-  /** Lanes are open or blocked by one limit, and every index has them. */
   async checkLayout(): Promise<void> {
-    const { connection, keys } = this.#broker
-    const own = `${keys.prefix}celeriac.`
     for (const queue of QUEUES) {
-      const lanes = await this.#lanesOf(queue)
-      const open = (await connection.command('ZRANGE', `${own}lanes-open.${queue}`, 0, -1)) as string[]
-      const isOpen = ([, value]: readonly [string, string]): boolean => value.startsWith('00')
-      assert.deepEqual(
-        [...open].sort(),
-        lanes
-          .filter(isOpen)
-          .map(([digest]) => digest)
-          .sort(),
+      await checkLayout(this.#broker, queue)
+      const [listed, late] = [this.#waiting, this.#delayed].map(
+        (all) => [...all.values()].filter((one) => one.queue === queue).length,
       )
-      assert.equal(await connection.command('EXISTS', keys.bell(queue)), open.length > 0 ? 1 : 0, 'the bell')
-      let sum = 0
-      for (const [digest, value] of lanes) {
-        const lengths = await connection.pipeline(
-          keys.lists(`celeriac.lane.${digest}.${queue}`).map((list) => ['LLEN', list]),
-        )
-        const length = (lengths as number[]).reduce((all, one) => all + one, 0)
-        assert.ok(length > 0, 'a lane without messages')
-        sum += length
-        const uses = JSON.parse(value.slice(2)) as [string, string, number][]
-        const number = Number(value.slice(0, 2))
-        for (const [at, [rule, key]] of uses.entries()) {
-          const score = await connection.command('ZSCORE', `${own}limit-blocked.${rule}\0${key}\0${queue}`, digest)
-          assert.equal(score !== null, at + 1 === number, 'blocked by the one that it names')
-          const members = await connection.command(
-            'SISMEMBER',
-            `${own}limit-lanes.${rule}\0${key}`,
-            `celeriac.lane.${digest}.${queue}`,
-          )
-          assert.equal(members, 1)
-        }
-      }
-      assert.equal(
-        Number((await connection.command('HGET', keys.lanesWaiting, queue)) ?? 0),
-        sum,
-        'how many wait in lanes',
-      )
-      const waiting = [...this.#waiting.values()].filter((one) => one.queue === queue)
-      const [size, listed] = [await this.#broker.size(queue), waiting.length]
-      const late = [...this.#delayed.values()].filter((one) => one.queue === queue).length
-      assert.ok(size >= listed && size <= listed + late, `size ${size}, expected ${listed} to ${listed + late}`)
+      const size = await this.#broker.size(queue)
+      const [least = 0, most = 0] = [listed, (listed ?? 0) + (late ?? 0)]
+      assert.ok(size >= least && size <= most, `size ${size}, expected ${least} to ${most}`)
     }
-  }
-
-  async #lanesOf(queue: string): Promise<(readonly [string, string])[]> {
-    const { connection, keys } = this.#broker
-    const fields = (await connection.command('HGETALL', keys.lanes(queue))) as string[]
-    return Array.from({ length: fields.length / 2 }, (_, at) => [
-      fields[2 * at] as string,
-      fields[2 * at + 1] as string,
-    ])
   }
 }
 
@@ -376,6 +334,11 @@ export class LimitModel {
 function isBehind(one: Message, other: Message, blocks: readonly string[]): boolean {
   if (one.queue !== other.queue) return false
   return one.uses.some(({ rule, key }) => blocks.includes(`${rule} ${key}`))
+}
+
+/** The number of what needs these limits, in this order. */
+export function needOf(...uses: readonly Use[]): number {
+  return NEEDS.findIndex((need) => JSON.stringify(need) === JSON.stringify(uses))
 }
 
 /** By what people see of the limit, as the store's clock is that of the test. */
@@ -395,6 +358,3 @@ function passes({ limit, held, paused, until = 0, breaker, rule }: LimitState, c
   const { rate: _, ...rest } = limit ?? {}
   return passing(limiter, { name: rule, ...rest }, count, Date.now()).messages > 0
 }
-
-/** Kept for the names of lanes in messages of failures. */
-export { laneOf }

@@ -76,8 +76,11 @@ const LIMITS_LUA = `
   local function uses_of(text)
     if parsed[text] then return parsed[text] end
     local uses, seen, ok, list = {}, {}, pcall(cjson.decode, text)
-    -- It refuses half a surrogate pair, which JavaScript writes so.
-    if not ok then ok, list = pcall(cjson.decode, (string.gsub(text, '\\\\ud[89a-f]%x%x', '\\239\\191\\189'))) end
+    if not ok then
+      -- It refuses half a surrogate pair, which JavaScript writes so. A backslash that is text comes first.
+      local whole = string.gsub(string.gsub(text, '\\\\\\\\', '\\\\u005c'), '\\\\ud[89a-f]%x%x', '\\239\\191\\189')
+      ok, list = pcall(cjson.decode, whole)
+    end
     for _, one in ipairs(ok and type(list) == 'table' and list or {}) do
       local id = one[1] .. '\\0' .. one[2]
       if seen[id] then
@@ -97,6 +100,7 @@ const LIMITS_LUA = `
     if not used and kept <= now then
       redis.call('DEL', l.key)
       redis.call('ZREM', own .. 'limits', l.id)
+      redis.call('ZREM', own .. 'limits-idle', l.id)
       return
     end
     redis.call('HSET', l.key, 'held', l.held, 'full', l.full, 'queues', cjson.encode(l.queues))
