@@ -95,7 +95,7 @@ else
     redis.call('LREM', from, -1, old)
     if from_lane ~= '' then lanes(prefix).departed(from_lane, 1) end
   else
-    if knows_lanes(prefix) then lanes(prefix).untagged(from) end
+    if knows_lanes(prefix) then lanes(prefix).untagged({from}) end
     redis.call('HDEL', unacked, from)
     redis.call('ZREM', index, from)
     redis.call('SREM', parked, from)

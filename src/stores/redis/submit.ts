@@ -228,13 +228,12 @@ export class RedisSubmitter {
   async #run(items: readonly Submission[]): Promise<(boolean | Error)[]> {
     const calls: Promise<(boolean | Error)[]>[] = []
     for (let from = 0, to = 0; from < items.length; from = to) {
-      const first = items[from]
-      const plain = isPlain(first) ? first : undefined
+      const plain = plainAt(items, from)
       do to++
       while (
         to < items.length &&
         to - from < MAX_ATOMIC_SUBMISSIONS &&
-        (plain ? isLike(items[to], plain) : !isPlain(items[to]))
+        (plain ? isLike(items[to], plain) : !plainAt(items, to))
       )
       const some = items.slice(from, to)
       const sending = plain ? this.#alike(some as PlainSubmission[]) : this.#each(some)
@@ -344,6 +343,14 @@ function isPlain(submission: Submission | undefined): submission is PlainSubmiss
   const { meta, once, message, note } = submission ?? {}
   if (!meta || once || note || !message || meta.status !== PENDING || message.route.exchange !== '') return false
   return (message.notBefore === undefined || isSelfTimed(message)) && PLAIN_ID.test(meta.task_id)
+}
+
+/** The submission at this place, where it is plain. One of another lane than the next is not worth a call of its own. */
+function plainAt(items: readonly Submission[], at: number): PlainSubmission | undefined {
+  const one = items[at]
+  if (!isPlain(one)) return undefined
+  const isLimited = one.message.envelope.headers[LIMITS_HEADER] !== undefined
+  return isLimited && !isLike(items[at + 1], one) ? undefined : one
 }
 
 /** Goes into the same list with the same record, except for the id. */

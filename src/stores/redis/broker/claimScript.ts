@@ -148,8 +148,7 @@ local function take_from(queue, digest, turn, most)
   if #taken > 0 then keep(lane, taken) end
   for at = first + 1, number do all.tagged(ARGV[3] .. at, limits, lane, score) end
   for _, use in ipairs(uses) do all.take(all.limiter(use.id), #taken, use.count) end
-  all.departed(lane, #taken)
-  if redis.call('HEXISTS', own .. 'lanes.' .. queue, digest) == 0 then return #taken end
+  if not all.departed(lane, #taken) then return #taken end
   if #taken == 0 then
     -- Another program's key: nothing can be taken from it.
     all.leave(queue, digest, value)

@@ -201,7 +201,7 @@ local function restore(tag, mark)
   local value, text, envelope, lists, routing_key = read_held(tag)
   redis.call('ZREM', index, tag)
   redis.call('SREM', parked, tag)
-  if knows_lanes(prefix) then lanes(prefix).untagged(tag) end
+  if knows_lanes(prefix) then lanes(prefix).untagged({tag}) end
   -- Without a queue: it stays in unacked, where people can find it.
   if not text then return end
   redis.call('HDEL', unacked, tag)
@@ -224,9 +224,7 @@ local function in_pieces(command, key, values)
 end
 local function release(tags)
   local count = in_pieces('ZREM', index, tags)
-  if knows_lanes(prefix) then
-    for _, tag in ipairs(tags) do lanes(prefix).untagged(tag) end
-  end
+  if knows_lanes(prefix) then lanes(prefix).untagged(tags) end
   if count == #tags then return nil end
   local held = {}
   for _, tag in ipairs(tags) do held[tag] = redis.call('HEXISTS', unacked, tag) == 1 end

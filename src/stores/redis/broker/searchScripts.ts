@@ -116,7 +116,7 @@ repeat
       redis.call('SREM', KEYS[3], delayed)
       redis.call('ZREM', KEYS[2], delayed)
       redis.call('HDEL', KEYS[1], delayed)
-      if is_lane(name) then lanes(prefix).untagged(delayed) end
+      if is_lane(name) then lanes(prefix).untagged({delayed}) end
       hold(id, value, text, name)
     end
   end
@@ -201,7 +201,7 @@ repeat
       redis.call('HDEL', KEYS[1], tag)
       redis.call('ZREM', KEYS[2], tag)
       redis.call('SREM', KEYS[3], tag)
-      if in_lane then lanes(prefix).untagged(tag) end
+      if in_lane then lanes(prefix).untagged({tag}) end
       drop(text)
     end
   end

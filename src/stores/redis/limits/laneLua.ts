@@ -103,7 +103,9 @@ const LIMITS_LUA = `
       redis.call('ZREM', own .. 'limits-idle', l.id)
       return
     end
-    redis.call('HSET', l.key, 'held', l.held, 'full', l.full, 'queues', cjson.encode(l.queues))
+    if not l.rule.rate then redis.call('HSET', l.key, 'held', l.held)
+    else redis.call('HSET', l.key, 'held', l.held, 'full', string.format('%.3f', l.full)) end
+    if l.requeued then redis.call('HSET', l.key, 'queues', cjson.encode(l.queues)) end
     if l.rare then
       redis.call('HSET', l.key, 'paused', l.paused and 1 or 0, 'until', l.till, 'since', l.since, 'half', l.half and 1 or 0,
         'failures', l.failures)
@@ -128,7 +130,11 @@ const STATES_LUA = `
     return lists
   end
   local function blocked_key(id, queue) return own .. 'limit-blocked.' .. id .. '\\0' .. queue end
-  local function new_turn() return redis.call('INCR', own .. 'lanes-turn') end
+  local turn
+  local function new_turn()
+    turn = (turn or tonumber(redis.call('GET', own .. 'lanes-turn') or 0)) + 1
+    return turn
+  end
   local function open(queue, digest, turn)
     redis.call('ZADD', own .. 'lanes-open.' .. queue, turn, digest)
     belled[queue] = true
@@ -151,7 +157,7 @@ const STATES_LUA = `
     redis.call('ZADD', blocked_key(l.id, queue), turn, digest)
     redis.call('HSET', own .. 'lanes.' .. queue, digest, string.format('%02d', number) .. limits)
     for _, one in ipairs(l.queues) do if one == queue then return end end
-    l.queues[#l.queues + 1], l.dirty = queue, true
+    l.queues[#l.queues + 1], l.dirty, l.requeued = queue, true, true
   end
   -- The lane has no messages any more; value is what 'lanes.<queue>' has of it.
   local function leave(queue, digest, value)
@@ -164,12 +170,17 @@ const STATES_LUA = `
       redis.call('SREM', own .. 'limit-lanes.' .. use.id, lane_of(queue, digest))
       l.dirty, l.wakes = true, true
     end
-    if redis.call('EXISTS', own .. 'lanes.' .. queue) == 0 then redis.call('HDEL', own .. 'lanes-waiting', queue) end
   end
 `
 
 /** Waking the lanes that a limit blocks. */
 const WAKING_LUA = `
+  -- By queue how many messages came to its lanes; and what is to be written of tags.
+  local counts, tags, checks = {}, {}, {}
+  -- Lua unpacks some thousand values at most.
+  local function in_parts(command, key, values)
+    for from = 1, #values, 1000 do redis.call(command, key, unpack(values, from, math.min(from + 999, #values))) end
+  end
   local function first_blocked(l, queue)
     local key = blocked_key(l.id, queue)
     local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
@@ -205,7 +216,7 @@ const WAKING_LUA = `
     if not l.wakes then units = after == l.before and 0 or after - l.before end
     local left = {}
     for _, queue in ipairs(l.queues) do
-      if wake_in(l, queue, units) then left[#left + 1] = queue else l.dirty = true end
+      if wake_in(l, queue, units) then left[#left + 1] = queue else l.dirty, l.requeued = true, true end
     end
     l.queues = left
   end
@@ -234,6 +245,16 @@ const WAKING_LUA = `
       if l.dirty then save(l) end
     end
     for queue in pairs(belled) do ring(queue) end
+    for queue, count in pairs(counts) do
+      if redis.call('EXISTS', own .. 'lanes.' .. queue) == 0 then
+        redis.call('HDEL', own .. 'lanes-waiting', queue)
+      else
+        redis.call('HINCRBY', own .. 'lanes-waiting', queue, count)
+      end
+    end
+    if turn then redis.call('SET', own .. 'lanes-turn', turn) end
+    if #tags > 0 then in_parts('HSET', own .. 'lane-tags', tags) end
+    if #checks > 0 then in_parts('ZADD', own .. 'lane-checks', checks) end
   end
 `
 
@@ -241,7 +262,7 @@ const WAKING_LUA = `
 const MESSAGES_LUA = `
   function it.arrived(lane, limits, count)
     local digest, queue = parts_of_lane(lane)
-    redis.call('HINCRBY', own .. 'lanes-waiting', queue, count)
+    counts[queue] = (counts[queue] or 0) + count
     if redis.call('HSETNX', own .. 'lanes.' .. queue, digest, '00' .. limits) == 0 then return end
     if redis.call('ZADD', own .. 'lanes', 'NX', now, queue) == 1 then redis.pcall('PUBLISH', own .. 'parked', 'lanes') end
     open(queue, digest, new_turn())
@@ -250,31 +271,39 @@ const MESSAGES_LUA = `
       redis.call('ZADD', own .. 'limits', 0, use.id)
     end
   end
-  -- Messages were taken out of its lists.
+  -- Messages were taken out of its lists. Answers whether there are more.
   function it.departed(lane, count)
     local digest, queue = parts_of_lane(lane)
-    redis.call('HINCRBY', own .. 'lanes-waiting', queue, -count)
-    if redis.call('EXISTS', unpack(lists_of(lane))) > 0 then return end
+    counts[queue] = (counts[queue] or 0) - count
+    if redis.call('EXISTS', unpack(lists_of(lane))) > 0 then return true end
     local value = redis.call('HGET', own .. 'lanes.' .. queue, digest)
     if value then leave(queue, digest, value) end
+    return false
   end
   -- A message of a lane is in unacked; limits: whose permits it has ('': none).
   function it.tagged(tag, limits, lane, score)
-    redis.call('HSET', own .. 'lane-tags', tag, limits .. '\\n' .. lane)
-    redis.call('ZADD', own .. 'lane-checks', score, tag)
+    tags[#tags + 1], tags[#tags + 2] = tag, limits .. '\\n' .. lane
+    checks[#checks + 1], checks[#checks + 2] = score, tag
   end
-  -- It is not any more: what it had returns. Answers its lane.
-  function it.untagged(tag)
-    local value = redis.call('HGET', own .. 'lane-tags', tag)
-    if not value then return end
-    redis.call('HDEL', own .. 'lane-tags', tag)
-    redis.call('ZREM', own .. 'lane-checks', tag)
-    local limits, lane = string.match(value, '^([^\\n]*)\\n(.*)$')
-    for _, use in ipairs(limits ~= '' and uses_of(limits) or {}) do
-      local l = limiter(use.id)
-      l.held, l.dirty = math.max(0, l.held - use.count), true
+  -- They are not any more: what they had returns. Answers the lane of the last.
+  function it.untagged(gone)
+    local known, last = {}, nil
+    for from = 1, #gone, 1000 do
+      local values = redis.call('HMGET', own .. 'lane-tags', unpack(gone, from, math.min(from + 999, #gone)))
+      for at, value in ipairs(values) do
+        if value then
+          local limits, lane = string.match(value, '^([^\\n]*)\\n(.*)$')
+          for _, use in ipairs(limits ~= '' and uses_of(limits) or {}) do
+            local l = limiter(use.id)
+            l.held, l.dirty = math.max(0, l.held - use.count), true
+          end
+          known[#known + 1], last = gone[from + at - 1], lane
+        end
+      end
     end
-    return lane
+    in_parts('HDEL', own .. 'lane-tags', known)
+    in_parts('ZREM', own .. 'lane-checks', known)
+    return last
   end
   local problems = {}
   -- Why nothing can be put into lanes of the queue, as the server would answer, else false.
@@ -330,7 +359,9 @@ ${LIMITER_LUA}${LIMITS_LUA}${STATES_LUA}${WAKING_LUA}${MESSAGES_LUA}${UPKEEP_LUA
   return it
 end
 local function finish_lanes()
-  if lanes_made then lanes_made.finish() end
+  local made = lanes_made
+  lanes_made = nil
+  if made then made.finish() end
 end
 local function is_lane(name) return string.sub(name, 1, ${LANE_PREFIX.length}) == '${LANE_PREFIX}' end
 local function limits_in(text, envelope)

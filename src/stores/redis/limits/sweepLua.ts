@@ -21,7 +21,7 @@ local function check_tag(own, tag, unseen)
     redis.call('ZADD', own .. 'lane-checks', score or unseen + 60, tag)
     return
   end
-  local lane = lanes(prefix).untagged(tag)
+  local lane = lanes(prefix).untagged({tag})
   for _, list in ipairs(lane and lanes(prefix).lists_of(lane) or {}) do
     local text = redis.call('LINDEX', list, -1)
     if text then return lanes(prefix).arrived(lane, limits_in(text, decoded(text)), 1) end
