@@ -27,6 +27,7 @@ if why then return redis.error_reply(why) end
 local args = {}
 for number = at, #ARGV do args[#args + 1] = ARGV[number] end
 local answer = submit_packed(args)
+finish_lanes()
 if type(answer) == 'table' and answer.err then return answer end
 add_member(it, added_task, added_ttl)
 if staged ~= '' then release_staged(staged) end

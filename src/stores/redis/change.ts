@@ -1,5 +1,7 @@
 import type { ChangedMessage } from '../../broker/broker.ts'
+import { laneOf } from '../../broker/lane.ts'
 import { withMember } from '../../protocol/jsonMembers.ts'
+import { limitsHeader } from '../../protocol/limits.ts'
 import type { MessageEdit } from '../../protocol/messageEdit.ts'
 import { StoreUnavailableError } from '../../std/errors.ts'
 import { uuid } from '../../std/id.ts'
@@ -8,24 +10,20 @@ import { type Keys, stepOf } from './broker/keys.ts'
 import { type LocatorFacts, locate, type Place } from './broker/locator.ts'
 import { KINDS } from './broker/scripts.ts'
 import type { RedisConnection, Script } from './connection/connection.ts'
+import { LANES_LUA } from './limits/laneLua.ts'
 import { STORE_LUA, type StoredRecord } from './results/recordScript.ts'
 
 /** How often a change is tried again where the message, or its record, has changed meanwhile. */
 const MAX_TRIES = 20
 
 /**
- * Where the message is (`place`: `list` or `parked`; `from`: the list or the tag; `old`: the value there), and what it
- * becomes (`kind`: `push` or `park`, into `target`, at `time`, as `text`).
+ * Where the message is (`place`: `list` or `parked`; `from`: the list or the tag; `from_lane`: the lane of the list,
+ * '': none; `old`: the value there), and what it becomes (`kind`: `push` or `park`, into `target`, at `time`, as
+ * `text`; `lane` and `limits`: empty where it is in none).
  */
-const CHANGED: ScriptArguments<'place' | 'from' | 'old' | 'kind' | 'target' | 'time' | 'text'> = new ScriptArguments(
-  'place',
-  'from',
-  'old',
-  'kind',
-  'target',
-  'time',
-  'text',
-)
+const CHANGED: ScriptArguments<
+  'place' | 'from' | 'from_lane' | 'old' | 'kind' | 'target' | 'time' | 'text' | 'lane' | 'limits'
+> = new ScriptArguments('place', 'from', 'from_lane', 'old', 'kind', 'target', 'time', 'text', 'lane', 'limits')
 
 /** Its record as it was and as it becomes; the key of its metadata, and its new input. Empty where there are none. */
 const RECORDED: ScriptArguments<
@@ -69,13 +67,13 @@ end
 `
 
 /**
- * KEYS are unacked, index, parked; ARGV[1] is the visibility timeout (s), then CHANGED and RECORDED. Answers 1; 0 where
- * the message is not there as it was, 2 where the record is not: then nothing was written.
+ * KEYS are unacked, index, parked; ARGV[1] is the visibility timeout (s), ARGV[2] the prefix; then CHANGED and
+ * RECORDED. Answers 1; 0 where the message is not there as it was, 2 where the record is not: then nothing was written.
  */
 const CHANGE: Script = {
   name: 'change',
-  source: `${KINDS}${STORE_LUA}${CHANGE_RECORD_LUA}
-local at = 2
+  source: `${KINDS}${LANES_LUA}${STORE_LUA}${CHANGE_RECORD_LUA}
+local prefix, at = ARGV[2], 3
 ${CHANGED.lua}
 ${RECORDED.lua}
 local unacked, index, parked, position = KEYS[1], KEYS[2], KEYS[3], nil
@@ -88,27 +86,34 @@ elseif redis.call('SISMEMBER', parked, from) == 0 or redis.call('HGET', unacked,
 end
 if record_key ~= '' and (redis.call('GET', record_key) or '') ~= known then return 2 end
 local why = kind == 'push' and unpushable(target) or kind == 'park' and unheld()
+  or lane ~= '' and lanes(prefix).problem(lane)
 if why then return redis.error_reply(why) end
 if place == 'list' and kind == 'push' and target == from then
   redis.call('LSET', from, position, text)
 else
   if place == 'list' then
     redis.call('LREM', from, -1, old)
+    if from_lane ~= '' then lanes(prefix).departed(from_lane, 1) end
   else
+    if knows_lanes(prefix) then lanes(prefix).untagged({from}) end
     redis.call('HDEL', unacked, from)
     redis.call('ZREM', index, from)
     redis.call('SREM', parked, from)
   end
   if kind == 'park' then
+    local score = string.format('%.6f', tonumber(time) - tonumber(ARGV[1]))
     redis.call('HSET', unacked, target, text)
-    redis.call('ZADD', index, string.format('%.6f', tonumber(time) - tonumber(ARGV[1])), target)
+    redis.call('ZADD', index, score, target)
+    if lane ~= '' then lanes(prefix).tagged(target, '', lane, score) end
     redis.call('SADD', parked, target)
     redis.pcall('PUBLISH', parked, '')
   else
     -- What was delayed is the next one, as when its time has come.
     redis.call(place == 'list' and 'LPUSH' or 'RPUSH', target, text)
+    if lane ~= '' then lanes(prefix).arrived(lane, limits, 1) end
   end
 end
+finish_lanes()
 if record_key ~= '' then change_record(record_key, known, record, status, record_ttl, metadata_key, input) end
 return 1
 `,
@@ -168,7 +173,7 @@ export async function changeWaiting(
     if (!place || place.found.place === 'held') return false
     const plan = await decide(place.found)
     if (!plan) return true
-    const args = [visibility, ...changedArgs(facts, place, plan.message), ...recordedArgs(plan.record)]
+    const args = [visibility, keys.prefix, ...changedArgs(facts, place, plan.message), ...recordedArgs(plan.record)]
     const answer = await connection.script(CHANGE, [keys.unacked, keys.index, keys.parked], args)
     if (answer === 1) return true
   }
@@ -181,21 +186,24 @@ function changedArgs(facts: ChangeFacts, place: Place, message: ChangedMessage) 
   const text = textOf(place.text, message)
   const time = notBefore === undefined ? place.until : facts.secondsOf(notBefore)
   const at = found.place === 'waiting' ? 'list' : 'parked'
+  const lane = laneOf(queue, { ...found.envelope.headers, ...message.headers })
+  const limits = { lane: lane?.name ?? '', limits: lane ? limitsHeader(lane.limits) : '' }
+  const before = { place: at, from, from_lane: place.lane ?? '', old } as const
   if (time === undefined || (at === 'list' && notBefore === undefined)) {
     const priority = message.priority ?? found.envelope.properties.priority ?? 0
-    const target = pushTarget(facts.keys, place, queue, priority)
-    return CHANGED.of({ place: at, from, old, kind: 'push', target, time: '', text })
+    const target = pushTarget(facts.keys, place, lane?.name ?? queue, priority)
+    return CHANGED.of({ ...before, kind: 'push', target, time: '', text, ...limits })
   }
   const target = at === 'parked' ? from : uuid()
-  const value = `[${text},${JSON.stringify('')},${JSON.stringify(queue)}]`
-  return CHANGED.of({ place: at, from, old, kind: 'park', target, time, text: value })
+  const value = `[${text},${JSON.stringify('')},${JSON.stringify(lane?.name ?? queue)}]`
+  return CHANGED.of({ ...before, kind: 'park', target, time, text: value, ...limits })
 }
 
 /** A message that waits stays in its list, whatever its priority says, unless that changes. */
-function pushTarget(keys: Keys, { found, key }: Place, queue: string, priority: number): string {
+function pushTarget(keys: Keys, { found, key, lane }: Place, name: string, priority: number): string {
   const before = found.envelope.properties.priority ?? 0
-  const stays = found.place === 'waiting' && queue === found.queue && stepOf(before) === stepOf(priority)
-  return stays ? key : keys.list(queue, stepOf(priority))
+  const stays = found.place === 'waiting' && name === (lane ?? found.queue) && stepOf(before) === stepOf(priority)
+  return stays ? key : keys.list(name, stepOf(priority))
 }
 
 function recordedArgs(changed: ChangedRecord | undefined) {

@@ -85,6 +85,7 @@ ${joining.facts}${writes(joining)}
 sent()
 in_pieces('HDEL', unacked, done)
 for number = #restored, 1, -1 do restore(restored[number], 'redelivered') end
+finish_lanes()
 ${joining.end}
 return out
 `,

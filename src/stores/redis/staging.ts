@@ -1,4 +1,5 @@
 import type { Message, Submission } from '../../backend/unitOfWork.ts'
+import { laneOf } from '../../broker/lane.ts'
 import { pieces } from '../../std/chunks.ts'
 import { StoreUnavailableError } from '../../std/errors.ts'
 import { uuid } from '../../std/id.ts'
@@ -53,6 +54,7 @@ const MOVE: Script = {
   source: `${SUBMIT_PACKED_LUA}
 local slice = redis.call('LINDEX', ARGV[3], 0)
 local answer = slice and submit_packed(cmsgpack.unpack(slice))
+finish_lanes()
 local why = type(answer) == 'table' and answer.err
 local left = 0
 if not why then
@@ -140,7 +142,7 @@ export class Staging {
   /** Once they are released, nothing may be in their way. */
   async #checkLists(submissions: readonly Submission[]): Promise<void> {
     const { connection, keys, url } = this.#broker
-    const queues = new Set(submissions.flatMap(({ message }) => (message ? [message.route.routingKey] : [])))
+    const queues = new Set(submissions.flatMap(({ message }) => (message ? [nameOf(message)] : [])))
     const lists = [...queues].flatMap((queue) => keys.lists(queue))
     const kinds = await connection.pipeline(lists.map((list) => ['TYPE', list] as const))
     for (const [at, list] of lists.entries()) {
@@ -172,6 +174,11 @@ export class Staging {
   #list(name: string): string {
     return this.#backend.chords.keyOf(`staged-${name}`)
   }
+}
+
+/** Of its lane, or its queue. */
+function nameOf({ envelope, route: { routingKey } }: Message): string {
+  return laneOf(routingKey, envelope.headers)?.name ?? routingKey
 }
 
 /** As msgpack that Redis can read: it knows texts, which may hold any bytes, and no type for bytes. */

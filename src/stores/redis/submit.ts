@@ -6,6 +6,8 @@ import {
   type Submission,
   type SubmissionMetadata,
 } from '../../backend/unitOfWork.ts'
+import { laneOf } from '../../broker/lane.ts'
+import { LIMITS_HEADER } from '../../protocol/limits.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
 import { PENDING } from '../../protocol/states.ts'
 import { pieces } from '../../std/chunks.ts'
@@ -16,6 +18,7 @@ import { SEND_LUA } from './broker/sending.ts'
 import { Batch } from './connection/batch.ts'
 import type { Arg, Script } from './connection/connection.ts'
 import { readAnswers } from './connection/errors.ts'
+import { LANES_LUA } from './limits/laneLua.ts'
 import { OPEN, OPEN_CALL, OPEN_LUA } from './results/chordScript.ts'
 import { INDEX_ARGS, INDEX_LUA, type RedisJobIndex } from './results/jobIndex.ts'
 import { isOwned, type RedisNotes } from './results/notes.ts'
@@ -82,17 +85,20 @@ end
 /**
  * Lua: `submit_alike(ARGV)`: calls of one task. ARGV[1] is how many, ARGV[2] their list, ARGV[3] the ttl of their
  * PENDING records (ms, 0 for ever), ARGV[4] the beginning of the records' keys, ARGV[5] and ARGV[6] the beginning and
- * the end of the values, around the id; ARGV[7] the beginning of the keys of their metadata ('': none), ARGV[8…] then
- * their ttl, their score and the arguments of `index_jobs`; then id, message and, if there are any, metadata of each;
- * then OPEN for each chord whose header they are. Answers an error where none can be sent, else nothing.
+ * the end of the values, around the id; ARGV[7] their lane, as JSON of prefix, name and limits ('': none); ARGV[8] the
+ * beginning of the keys of their metadata ('': none), ARGV[9…] then their ttl, their score and the arguments of
+ * `index_jobs`; then id, message and, if there are any, metadata of each; then OPEN for each chord whose header they
+ * are. Answers an error where none can be sent, else nothing.
  */
 const SUBMIT_ALIKE_LUA = `
 local function submit_alike(ARGV)
 local count, list, ttl, key, before, after = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local origin, kept, score = ARGV[7], ARGV[8], ARGV[9]
-local step, first = 2, 8
-if origin ~= '' then step, first = 3, ${10 + INDEX_ARGS} end
-local wrong = unpushable(list) or (origin ~= '' and wrong_kind(ARGV[10], 'zset'))
+local lane = ARGV[7] ~= '' and cjson.decode(ARGV[7])
+local origin, kept, score = ARGV[8], ARGV[9], ARGV[10]
+local step, first = 2, 9
+if origin ~= '' then step, first = 3, ${11 + INDEX_ARGS} end
+local wrong = unpushable(list) or (origin ~= '' and wrong_kind(ARGV[11], 'zset'))
+  or (lane and lanes(lane.prefix).problem(lane.name))
 if wrong then return redis.error_reply(wrong) end
 local texts, entries = {}, {}
 for number = 1, count do
@@ -108,24 +114,29 @@ for number = 1, count do
     entries[#entries + 1], entries[#entries + 2] = score, id
   end
 end
-if #entries > 0 then index_jobs(entries, unpack(ARGV, 10, ${9 + INDEX_ARGS})) end
+if #entries > 0 then index_jobs(entries, unpack(ARGV, 11, ${10 + INDEX_ARGS})) end
 for at = first + count * step, #ARGV, ${OPEN.count} do open_chord(unpack(ARGV, at, at + ${OPEN.count - 1})) end
 for from = 1, count, 1000 do redis.call('LPUSH', list, unpack(texts, from, math.min(from + 999, count))) end
+if lane then lanes(lane.prefix).arrived(lane.name, lane.limits, count) end
 end
 `
 
 const SUBMIT: Script = {
   name: 'submit',
-  source: `${SETTLING}${STORE_LUA}${SEND_LUA}${INDEX_LUA}${OPEN_LUA}${SUBMIT_EACH_LUA}return submit_each(ARGV)`,
+  source: `${SETTLING}${STORE_LUA}${SEND_LUA}${INDEX_LUA}${OPEN_LUA}${SUBMIT_EACH_LUA}local answer = submit_each(ARGV)
+finish_lanes()
+return answer`,
 }
 const SUBMIT_ALIKE: Script = {
   name: 'submit alike',
-  source: `${KINDS}${INDEX_LUA}${OPEN_LUA}${SUBMIT_ALIKE_LUA}return submit_alike(ARGV)`,
+  source: `${KINDS}${LANES_LUA}${INDEX_LUA}${OPEN_LUA}${SUBMIT_ALIKE_LUA}local wrong = submit_alike(ARGV)
+finish_lanes()
+return wrong`,
 }
 
 /**
  * Lua: `submit_packed(args)`: the arguments of a script that submits, then which one it is. ARGV[2] of a script with it
- * is the visibility timeout, s. Answers as that script.
+ * is the visibility timeout, s. Answers as that script. It ends with `finish_lanes()`.
  */
 export const SUBMIT_PACKED_LUA: string = `${SETTLING}${STORE_LUA}${SEND_LUA}${INDEX_LUA}${OPEN_LUA}
 ${SUBMIT_EACH_LUA}${SUBMIT_ALIKE_LUA}
@@ -217,13 +228,12 @@ export class RedisSubmitter {
   async #run(items: readonly Submission[]): Promise<(boolean | Error)[]> {
     const calls: Promise<(boolean | Error)[]>[] = []
     for (let from = 0, to = 0; from < items.length; from = to) {
-      const first = items[from]
-      const plain = isPlain(first) ? first : undefined
+      const plain = plainAt(items, from)
       do to++
       while (
         to < items.length &&
         to - from < MAX_ATOMIC_SUBMISSIONS &&
-        (plain ? isLike(items[to], plain) : !isPlain(items[to]))
+        (plain ? isLike(items[to], plain) : !plainAt(items, to))
       )
       const some = items.slice(from, to)
       const sending = plain ? this.#alike(some as PlainSubmission[]) : this.#each(some)
@@ -273,6 +283,12 @@ export class RedisSubmitter {
     return items.map(() => true)
   }
 
+  #laneArg({ envelope, route }: Message): string {
+    const lane = laneOf(route.routingKey, envelope.headers)
+    const limits = envelope.headers[LIMITS_HEADER]
+    return lane ? JSON.stringify({ prefix: this.#broker.keys.prefix, name: lane.name, limits }) : ''
+  }
+
   /** Undefined where the records are not text. */
   #alikeArgs(items: readonly PlainSubmission[], opens: readonly Arg[]): Arg[] | undefined {
     const [first] = items as readonly [PlainSubmission, ...PlainSubmission[]]
@@ -290,6 +306,7 @@ export class RedisSubmitter {
       key.slice(0, -id.length),
       value.slice(0, at),
       value.slice(at + id.length),
+      this.#laneArg(first.message),
       first.metadata ? this.#notes.metadataPrefix : '',
     ]
     if (first.metadata) {
@@ -328,12 +345,21 @@ function isPlain(submission: Submission | undefined): submission is PlainSubmiss
   return (message.notBefore === undefined || isSelfTimed(message)) && PLAIN_ID.test(meta.task_id)
 }
 
+/** The submission at this place, where it is plain. One of another lane than the next is not worth a call of its own. */
+function plainAt(items: readonly Submission[], at: number): PlainSubmission | undefined {
+  const one = items[at]
+  if (!isPlain(one)) return undefined
+  const isLimited = one.message.envelope.headers[LIMITS_HEADER] !== undefined
+  return isLimited && !isLike(items[at + 1], one) ? undefined : one
+}
+
 /** Goes into the same list with the same record, except for the id. */
 function isLike(submission: Submission | undefined, first: PlainSubmission): submission is PlainSubmission {
   if (!submission || !isPlain(submission)) return false
   const { route, envelope } = submission.message
   const { priority } = first.message.envelope.properties
   if (route.routingKey !== first.message.route.routingKey || envelope.properties.priority !== priority) return false
+  if (envelope.headers[LIMITS_HEADER] !== first.message.envelope.headers[LIMITS_HEADER]) return false
   const { metadata: said } = submission
   const { metadata } = first
   // Each metadata is written as it is; all of them get the same ttl.

@@ -117,12 +117,12 @@ export function breakers(it: LimitCase): void {
     await limits.define([{ name: 'api', breaker: { failures: 3, within: 60_000, pause: 300 } }])
     const fail = { ...api, ok: false }
     assert.deepEqual(await limits.report([fail, fail]), [])
+    const reader = await read(['q'], 10)
     const started = Date.now()
     const [opened] = await limits.report([fail])
     assert.deepEqual([opened?.rule, opened?.key, opened?.state], ['api', '', 'open'])
     assert.ok((opened?.until ?? 0) >= started + 200)
     await limited('q', numbered('', 4), ['api'])
-    const reader = await read(['q'], 10)
     const trial = await reader.next()
     assert.ok(Date.now() - started >= 280, `the first came after ${Date.now() - started} ms`)
     assert.equal(await breakerOf(limits), 'half-open')

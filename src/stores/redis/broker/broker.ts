@@ -12,6 +12,7 @@ import {
   type Queue,
   type Route,
 } from '../../../broker/broker.ts'
+import { isLane, laneOf } from '../../../broker/lane.ts'
 import { CONTROL_EXCHANGE } from '../../../protocol/control.ts'
 import type { Envelope } from '../../../protocol/envelope.ts'
 import { type Clock, systemClock } from '../../../std/clock.ts'
@@ -22,6 +23,7 @@ import { Batch } from '../connection/batch.ts'
 import type { Arg, Command, RedisConnection } from '../connection/connection.ts'
 import { readAnswers } from '../connection/errors.ts'
 import { parseRedisUrl } from '../connection/url.ts'
+import { RedisLimits } from '../limits/store.ts'
 import { RedisConsumer } from './consumer.ts'
 import { type Ending, type Hold, RedisDelivery } from './delivery.ts'
 import { readEnvelope, writeEnvelope } from './envelope.ts'
@@ -32,7 +34,7 @@ import { locate } from './locator.ts'
 import { Rescuer } from './rescuer.ts'
 import { PARK, SETTLE } from './scripts.ts'
 import { PURGE } from './searchScripts.ts'
-import { routeTarget, SEND, SIGNAL_EXCHANGES, TRANSIENT_QUEUE_LIFETIME_MS } from './sending.ts'
+import { laneTarget, routeTarget, SEND, SIGNAL_EXCHANGES, TRANSIENT_QUEUE_LIFETIME_MS } from './sending.ts'
 
 export interface RedisOptions {
   /** How long a silent consumer keeps the messages that it holds, ms. */
@@ -60,6 +62,7 @@ export class RedisBroker implements Broker {
   readonly sharedWithCelery = true
   readonly connection: RedisConnection
   readonly keys: Keys
+  readonly limits: RedisLimits
   readonly #renewer: LeaseRenewer
   readonly #rescuer: Rescuer
   readonly #finder: Finder
@@ -68,6 +71,8 @@ export class RedisBroker implements Broker {
   readonly #clock: Clock
   readonly #consumers = new Set<RedisConsumer>()
   readonly #pushes: Batch<Push, undefined>
+  /** MESSAGE of each. */
+  readonly #sends: Batch<readonly Arg[], boolean>
   readonly #endings: Batch<{ hold: Hold; ending: Ending }, boolean>
 
   /**
@@ -90,6 +95,8 @@ export class RedisBroker implements Broker {
     this.#rescuer = new Rescuer({ connection, keys, visibility: this.#visibility, every: lease / 4 })
     this.#finder = new Finder({ connection, keys, scoreOffset: this.#scoreOffset })
     this.#pushes = new Batch((pushes) => this.#push(pushes))
+    this.#sends = new Batch((messages) => this.#send(messages))
+    this.limits = new RedisLimits(connection, keys)
     this.#endings = new Batch((endings) => this.#end(endings))
   }
 
@@ -102,9 +109,8 @@ export class RedisBroker implements Broker {
       const { exchange, routingKey } = route
       const channel = `${this.keys.channel(exchange)}${routingKey === '' ? '' : `/${routingKey}`}`
       await this.connection.command('PUBLISH', channel, writeEnvelope(envelope, route, uuid()))
-    } else if (route.exchange !== '') {
-      const message = this.sendArgs(envelope, route, selfTimed ? undefined : notBefore)
-      await this.connection.script(SEND, this.heldKeys, [this.keys.prefix, this.#visibility, ...message])
+    } else if (route.exchange !== '' || laneOf(route.routingKey, envelope.headers)) {
+      await this.#sends.add(this.sendArgs(envelope, route, selfTimed ? undefined : notBefore))
     } else if (notBefore !== undefined && !selfTimed && this.isAhead(notBefore)) {
       const [key, ...args] = this.park(envelope, route, notBefore)
       await this.connection.script(PARK, this.heldKeys, [this.#visibility, key, ...args])
@@ -143,12 +149,12 @@ export class RedisBroker implements Broker {
   async take(taskId: string, queue?: string): Promise<Delivery | undefined> {
     const found = await this.#finder.find(taskId, queue)
     if (!found) return undefined
-    const { tag, text } = found
+    const { tag, text, name } = found
     // Its lease is not renewed: if this process dies before it settles the message, the message is rescued.
     const settle = (hold: Hold, ending: Ending): Promise<boolean> => this.#endings.add({ hold, ending })
     return new RedisDelivery(
       text,
-      queue ?? '',
+      isLane(name) ? name : (queue ?? ''),
       { tag },
       { requeueing: () => undefined, settled: () => undefined, kept: () => undefined, settle },
     )
@@ -167,8 +173,8 @@ export class RedisBroker implements Broker {
 
   async size(queue: string): Promise<number> {
     const commands = this.keys.lists(queue).map((list): Command => ['LLEN', list])
-    const lengths = (await this.connection.pipeline(commands)) as number[]
-    return lengths.reduce((sum, length) => sum + length, 0)
+    const lengths = await this.connection.pipeline([...commands, ['HGET', this.keys.lanesWaiting, queue]])
+    return lengths.reduce((sum: number, length) => sum + Number(length ?? 0), 0)
   }
 
   async backlog(queues: readonly string[]): Promise<Backlog> {
@@ -197,7 +203,7 @@ export class RedisBroker implements Broker {
     let count = 0
     let cursor = ''
     do {
-      const answer = await this.connection.script(PURGE, keys, [queue, cursor])
+      const answer = await this.connection.script(PURGE, keys, [queue, cursor, this.keys.prefix])
       const [next, dropped, ...found] = answer as [string, number, ...string[]]
       cursor = next
       count += dropped
@@ -233,9 +239,10 @@ export class RedisBroker implements Broker {
     this.#renewer.remove(holds)
   }
 
-  /** A message of exchange '' as it is pushed to its list. */
+  /** A message of exchange '' as it is pushed to the list of its queue or lane. */
   pushOf(envelope: Envelope, route: Route): Push {
-    const list = this.keys.list(route.routingKey, stepOf(envelope.properties.priority ?? 0))
+    const name = laneOf(route.routingKey, envelope.headers)?.name ?? route.routingKey
+    const list = this.keys.list(name, stepOf(envelope.properties.priority ?? 0))
     return { list, text: writeEnvelope(envelope, route, uuid()) }
   }
 
@@ -268,7 +275,16 @@ export class RedisBroker implements Broker {
    */
   sendArgs(envelope: Envelope, route: Route, notBefore?: number): Arg[] {
     const keeps = route.exchange === '' || (route.kind !== undefined && route.kind !== 'fanout')
-    if (keeps && notBefore !== undefined && this.isAhead(notBefore)) {
+    const parks = keeps && notBefore !== undefined && this.isAhead(notBefore)
+    const lane = laneOf(route.routingKey, envelope.headers)
+    if (lane && (route.exchange === '' || parks)) {
+      const target = route.exchange === '' ? laneTarget(lane, envelope) : routeTarget(this.keys, route, envelope)
+      const tag = uuid()
+      const text = writeEnvelope(envelope, route, tag)
+      if (!parks) return MESSAGE.of({ kind: 'lane', target, time: '', text })
+      return MESSAGE.of({ kind: 'park lane', target, time: `${this.#seconds(notBefore)} ${tag}`, text })
+    }
+    if (parks) {
       const [target, time, text] = this.park(envelope, route, notBefore)
       return MESSAGE.of({ kind: 'park', target, time, text })
     }
@@ -276,7 +292,7 @@ export class RedisBroker implements Broker {
       const { list: target, text } = this.pushOf(envelope, route)
       return MESSAGE.of({ kind: 'push', target, time: '', text })
     }
-    const target = routeTarget(this.keys, route, envelope.properties.priority ?? 0)
+    const target = routeTarget(this.keys, route, envelope)
     return MESSAGE.of({ kind: 'route', target, time: '', text: writeEnvelope(envelope, route, uuid()) })
   }
 
@@ -293,6 +309,11 @@ export class RedisBroker implements Broker {
       this.connection.command('LPUSH', list, ...texts).catch((error: Error) => failures.set(list, error))
     await Promise.all([...lists].map(push))
     return pushes.map(({ list }) => failures.get(list))
+  }
+
+  async #send(messages: readonly (readonly Arg[])[]): Promise<(boolean | Error)[]> {
+    const args = [this.keys.prefix, this.#visibility, ...messages.flat()]
+    return readAnswers(await this.connection.script(SEND, this.heldKeys, args), this.url)
   }
 
   async #end(endings: readonly { hold: Hold; ending: Ending }[]): Promise<(boolean | Error)[]> {

@@ -3,12 +3,12 @@ import { PrefetchBuffer } from '../../../broker/prefetchBuffer.ts'
 import { uuid } from '../../../std/id.ts'
 import { AsyncQueue } from '../../../std/queue.ts'
 import type { Command, RedisConnection } from '../connection/connection.ts'
+import { CLAIM, CLAIM_WITH_LANES } from './claimScript.ts'
 import { BroadcastDelivery, type Claim, type Ending, type Hold, type Holder, RedisDelivery } from './delivery.ts'
 import { bindingMember, type Keys, PRIORITY_STEPS } from './keys.ts'
 import type { LeaseRenewer } from './leaseRenewer.ts'
 import { ListWaiter } from './listWaiter.ts'
 import type { Rescuer } from './rescuer.ts'
-import { CLAIM } from './scripts.ts'
 import { SIGNAL_EXCHANGES, TRANSIENT_QUEUE_LIFETIME_MS } from './sending.ts'
 
 /** What a consumer works with. */
@@ -40,6 +40,8 @@ export class RedisConsumer implements Consumer, Holder {
   /** Why a held message could not be settled, by tag. */
   readonly #kept = new Map<string, Error>()
   readonly #waiters: ListWaiter[] = []
+  /** Queues that have, or had, lanes. */
+  readonly #laned = new Set<string>()
   readonly #stops: (() => unknown)[] = []
   #prefetch: number
   #places = 0
@@ -65,13 +67,9 @@ export class RedisConsumer implements Consumer, Holder {
   async start(): Promise<this> {
     const { connection, keys, rescuer } = this.#parts
     for (const queue of this.#queues) await this.#bind(queue)
-    const events = {
-      found: () => this.#found(),
-      failed: (error: Error) => this.#failed(error),
-    }
     for (const { name, transient } of this.#fed) {
       const lists = transient ? [keys.list(name)] : keys.lists(name)
-      for (const list of lists) this.#waiters.push(new ListWaiter(connection, list, events))
+      for (const list of lists) this.#waitFor(list)
     }
     if (this.#waiters.length > 0) {
       this.#stops.push(
@@ -84,6 +82,14 @@ export class RedisConsumer implements Consumer, Holder {
     }
     this.#soon()
     return this
+  }
+
+  #waitFor(list: string): void {
+    const events = {
+      found: () => this.#found(),
+      failed: (error: Error) => this.#failed(error),
+    }
+    this.#waiters.push(new ListWaiter(this.#parts.connection, list, events))
   }
 
   get problem(): Error | undefined {
@@ -242,21 +248,38 @@ export class RedisConsumer implements Consumer, Holder {
     // All settlements so far are sent before the claim.
     this.#parts.flush()
     const claim: Claim = { name: `${TAG_PREFIX} ${this.#id} claim ${++this.#claims} message `, left: 0 }
+    const names = queues.map(({ name }) => name)
+    const ways = this.#laned.size === 0 ? [keys.laned] : [keys.prefix, this.#turn % 2, names.length, ...names]
     const answer = (await connection.script(
-      CLAIM,
+      this.#laned.size === 0 ? CLAIM : CLAIM_WITH_LANES,
       [keys.unacked, keys.index, ...lists.map(({ list }) => list)],
-      [places, scoreOffset, claim.name, ...lists.map(({ name }) => name)],
+      [places, scoreOffset, claim.name, ...ways, ...lists.map(({ name }) => name)],
     )) as (string | string[])[]
     const taken: RedisDelivery[] = []
     for (let at = 0; at < answer.length; at += 2) {
-      for (const text of answer[at + 1] as string[]) {
+      const [name, texts] = answer.slice(at, at + 2) as [string, string[]]
+      if (name === '') {
+        this.#learn(texts)
+        continue
+      }
+      for (const text of texts) {
         const hold: Hold = { tag: `${claim.name}${++claim.left}`, claim }
-        taken.push(new RedisDelivery(text, answer[at] as string, hold, this))
+        taken.push(new RedisDelivery(text, name, hold, this))
       }
     }
     renewer.add(claim)
     this.#receive(taken)
     return taken.length
+  }
+
+  /** These queues have lanes: wait for the bells of those that are new, too, and claim from them. */
+  #learn(queues: readonly string[]): void {
+    const { keys } = this.#parts
+    for (const queue of queues) {
+      if (this.#laned.has(queue)) continue
+      this.#laned.add(queue)
+      this.#waitFor(keys.bell(queue))
+    }
   }
 
   /** To the reader, as far as there are slots. */

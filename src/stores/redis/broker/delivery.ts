@@ -1,4 +1,5 @@
 import type { Delivery, Route } from '../../../broker/broker.ts'
+import { isLane, queueOfLane } from '../../../broker/lane.ts'
 import type { Envelope } from '../../../protocol/envelope.ts'
 import { StoreUnavailableError } from '../../../std/errors.ts'
 import { type ReadEnvelope, readEnvelope } from './envelope.ts'
@@ -36,6 +37,7 @@ export interface Holder {
 /** A claimed message. */
 export class RedisDelivery implements Delivery {
   readonly queue: string
+  readonly limited: boolean
   readonly hold: Hold
   readonly #text: string
   readonly #holder: Holder
@@ -49,9 +51,11 @@ export class RedisDelivery implements Delivery {
     throw new TypeError('expected a delivery of this store')
   }
 
-  constructor(text: string, queue: string, hold: Hold, holder: Holder) {
+  /** `name`: of its queue or lane. */
+  constructor(text: string, name: string, hold: Hold, holder: Holder) {
     this.#text = text
-    this.queue = queue
+    this.queue = queueOfLane(name)
+    this.limited = isLane(name)
     this.hold = hold
     this.#holder = holder
   }

@@ -1,7 +1,8 @@
 import { Deferred } from '../../../std/deferred.ts'
 import { uuid } from '../../../std/id.ts'
 import type { RedisConnection } from '../connection/connection.ts'
-import type { Keys } from './keys.ts'
+import { lanesOf } from '../limits/lanesOf.ts'
+import { type Keys, PRIORITY_STEPS } from './keys.ts'
 import { FIND, FIND_DELAYED } from './searchScripts.ts'
 
 /** How many messages of each list, and how many delayed ones, are searched for a task. */
@@ -16,10 +17,11 @@ export interface FinderFacts {
   readonly scoreOffset: number
 }
 
-/** A message that was taken: its text, and the tag under which it is held. */
+/** A message that was taken: its text, the tag under which it is held, and the name of its queue or lane. */
 export interface Found {
   readonly tag: string
   readonly text: string
+  readonly name: string
 }
 
 interface Wanted {
@@ -76,11 +78,28 @@ export class Finder {
   }
 
   async #walkLists(queue: string, ids: Set<string>, open: Map<string, Wanted[]>): Promise<void> {
-    const { keys, scoreOffset } = this.#facts
-    const lists = [keys.unacked, keys.index, ...keys.lists(queue)]
+    const { connection, keys } = this.#facts
+    await this.#walkNamed(keys.lists(queue), [queue], ids, open)
+    for await (const lanes of lanesOf(connection, keys, queue)) {
+      if (ids.size === 0) return
+      const lists = lanes.flatMap((lane) => keys.lists(lane))
+      await this.#walkNamed(lists, lanes, ids, open)
+    }
+  }
+
+  /** `lists`: those of each of these queues or lanes. */
+  async #walkNamed(
+    lists: readonly string[],
+    names: readonly string[],
+    ids: Set<string>,
+    open: Map<string, Wanted[]>,
+  ): Promise<void> {
+    const { connection, keys, scoreOffset } = this.#facts
+    const all = [keys.unacked, keys.index, ...lists]
+    const named = names.flatMap((name) => PRIORITY_STEPS.map(() => name))
     for (let list = 1, from = 0; list > 0 && ids.size > 0; ) {
-      const args = [scoreOffset, `celeriac take ${uuid()}.`, queue, list, from, MAX_SEARCHED_MESSAGES, ...ids]
-      const [at, looked, ...found] = (await this.#facts.connection.script(FIND, lists, args)) as [
+      const args = [scoreOffset, `celeriac take ${uuid()}.`, keys.prefix, list, from, MAX_SEARCHED_MESSAGES]
+      const [at, looked, ...found] = (await connection.script(FIND, all, [...args, ...named, ...ids])) as [
         number,
         number,
         ...string[],
@@ -95,7 +114,8 @@ export class Finder {
     const { keys, scoreOffset } = this.#facts
     const held = [keys.unacked, keys.index, keys.parked]
     for (let cursor = '', looked = 0; cursor !== '0' && looked < MAX_SEARCHED_MESSAGES && open.size > 0; ) {
-      const args = [scoreOffset, `celeriac take ${uuid()}.`, cursor === '' ? '0' : cursor, ...open.keys()]
+      const place = [`celeriac take ${uuid()}.`, keys.prefix, cursor === '' ? '0' : cursor]
+      const args = [scoreOffset, ...place, ...open.keys()]
       const [next, count, ...found] = (await this.#facts.connection.script(FIND_DELAYED, held, args)) as [
         string,
         number,
@@ -109,15 +129,15 @@ export class Finder {
 }
 
 /**
- * Answer the callers that asked for one of these: id, tag and text of each. If two callers want one message the first
- * one gets it. Returns the ids.
+ * Answer the callers that asked for one of these: id, tag, text and name of each. If two callers want one message the
+ * first one gets it. Returns the ids.
  */
 function taken(found: readonly string[], open: Map<string, Wanted[]>): string[] {
   const ids: string[] = []
-  for (let at = 0; at < found.length; at += 3) {
-    const [id, tag, text] = found.slice(at, at + 3) as [string, string, string]
+  for (let at = 0; at < found.length; at += 4) {
+    const [id, tag, text, name] = found.slice(at, at + 4) as [string, string, string, string]
     const [first, ...others] = open.get(id) ?? []
-    first?.found.resolve({ tag, text })
+    first?.found.resolve({ tag, text, name })
     for (const other of others) other.found.resolve(undefined)
     open.delete(id)
     ids.push(id)

@@ -19,6 +19,10 @@ export class Keys {
   readonly index: string
   /** Our own: tags in `unacked` that are not held but delayed. */
   readonly parked: string
+  /** Our own: the queues that have, or had, lanes. */
+  readonly laned: string
+  /** Our own: how many messages wait in the lanes of each queue. */
+  readonly lanesWaiting: string
   /** Before every key and channel. */
   readonly prefix: string
   readonly #db: number | '{db}'
@@ -32,6 +36,8 @@ export class Keys {
     this.unacked = `${prefix}unacked`
     this.index = `${prefix}unacked_index`
     this.parked = `${prefix}celeriac.parked`
+    this.laned = `${prefix}celeriac.lanes`
+    this.lanesWaiting = `${prefix}celeriac.lanes-waiting`
   }
 
   /** The list of one priority step of a queue. */
@@ -42,6 +48,16 @@ export class Keys {
   /** The lists of a queue, the first served first. */
   lists(queue: string): string[] {
     return PRIORITY_STEPS.map((step) => this.list(queue, step))
+  }
+
+  /** The lanes of a queue that have messages. */
+  lanes(queue: string): string {
+    return `${this.prefix}celeriac.lanes.${queue}`
+  }
+
+  /** A list that is not empty while a lane of the queue may have messages that pass. */
+  bell(queue: string): string {
+    return `${this.prefix}celeriac.lanes-bell.${queue}`
   }
 
   /** The set of queues bound to an exchange. */

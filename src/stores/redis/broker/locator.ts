@@ -1,6 +1,8 @@
 import type { FoundMessage } from '../../../broker/broker.ts'
+import { queueOfLane } from '../../../broker/lane.ts'
 import { itemTexts } from '../../../protocol/jsonMembers.ts'
 import type { RedisConnection } from '../connection/connection.ts'
+import { lanesOf } from '../limits/lanesOf.ts'
 import { readEnvelope } from './envelope.ts'
 import { FIND_HELD, FIND_WAITING } from './findScripts.ts'
 import type { Keys } from './keys.ts'
@@ -16,6 +18,8 @@ export interface Place {
   /** Its list and the text there; or its tag and the value there. */
   readonly key: string
   readonly value: string
+  /** Of one that waits: its lane, if it is in one. */
+  readonly lane?: string | undefined
   /** Seconds since the epoch: until when it is held or delayed. */
   readonly until?: number
 }
@@ -36,8 +40,25 @@ export async function locate(facts: LocatorFacts, id: string, queue: string): Pr
   return (await inLists(facts, id, queue)) ?? (await amongHeld(facts, id))
 }
 
-async function inLists({ connection, keys }: LocatorFacts, id: string, queue: string): Promise<Place | undefined> {
-  const lists = keys.lists(queue)
+async function inLists(facts: LocatorFacts, id: string, queue: string): Promise<Place | undefined> {
+  const { connection, keys } = facts
+  const place = await inSome(facts, id, queue, keys.lists(queue))
+  if (place) return place
+  for await (const lanes of lanesOf(connection, keys, queue)) {
+    const lists = lanes.flatMap((lane) => keys.lists(lane))
+    const inLane = await inSome(facts, id, queue, lists)
+    if (inLane) return { ...inLane, lane: lanes.find((lane) => keys.lists(lane).includes(inLane.key)) }
+  }
+  return undefined
+}
+
+/** In one of these lists of the queue, or of its lanes. */
+async function inSome(
+  { connection }: LocatorFacts,
+  id: string,
+  queue: string,
+  lists: readonly string[],
+): Promise<Place | undefined> {
   for (let list = 1, from = 0; list > 0; ) {
     const answer = await connection.script(FIND_WAITING, lists, [id, list, from, MAX_SEARCHED_MESSAGES])
     const [next, looked, at, text] = answer as [number, number, number?, string?]
@@ -70,7 +91,8 @@ function placeOf(key: string, value: string, delayed: boolean, until: number | u
   const [text = '', , route = '""'] = itemTexts(value)
   const { envelope, lost } = readEnvelope(text)
   const moment = until === undefined ? undefined : until * 1000
-  const found: FoundMessage = { envelope, queue: JSON.parse(route) as string, place: 'held', lost, leaseEnds: moment }
+  const name = JSON.parse(route) as string
+  const found: FoundMessage = { envelope, queue: queueOfLane(name), place: 'held', lost, leaseEnds: moment }
   return {
     found: delayed ? { ...found, place: 'delayed', due: moment, leaseEnds: undefined } : found,
     text,

@@ -4,6 +4,8 @@ import type { Keys } from './keys.ts'
 import { SWEEP } from './scripts.ts'
 
 const MAX_MESSAGES_PER_STEP = 100
+/** What scripts publish when a queue has its first lane. */
+const LANES_OPENED = 'lanes'
 
 export interface RescuerFacts {
   readonly connection: RedisConnection
@@ -28,12 +30,17 @@ export class Rescuer {
   #again = false
   #starting: Promise<void> | undefined
   #stopHearing: (() => Promise<void>) | undefined
+  /** Lanes may have been opened before it could be notified of them. */
+  #isFresh = false
 
   constructor(facts: RescuerFacts) {
     this.#facts = facts
   }
 
-  /** Run as long as it is used; `onRestored` is called when messages were returned to their queues. */
+  /**
+   * Run as long as it is used; `onRestored` is called when messages were returned to their queues, or a
+   * queue has its first lane.
+   */
   use(onRestored: () => void): () => Promise<void> {
     this.#users.add(onRestored)
     if (this.#users.size === 1) this.#starting = this.#start()
@@ -75,8 +82,9 @@ export class Rescuer {
       [keys.unacked, keys.index, keys.parked],
       [keys.prefix, visibility, MAX_MESSAGES_PER_STEP],
     )
-    const [count, next] = answer as [number, string]
-    if (count > 0) for (const tell of this.#users) tell()
+    const [count, next, lanes] = answer as [number, string, number]
+    if (count > 0 || (lanes === 1 && this.#isFresh)) this.#tell()
+    this.#isFresh = false
     if (count === MAX_MESSAGES_PER_STEP) return 0
     const due = Number(next) * 1000
     return due < 0 && next === '-1' ? every : Math.min(every, Math.max(1, due))
@@ -86,12 +94,23 @@ export class Rescuer {
     void this.sweep()
     const { connection, keys } = this.#facts
     try {
-      this.#stopHearing = await connection.subscribe(keys.parked, () => void this.sweep())
+      this.#stopHearing = await connection.subscribe(keys.parked, (message) => this.#hear(message.toString()))
       // For messages that were delayed after the first round and before the subscription began.
+      this.#isFresh = true
       void this.sweep()
     } catch {
       // Without the subscription, messages that other processes delay are found in the next round.
     }
+  }
+
+  /** Of an empty text: something is due earlier than was known. */
+  #hear(message: string): void {
+    if (message === LANES_OPENED) this.#tell()
+    else void this.sweep()
+  }
+
+  #tell(): void {
+    for (const tell of this.#users) tell()
   }
 
   async #stop(): Promise<void> {

@@ -1,4 +1,6 @@
 import type { Script } from '../connection/connection.ts'
+import { LANES_LUA } from '../limits/laneLua.ts'
+import { SWEEP_LANES_LUA } from '../limits/sweepLua.ts'
 import { PRIORITY_STEPS } from './keys.ts'
 
 /*
@@ -178,30 +180,34 @@ local function priority_of(text, envelope)
   local properties = type(envelope) == 'table' and envelope.properties
   return type(properties) == 'table' and tonumber(properties.priority) or nil
 end
--- Value, text, decoded envelope and lists; nothing for a missing message; the value alone for one without a queue.
+-- Value, text, decoded envelope, lists and routing key; nothing for a missing message; the value alone for one without
+-- a queue.
 local function read_held(tag)
   local value = redis.call('HGET', unacked, tag)
   if not value then return end
   local text, exchange, routing_key = parts_of(value)
   if not text then return value end
   local envelope = decoded(text)
-  return value, text, envelope, lists_for(exchange, routing_key, priority_of(text, envelope))
+  return value, text, envelope, lists_for(exchange, routing_key, priority_of(text, envelope)), routing_key
 end
 local function unrestorable(tag)
-  local _, _, _, lists = read_held(tag)
+  local _, _, _, lists, routing_key = read_held(tag)
   for _, list in ipairs(lists or {}) do
     if unpushable(list) then return unpushable(list) end
   end
+  if lists and is_lane(routing_key) then return lanes(prefix).problem(routing_key) or nil end
 end
 local function restore(tag, mark)
-  local value, text, envelope, lists = read_held(tag)
+  local value, text, envelope, lists, routing_key = read_held(tag)
   redis.call('ZREM', index, tag)
   redis.call('SREM', parked, tag)
+  if knows_lanes(prefix) then lanes(prefix).untagged({tag}) end
   -- Without a queue: it stays in unacked, where people can find it.
   if not text then return end
   redis.call('HDEL', unacked, tag)
   if type(envelope) == 'string' then text = envelope elseif mark ~= 'none' then text = marked(text, mark) end
   for _, list in ipairs(lists) do redis.call('RPUSH', list, text) end
+  if is_lane(routing_key) then lanes(prefix).arrived(routing_key, limits_in(text, envelope), 1) end
 end
 `
 
@@ -217,7 +223,9 @@ local function in_pieces(command, key, values)
   return sum
 end
 local function release(tags)
-  if in_pieces('ZREM', index, tags) == #tags then return nil end
+  local count = in_pieces('ZREM', index, tags)
+  if knows_lanes(prefix) then lanes(prefix).untagged(tags) end
+  if count == #tags then return nil end
   local held = {}
   for _, tag in ipairs(tags) do held[tag] = redis.call('HEXISTS', unacked, tag) == 1 end
   return held
@@ -226,62 +234,9 @@ end
 
 /**
  * Parts of scripts that settle: `release`, `in_pieces`, `restore`, `unpushable`. ARGV[1] is the prefix; KEYS are
- * unacked, index, parked.
+ * unacked, index, parked. A script with them ends with `finish_lanes()`.
  */
-export const SETTLING: string = READING + KINDS + LISTS + RESTORE + RELEASE
-
-/**
- * Take up to ARGV[1] messages from the lists KEYS[3…], the first list first. ARGV[2] is lease - visibility timeout in
- * seconds, ARGV[3] the beginning of the tags, to which 1, 2, 3 … is added; ARGV[4…] for each list the queue that it
- * belongs to. Answers queue and envelopes for each list with some. A text that is not an envelope is kept as text; when
- * it is restored, it returns to the queue that it came from. A key that cannot be read, because it is not a list, is
- * left out: the waiter of that list reports the reason.
- */
-export const CLAIM: Script = {
-  name: 'claim',
-  source: `${KINDS}
--- A message that is taken out of its list must have a key in which it is held.
-local wrong = wrong_kind(KEYS[1], 'hash') or wrong_kind(KEYS[2], 'zset')
-if wrong then return redis.error_reply(wrong) end
-local limit, number = tonumber(ARGV[1]), 0
-local time = redis.call('TIME')
-local score = string.format('%.6f', time[1] + time[2] / 1000000 + ARGV[2])
-local out, fields, scores = {}, {}, {}
--- As kombu and celeriac write it: the tag at the end of the properties, and these at the end. Any other text is
--- decoded.
-local function is_envelope(raw)
-  if string.find(raw, '^{"body"') and string.find(raw, '^"delivery_tag": ?"[%w-]+"}}$', -55) then return true end
-  if string.find(raw, '^{"body"') and string.find(raw, '^"delivery_tag": ?"[%w-]+"}}$', -56) then return true end
-  local ok, value = pcall(cjson.decode, raw)
-  return ok and type(value) == 'table'
-end
-for at = 3, #KEYS do
-  local taken = limit > 0 and redis.pcall('RPOP', KEYS[at], limit)
-  if taken and taken.err then
-    if number == 0 and not string.find(taken.err, '^WRONGTYPE') and not string.find(taken.err, '^NOPERM') then return taken end
-  elseif taken then
-    local place = ',"",' .. cjson.encode(ARGV[at + 1]) .. ']'
-    limit = limit - #taken
-    for _, raw in ipairs(taken) do
-      number = number + 1
-      local tag = ARGV[3] .. number
-      fields[number * 2 - 1] = tag
-      fields[number * 2] = '[' .. (is_envelope(raw) and raw or cjson.encode(raw)) .. place
-      scores[number * 2 - 1] = score
-      scores[number * 2] = tag
-    end
-    out[#out + 1] = ARGV[at + 1]
-    out[#out + 1] = taken
-  end
-end
--- In pieces: Lua unpacks some thousand values at most.
-for from = 1, #fields, 1000 do
-  redis.call('HSET', KEYS[1], unpack(fields, from, math.min(from + 999, #fields)))
-  redis.call('ZADD', KEYS[2], unpack(scores, from, math.min(from + 999, #scores)))
-end
-return out
-`,
-}
+export const SETTLING: string = READING + KINDS + LANES_LUA + LISTS + RESTORE + RELEASE
 
 /**
  * End claims: ARGV[2] is how many, then their tags, then for each `ack`, `requeue`, or `return` (as `requeue`, for a
@@ -316,18 +271,19 @@ for _, kind in ipairs({'return', 'requeue'}) do
   end
 end
 in_pieces('HDEL', unacked, done)
+finish_lanes()
 return out
 `,
 }
 
 /**
  * Restore what is due: messages whose lease or visibility timeout (ARGV[2], s) has expired, or that were delayed until
- * now; at most ARGV[3], fewer where they are long. Answers how many, and in how many seconds the next is due (-1:
- * none).
+ * now; at most ARGV[3], fewer where they are long. Looks after lanes and limits, too. Answers how many were restored,
+ * in how many seconds the next is due (-1: none), and 1 if any queue has, or had, lanes.
  */
 export const SWEEP: Script = {
   name: 'sweep',
-  source: `${SETTLING}
+  source: `${SETTLING}${SWEEP_LANES_LUA}
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local tags = redis.call('ZRANGEBYSCORE', index, '-inf', string.format('%.6f', now - tonumber(ARGV[2])), 'LIMIT', 0, ARGV[3])
@@ -344,8 +300,12 @@ for at = count, 1, -1 do
     restore(tags[at], redis.call('SISMEMBER', parked, tags[at]) == 1 and 'none' or 'lost')
   end
 end
+local wake, known = sweep_lanes(now - tonumber(ARGV[2]))
+finish_lanes()
 local first = redis.call('ZRANGE', index, 0, 0, 'WITHSCORES')[2]
-return {count, first and string.format('%.6f', tonumber(first) + tonumber(ARGV[2]) - now) or '-1'}
+local due = first and tonumber(first) + tonumber(ARGV[2]) - now
+if wake >= 0 then due = math.min(due or wake, wake) end
+return {count, due and string.format('%.6f', due) or '-1', known}
 `,
 }
 
