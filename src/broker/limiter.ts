@@ -1,8 +1,8 @@
 import type { BreakerRule, BreakerState, LimitRule, RateRule } from './limits.ts'
 
 /*
- * The arithmetic of one limit: nothing but its numbers, the clock of the store and its rule. Stores that decide in their
- * server do the same there, and the same suite shows it.
+ * The arithmetic of one limit: nothing but its numbers, the clock of the store and its rule. Stores that decide in
+ * their server do the same there, and the same suite shows it.
  */
 
 /** What a store keeps of one limit. Moments are ms since the epoch. */

@@ -7,8 +7,8 @@ import { envelopeOf, toQueue } from './factories.ts'
 /** A store with limits, whose broker can be left as by a process that dies. */
 export interface OpenedLimits extends OpenedBroker {
   /**
-   * Take one message of the queue by a consumer that is gone without a word: its lease ends, and nobody settles.
-   * Resolves when the message may be taken again. Absent where the store cannot be treated so.
+   * Take one message of the queue by a consumer that dies before it settles: its lease ends. Resolves when the message
+   * may be taken again. Absent where the store cannot be treated so.
    */
   readonly loseOne?: ((queue: string) => Promise<void>) | undefined
 }

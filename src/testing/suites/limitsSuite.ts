@@ -274,7 +274,7 @@ function turns(it: LimitCase): void {
 
   it('notBefore: waits for its time, then in its lane', async ({ limits, limited, broker, read }) => {
     await limits.define([atOnce('one', 1)])
-    await limited('q', ['later'], ['one'], { notBefore: Date.now() + 300 })
+    await limited('q', ['later'], ['one'], { notBefore: Date.now() + 1200 })
     await limited('q', ['now'], ['one'])
     assert.equal(await broker.size('q'), 1)
     const reader = await read(['q'], 10)
