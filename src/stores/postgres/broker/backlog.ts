@@ -7,7 +7,8 @@ import { NOT_CLAIMED, textArray } from './claims.ts'
 const SIZES = {
   name: 'backlog_sizes',
   text: `SELECT q.name, (
-      SELECT count(*) FROM celeriac.message m WHERE m.queue = q.name AND m.due IS NULL AND ${NOT_CLAIMED}
+      SELECT count(*) FROM (SELECT q.name AS lane UNION ALL SELECT name FROM celeriac.lane WHERE queue = q.name) AS l
+      JOIN celeriac.message m ON m.queue = l.lane WHERE m.due IS NULL AND ${NOT_CLAIMED}
     ) FROM unnest($1::text[]) AS q (name)`,
 }
 
@@ -16,18 +17,26 @@ const TOTALS = {
   text: `SELECT (SELECT count(*) FROM celeriac.message WHERE due IS NOT NULL), (SELECT count(*) FROM celeriac.claim)`,
 }
 
-/** Of each queue, the next message of each priority. */
+/** Lanes of a queue of which the next message is looked at: those whose turn is first. */
+const MAX_SEEN_LANES = 1000
+
+/** Of each queue, and of its lanes, the next message of each priority. */
 const NEXT = {
   name: 'backlog_next',
-  text: `WITH RECURSIVE next AS (
-    SELECT q.name, 1 AS number, m.* FROM unnest($1::text[]) AS q (name) CROSS JOIN LATERAL (
+  text: `WITH RECURSIVE lanes AS MATERIALIZED (
+    SELECT q.name, q.name AS lane FROM unnest($1::text[]) AS q (name)
+    UNION ALL SELECT q.name, l.name FROM unnest($1::text[]) AS q (name) CROSS JOIN LATERAL (
+      SELECT name FROM celeriac.lane WHERE queue = q.name ORDER BY blocked, turn LIMIT ${MAX_SEEN_LANES}
+    ) AS l
+  ), next AS (
+    SELECT q.name, q.lane, 1 AS number, m.* FROM lanes AS q CROSS JOIN LATERAL (
       SELECT rank, task_id, head FROM celeriac.message m
-      WHERE m.queue = q.name AND m.due IS NULL AND ${NOT_CLAIMED} ORDER BY rank, seq LIMIT 1
+      WHERE m.queue = q.lane AND m.due IS NULL AND ${NOT_CLAIMED} ORDER BY rank, seq LIMIT 1
     ) m
     UNION ALL
-    SELECT n.name, n.number + 1, m.* FROM next n CROSS JOIN LATERAL (
+    SELECT n.name, n.lane, n.number + 1, m.* FROM next n CROSS JOIN LATERAL (
       SELECT rank, task_id, head FROM celeriac.message m
-      WHERE m.queue = n.name AND m.due IS NULL AND m.rank > n.rank AND ${NOT_CLAIMED} ORDER BY rank, seq LIMIT 1
+      WHERE m.queue = n.lane AND m.due IS NULL AND m.rank > n.rank AND ${NOT_CLAIMED} ORDER BY rank, seq LIMIT 1
     ) m WHERE n.number < ${MAX_PRIORITIES}
   )
   SELECT name, task_id, head FROM next`,

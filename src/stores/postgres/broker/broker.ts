@@ -12,6 +12,7 @@ import {
   type Queue,
   type Route,
 } from '../../../broker/broker.ts'
+import type { LimitStore } from '../../../broker/limits.ts'
 import { CONTROL_EXCHANGE } from '../../../protocol/control.ts'
 import type { Envelope } from '../../../protocol/envelope.ts'
 import { type Clock, systemClock } from '../../../std/clock.ts'
@@ -21,6 +22,7 @@ import type { Session } from '../connection/session.ts'
 import { PostgresConsumer } from './consumer.ts'
 import { type EndKind, type Hold, type Holder, PostgresDelivery } from './delivery.ts'
 import { DueMessages } from './dueMessages.ts'
+import { PostgresLimits } from './limits.ts'
 import { Messages, type MessageWrite } from './messages.ts'
 import { Notices } from './notices.ts'
 import { Settler } from './settler.ts'
@@ -42,10 +44,12 @@ export class PostgresBroker implements Broker, Holder {
   readonly messages: Messages
   readonly settler: Settler
   readonly waiting: WaitingMessages
+  readonly limits: LimitStore
   readonly #session: Session
   readonly #lease: number
   readonly #notices: Notices
   readonly #due: DueMessages
+  readonly #clock: Clock
   readonly #consumers = new Set<PostgresConsumer>()
   readonly #publishing = new Gather<MessageWrite, void>(async (writes, since) => {
     await this.database.run(this.messages.steps(writes), { since })
@@ -59,9 +63,11 @@ export class PostgresBroker implements Broker, Holder {
     this.#session = session
     if (!session.pushes) this.note = 'behind a pool of connections: looks for messages each second, without LISTEN'
     this.#lease = lease
+    this.#clock = clock
+    this.limits = new PostgresLimits(database, clock)
     this.#notices = new Notices(database)
     this.messages = new Messages(clock, this.#notices)
-    this.settler = new Settler(database, this.#notices)
+    this.settler = new Settler(database, this.#notices, clock)
     this.#due = new DueMessages(database, clock)
     this.waiting = new WaitingMessages(database, clock, this.#notices)
   }
@@ -77,6 +83,7 @@ export class PostgresBroker implements Broker, Holder {
       session: this.#session,
       settler: this.settler,
       due: this.#due,
+      clock: this.#clock,
       lease: this.#lease,
       consumers: this.#consumers,
     }

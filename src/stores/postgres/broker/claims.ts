@@ -89,6 +89,8 @@ export class Claims {
   #isBounded = false
   #claimed = 0
   #number = 0
+  #limit = 0
+  #isFull = false
 
   step(consumer: number, queues: readonly string[], limit: number): Step {
     this.#isBounded = performance.now() < this.#restUntil
@@ -96,17 +98,24 @@ export class Claims {
     const places = queues.map((queue) => this.#places.get(queue) ?? START)
     const [ranks, seqs] = [places.map(({ rank }) => rank), places.map(({ seq }) => seq)]
     const values = [consumer, limit, textArray(queues), arrayOf(ranks), arrayOf(seqs), ++this.#number]
+    this.#limit = limit
     return { statement: CLAIM, values }
   }
 
   read(rows: readonly Row[]): ClaimedMessage[] {
     const claimed = rows.map(heldOf)
+    this.#isFull = claimed.length > 0 && claimed.length === this.#limit
     const took = Number(rows[0]?.at(-1) ?? 0)
     this.#claimed += claimed.length
     if (!this.#isBounded && took > SLOW_CLAIM_MS && this.#claimed >= MIN_CLAIMED)
       this.#restUntil = performance.now() + Math.min(MAX_REST_MS, took * REST_FACTOR)
     for (const { queue, rank, seq } of claimed) this.#places.set(queue, { rank, seq })
     return claimed
+  }
+
+  /** The last claim found as many as it asked for: there may be more. */
+  get isFull(): boolean {
+    return this.#isFull
   }
 
   /** How long until a claim begins at the beginning again, ms; 0 where the last one did. */

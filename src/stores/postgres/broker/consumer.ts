@@ -1,5 +1,6 @@
 import type { ConsumeOptions, Consumer, Delivery, Queue } from '../../../broker/broker.ts'
 import { PrefetchBuffer } from '../../../broker/prefetchBuffer.ts'
+import { type Clock, MAX_TIMER_MS } from '../../../std/clock.ts'
 import { AsyncQueue } from '../../../std/queue.ts'
 import type { Database } from '../connection/database.ts'
 import { queueChannel } from '../connection/listening.ts'
@@ -9,8 +10,10 @@ import { bindStep } from './bindings.ts'
 import { type ClaimedMessage, Claims, heldOf, missedStep } from './claims.ts'
 import { type EndKind, type Hold, type Holder, PostgresDelivery } from './delivery.ts'
 import type { DueMessages } from './dueMessages.ts'
+import { hasLanes, hasLanesStep, LaneClaims } from './lanes.ts'
 import { end, registering } from './leases.ts'
-import type { Claimer, Settler } from './settler.ts'
+import { isDuePayload, isLanePayload } from './notices.ts'
+import type { ClaimedRows, Claimer, ClaimSteps, Settler } from './settler.ts'
 
 /** What a consumer works with. */
 export interface ConsumerParts {
@@ -20,6 +23,7 @@ export interface ConsumerParts {
   readonly lease: number
   readonly settler: Settler
   readonly due: DueMessages
+  readonly clock: Clock
   /** Those that are not released. */
   readonly consumers: Set<PostgresConsumer>
 }
@@ -50,6 +54,7 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
   readonly #line = new AsyncQueue<Delivery>()
   readonly #ahead: PrefetchBuffer<PostgresDelivery>
   readonly #claims = new Claims()
+  readonly #laneClaims = new LaneClaims()
   readonly #stops: (() => unknown)[] = []
   #id = 0
   #prefetch: number
@@ -59,6 +64,12 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
   #claiming = 0
   /** There may be messages that were not seen yet. */
   #more = true
+  /** The same of lanes. */
+  #moreLanes = false
+  /** When the claim of lanes under way began, by the clock of the application. */
+  #lanesClaimed: number | undefined
+  /** Ends the wait for a limit that lets something through again. */
+  #stopWaiting: (() => void) | undefined
   #turn = 0
   #polls = 0
   #closed = false
@@ -89,6 +100,7 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
     consumers.add(this)
     this.#stops.push(settler.join(this))
     due.look()
+    this.#findLanes()
     this.#pollLater()
     return this
   }
@@ -118,6 +130,7 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
     if (this.#closed) return
     this.#closed = true
     clearTimeout(this.#poll)
+    this.#stopWaiting?.()
     for (const stop of this.#stops.splice(0)) stop()
     const unread = this.#line.drain()
     this.#line.end()
@@ -137,27 +150,54 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
   }
 
   wants(): number {
-    if (this.#closed || !this.#more) return 0
-    return Math.max(0, this.#prefetch - this.#places + this.#ahead.wanted(this.#prefetch) - this.#claiming)
+    if (this.#closed || !(this.#more || this.#moreLanes)) return 0
+    // Ahead of its turn nothing is taken while lanes have messages: each would take a slot or a permit of the others.
+    const ahead = this.#moreLanes ? -this.#ahead.items.length : this.#ahead.wanted(this.#prefetch)
+    return Math.max(0, this.#prefetch - this.#places + ahead - this.#claiming)
   }
 
-  claimStep(limit: number): Step {
+  claimSteps(limit: number, mayTakeLanes: boolean): ClaimSteps {
     const count = this.#queues.length
     const names = this.#queues.map((_, at, all) => (all[(at + this.#turn) % count] as Queue).name)
     this.#turn++
-    // A message that arrives from now on is notified of, or found by this claim.
-    this.#more = false
     this.#claiming += limit
-    return this.#claims.step(this.#id, names, limit)
+    const ofLanes = mayTakeLanes && this.#moreLanes ? this.#shareOfLanes(limit) : 0
+    const own = this.#more && limit > ofLanes ? this.#claims.step(this.#id, names, limit - ofLanes) : undefined
+    // A message that arrives from now on is notified of, or found by this claim.
+    if (own) this.#more = false
+    if (ofLanes === 0) return { own }
+    this.#moreLanes = false
+    this.#lanesClaimed = this.#parts.clock.now()
+    return { own, lanes: this.#laneClaims.step(this.#id, names, ofLanes, this.#lanesClaimed) }
   }
 
-  claimed(rows: readonly Row[], limit: number, consumer: number): void {
+  /** The messages of the queues themselves and those of their lanes take turns. */
+  #shareOfLanes(limit: number): number {
+    if (!this.#more) return limit
+    return this.#turn % 2 === 0 ? Math.ceil(limit / 2) : Math.floor(limit / 2)
+  }
+
+  claimed({ own, lanes }: ClaimedRows, limit: number, consumer: number): void {
     this.#problem = undefined
     this.#claiming -= limit
-    const taken = this.#claims.read(rows)
-    if (taken.length === limit) this.#more = true
+    const taken = this.#claims.read(own)
+    if (this.#claims.isFull) this.#more = true
     else if (this.#claims.rest > 0) setTimeout(() => this.#look(), this.#claims.rest).unref()
-    this.#take(taken, consumer)
+    this.#take([...taken, ...this.#claimedOfLanes(lanes)], consumer)
+  }
+
+  #claimedOfLanes(rows: readonly Row[]): readonly ClaimedMessage[] {
+    const now = this.#lanesClaimed
+    if (now === undefined) return []
+    this.#lanesClaimed = undefined
+    const { messages, more, wake } = this.#laneClaims.read(rows, now)
+    this.#stopWaiting?.()
+    if (more) this.#moreLanes = true
+    else if (wake !== undefined) {
+      const wait = Math.min(Math.max(1, wake - this.#parts.clock.now()), MAX_TIMER_MS)
+      this.#stopWaiting = this.#parts.clock.after(wait, () => this.#lookAtLanes(), true)
+    }
+    return messages
   }
 
   missedStep(known: readonly number[]): Step {
@@ -183,11 +223,15 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
   failed(error: Error, limit: number): void {
     this.#claiming -= limit
     this.#more = true
+    if (this.#lanesClaimed !== undefined) this.#moreLanes = true
+    this.#lanesClaimed = undefined
     this.#problem = error
   }
 
   /** A slot becomes free: the next message of those ahead is for it, and the next claim joins this settlement. */
-  settling(): void {
+  settling({ limited }: Hold): void {
+    // What it returns may let another one through.
+    if (limited) this.#moreLanes = true
     this.#places--
     this.#ahead.ended()
     if (this.#places < this.#prefetch) setImmediate(() => this.#fill())
@@ -218,8 +262,29 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
   }
 
   #notified(payload: string | undefined): void {
-    if (payload !== '') this.#parts.due.look()
+    if (payload === undefined) this.#findLanes()
+    else if (isLanePayload(payload)) this.#moreLanes = true
+    if (payload === undefined || isDuePayload(payload)) this.#parts.due.look()
     if (payload !== 'd') this.#look()
+  }
+
+  /** Where notifications may have been missed. */
+  #findLanes(): void {
+    const steps = [hasLanesStep(this.#queues.map(({ name }) => name))]
+    this.#parts.database.run(steps, { repeatable: true }).then(
+      ([rows = []]) => {
+        if (hasLanes(rows)) this.#lookAtLanes()
+      },
+      (error: unknown) => {
+        this.#problem = error as Error
+      },
+    )
+  }
+
+  #lookAtLanes(): void {
+    if (this.#closed) return
+    this.#moreLanes = true
+    this.#fill()
   }
 
   #look(): void {
@@ -233,6 +298,7 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
     // A consumer keeps its process alive, also while there is no connection.
     this.#poll = setTimeout(() => {
       this.#look()
+      this.#findLanes()
       if (++this.#polls % POLLS_PER_DUE === 0) this.#parts.due.look()
       this.#pollLater()
     }, pause)

@@ -1,4 +1,5 @@
 import type { Delivery } from '../../../broker/broker.ts'
+import { isLane, queueOfLane } from '../../../broker/lane.ts'
 import type { Envelope } from '../../../protocol/envelope.ts'
 import type { ClaimedMessage } from './claims.ts'
 import { envelopeOf } from './messages.ts'
@@ -13,6 +14,8 @@ export interface Hold {
   /** Of which claim of the message, where this consumer has claimed it again. */
   readonly fence: number
   readonly queue: string
+  /** It was taken under limits: they get back what it took. */
+  readonly limited: boolean
 }
 
 /** What a delivery needs of what holds it. */
@@ -27,6 +30,7 @@ export class PostgresDelivery implements Delivery {
   readonly queue: string
   readonly redelivered: boolean
   readonly lost: number
+  readonly limited: boolean
   readonly hold: Hold
   readonly #message: ClaimedMessage
   readonly #holder: Holder
@@ -42,10 +46,11 @@ export class PostgresDelivery implements Delivery {
   constructor(message: ClaimedMessage, consumer: number, holder: Holder) {
     this.#message = message
     this.#holder = holder
-    this.queue = message.queue
+    this.queue = queueOfLane(message.queue)
+    this.limited = isLane(message.queue)
     this.redelivered = message.claims > 0
     this.lost = message.lost
-    this.hold = { seq: message.seq, consumer, fence: message.fence, queue: message.queue }
+    this.hold = { seq: message.seq, consumer, fence: message.fence, queue: this.queue, limited: this.limited }
   }
 
   get envelope(): Envelope {

@@ -1,6 +1,7 @@
 import { type Clock, MAX_TIMER_MS, systemClock } from '../../../std/clock.ts'
 import type { Database } from '../connection/database.ts'
 import { queueChannelSql } from '../connection/listening.ts'
+import { isLaneSql } from '../schema/limitTables.ts'
 
 /** How much later than it is due an idle worker makes a delayed message available at most, ms. */
 const DUE_SPREAD_MS = 4
@@ -14,7 +15,7 @@ const NEXT = {
   text: 'SELECT min(due) FROM celeriac.message WHERE due IS NOT NULL',
 }
 
-/** Answers with the next moment at which there is more to do. */
+/** A row for each queue that has more to do now. Lanes are opened, and their queues notified, by a trigger. */
 const PROMOTE = {
   name: 'promote',
   text: `WITH ready AS (
@@ -22,7 +23,7 @@ const PROMOTE = {
       SELECT seq FROM celeriac.message WHERE due <= $1 ORDER BY due, seq LIMIT ${MAX_PROMOTED} FOR UPDATE SKIP LOCKED
     )) RETURNING queue
   )
-  SELECT pg_notify(${queueChannelSql('queue')}, ''), count(*)
+  SELECT CASE WHEN NOT ${isLaneSql('queue')} THEN pg_notify(${queueChannelSql('queue')}, '')::text END, count(*)
   FROM ready GROUP BY queue`,
 }
 

@@ -1,6 +1,8 @@
 import { queueChannelSql } from '../connection/listening.ts'
 import type { Row, Statement, Step } from '../connection/pipeline.ts'
 import { arrayOf } from '../connection/rows.ts'
+import { isLaneSql, queueOfSql } from '../schema/limitTables.ts'
+import { returningNow } from './lanes.ts'
 
 /*
  * Every statement on consumers and on what ends with them. A lease goes by the server's clock. The statements of a
@@ -100,13 +102,15 @@ function returning(name: string, isTheirs: string, lost: number): Statement {
       DELETE FROM celeriac.claim WHERE seq IN (
         SELECT seq FROM celeriac.claim WHERE seq > $1::bigint AND ${isTheirs}
         ORDER BY seq LIMIT ${WINDOW_ROWS} FOR UPDATE SKIP LOCKED
-      ) RETURNING seq
+      ) RETURNING seq, lane
     ), back AS (
       UPDATE celeriac.message SET claims = claims + 1, lost = lost + ${lost} WHERE seq IN (SELECT seq FROM gone)
-      RETURNING queue
+      RETURNING ${queueOfSql('queue')} AS queue, ${isLaneSql('queue')} AS is_lane
     )
     SELECT (SELECT count(*) FROM gone), (SELECT max(seq) FROM gone),
-      (SELECT count(pg_notify(${queueChannelSql('queue')}, '')) FROM (SELECT DISTINCT queue FROM back) AS queues)`,
+      (SELECT count(pg_notify(${queueChannelSql('queue')}, CASE WHEN of_lanes THEN 'l' ELSE '' END))
+      FROM (SELECT queue, bool_or(is_lane) AS of_lanes FROM back GROUP BY queue) AS queues),
+      ${returningNow('gone')}`,
   }
 }
 
@@ -118,7 +122,9 @@ function dropping(name: string, isTheirs: string): Statement {
   return {
     name,
     text: `WITH ended AS MATERIALIZED (
-      SELECT DISTINCT queue FROM celeriac.binding WHERE consumer IS NOT NULL AND ${isTheirs}
+      SELECT queue FROM celeriac.binding WHERE consumer IS NOT NULL AND ${isTheirs}
+      UNION SELECT l.name FROM celeriac.binding b JOIN celeriac.lane l USING (queue)
+      WHERE consumer IS NOT NULL AND ${isTheirs}
     ), dropped AS (
       DELETE FROM celeriac.message WHERE seq IN (
         SELECT waiting.seq FROM ended CROSS JOIN LATERAL (
@@ -132,6 +138,8 @@ function dropping(name: string, isTheirs: string): Statement {
       DELETE FROM celeriac.binding AS b WHERE consumer IS NOT NULL AND ${isTheirs} AND (
         exchange <> '' OR NOT EXISTS (SELECT FROM celeriac.binding WHERE queue = b.queue AND exchange <> '')
         AND NOT EXISTS (SELECT FROM celeriac.message WHERE queue = b.queue AND due IS NULL)
+        AND NOT EXISTS (SELECT FROM celeriac.lane l JOIN celeriac.message m ON m.queue = l.name
+          WHERE l.queue = b.queue AND m.due IS NULL)
       ) RETURNING exchange
     )
     SELECT (SELECT count(*) FROM dropped) + (SELECT count(*) FROM unbound)`,

@@ -1,4 +1,5 @@
 import type { PublishOptions, Route } from '../../../broker/broker.ts'
+import { type Lane, laneOf } from '../../../broker/lane.ts'
 import { calledTask, type Envelope } from '../../../protocol/envelope.ts'
 import { EVENT_EXCHANGE, MAX_WAITING_EVENTS } from '../../../protocol/event.ts'
 import { type PackedMessage, packMessage, readMessage } from '../../../protocol/packedMessage.ts'
@@ -7,7 +8,9 @@ import { queueChannelSql } from '../connection/listening.ts'
 import type { Step } from '../connection/pipeline.ts'
 import { type Rows, RowsStatement } from '../connection/rows.ts'
 import { GATED } from '../gate.ts'
+import { queueOfSql } from '../schema/limitTables.ts'
 import { bindStep } from './bindings.ts'
+import { enteringSteps, limitsTextOf } from './laneEntry.ts'
 import { joined, type Notices, type Payload } from './notices.ts'
 
 /** A message to be written. */
@@ -68,6 +71,25 @@ const SEND_ROUTED = new RowsStatement(
   GROUP BY queue`,
 )
 
+/** The same for messages with limits: `lane` is the beginning of the names of their lanes. */
+const SEND_ROUTED_LIMITED = new RowsStatement(
+  'send_routed_limited',
+  { ...COLUMNS, exchange: 'text', lane: 'text', limits: 'text' },
+  `, sent AS (
+    ${INSERT} SELECT given.lane || b.queue, ${VALUES}
+    FROM given JOIN celeriac.binding b USING (exchange)
+    WHERE ${GATED} AND (b.pattern IS NULL OR (given.queue || '.') ~ b.pattern)
+    ORDER BY at
+    RETURNING queue
+  ), entered AS (
+    SELECT DISTINCT s.queue AS lane, ${queueOfSql('s.queue')} AS queue, g.limits
+    FROM sent s JOIN given g ON starts_with(s.queue, g.lane)
+  )
+  SELECT pg_notify(${queueChannelSql('queue')}, 'a')::text,
+    celeriac.enter_lanes(array_agg(lane), array_agg(queue), array_agg(limits))::text
+  FROM entered GROUP BY queue`,
+)
+
 /** Writes messages, many in one statement. */
 export class Messages {
   readonly #clock: Clock
@@ -82,22 +104,29 @@ export class Messages {
   steps(writes: readonly MessageWrite[]): Step[] {
     const steps: Step[] = []
     const [direct, transient, routed] = [SEND.rows(), SEND_TRANSIENT.rows(), SEND_ROUTED.rows()]
+    const limited = SEND_ROUTED_LIMITED.rows()
+    const lanes = new Map<string, Lane>()
     const notified = new Map<string, Payload>()
     for (const write of writes) {
       const { route, options } = write
       if (route.queues) steps.push(bindStep(route.queues, null))
       const due = this.#dueOf(options)
       if (route.exchange !== '') {
-        add(routed, write, due, route.exchange)
+        const lane = laneOf('', write.envelope.headers)
+        if (lane) add(limited, write, due, route.routingKey, route.exchange, lane.name, limitsTextOf(lane))
+        else add(routed, write, due, route.routingKey, route.exchange)
         continue
       }
-      add(options?.transient ? transient : direct, write, due)
-      notified.set(route.routingKey, joined(notified.get(route.routingKey), due === null ? '' : 'd'))
+      const lane = laneOf(route.routingKey, write.envelope.headers)
+      if (lane) lanes.set(lane.name, lane)
+      add(options?.transient ? transient : direct, write, due, lane?.name ?? route.routingKey)
+      notified.set(route.routingKey, joined(notified.get(route.routingKey), payloadOf(due, lane)))
     }
     if (direct.length > 0) steps.push(SEND.step(direct))
     if (transient.length > 0) steps.push(SEND_TRANSIENT.step(transient))
     if (routed.length > 0) steps.push(SEND_ROUTED.step(routed))
-    return [...steps, ...this.#notices.steps(notified)]
+    if (limited.length > 0) steps.push(SEND_ROUTED_LIMITED.step(limited))
+    return [...steps, ...enteringSteps(lanes.values()), ...this.#notices.steps(notified)]
   }
 
   #dueOf({ notBefore }: PublishOptions = {}): number | null {
@@ -105,11 +134,23 @@ export class Messages {
   }
 }
 
-function add(rows: Rows, { envelope, route, gate }: MessageWrite, due: number | null, exchange?: string): void {
+function payloadOf(due: number | null, lane: Lane | undefined): Payload {
+  if (due !== null) return 'd'
+  return lane ? 'l' : ''
+}
+
+/** `queue`: or its lane, or the routing key; `more`: the cells of further columns. */
+function add(
+  rows: Rows,
+  { envelope, gate }: MessageWrite,
+  due: number | null,
+  queue: string,
+  ...more: readonly string[]
+): void {
   const { head, ...packed } = packMessage(envelope)
   const [body, bytes] = columnsOf(packed)
   const rank = -(envelope.properties.priority ?? 0)
-  rows.add(gate, route.routingKey, rank, due, calledTask(envelope), head, body, bytes, exchange)
+  rows.add(gate, queue, rank, due, calledTask(envelope), head, body, bytes, ...more)
 }
 
 /** A body as text and as bytes, one of which is null. PostgreSQL keeps no text with a zero character. */

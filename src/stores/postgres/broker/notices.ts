@@ -13,11 +13,27 @@ const AGAIN_MS = 250
 /** Queues that are remembered. */
 const MAX_QUEUES = 1000
 
-/** Payload: messages may be taken now; a delayed one was added; both. */
-export type Payload = '' | 'd' | 'b'
+/**
+ * Payload: messages may be taken now; a delayed one was added; both; messages may be taken now, also of lanes; all of
+ * these.
+ */
+export type Payload = '' | 'd' | 'b' | 'l' | 'a'
 
 export function joined(one: Payload | undefined, other: Payload): Payload {
-  return one === undefined || one === other ? other : 'b'
+  if (one === undefined || one === other) return other
+  const [isOfLane, isDelayed] = [isLanePayload, isDuePayload].map((is) => is(one) || is(other))
+  if (isOfLane) return isDelayed ? 'a' : 'l'
+  return 'b'
+}
+
+/** Messages of lanes may be taken. */
+export function isLanePayload(payload: string): boolean {
+  return payload === 'l' || payload === 'a'
+}
+
+/** A delayed message was added. */
+export function isDuePayload(payload: string): boolean {
+  return payload === 'd' || payload === 'b' || payload === 'a'
 }
 
 const NOTIFY = {
@@ -103,9 +119,9 @@ export class Notices {
 
 /** The steps that notify the consumers of all these queues. */
 export function notifySteps(schema: string, queues: ReadonlyMap<string, Payload>): Step[] {
-  const channels: Record<Payload, string[]> = { '': [], d: [], b: [] }
+  const channels: Record<Payload, string[]> = { '': [], d: [], b: [], l: [], a: [] }
   for (const [queue, payload] of queues) channels[payload].push(queueChannel(schema, queue))
-  const payloads = (['', 'd', 'b'] as const).filter((payload) => channels[payload].length > 0)
+  const payloads = (['', 'd', 'b', 'l', 'a'] as const).filter((payload) => channels[payload].length > 0)
   // Names of channels are plain: they need no quotes in an array.
   return payloads.map((payload) => ({ statement: NOTIFY, values: [`{${channels[payload].join(',')}}`, payload] }))
 }

@@ -1,4 +1,5 @@
 import type { Settlement } from '../../../backend/unitOfWork.ts'
+import type { Clock } from '../../../std/clock.ts'
 import { StoreUnavailableError } from '../../../std/errors.ts'
 import type { Database } from '../connection/database.ts'
 import type { Row, Step } from '../connection/pipeline.ts'
@@ -6,7 +7,8 @@ import { Plan } from '../connection/plan.ts'
 import { arrayOf, RowsStatement } from '../connection/rows.ts'
 import { opening } from '../gate.ts'
 import type { EndKind, Hold } from './delivery.ts'
-import type { Notices, Payload } from './notices.ts'
+import { returning, returningStep } from './lanes.ts'
+import { joined, type Notices, type Payload } from './notices.ts'
 
 /** The end of a hold. */
 export interface Ending {
@@ -25,15 +27,30 @@ export interface SettlementWriter {
   add(plan: Plan, endings: readonly (Ending & { readonly settlement: Settlement })[]): () => void
 }
 
+/** The steps of a claim. */
+export interface ClaimSteps {
+  /** Of the queues themselves. */
+  readonly own?: Step | undefined
+  /** Of their lanes. */
+  readonly lanes?: Step | undefined
+}
+
+/** What they have claimed. */
+export interface ClaimedRows {
+  readonly own: readonly Row[]
+  readonly lanes: readonly Row[]
+}
+
 /** A consumer that takes messages in the transactions that settle earlier ones. */
 export interface Claimer {
   /** How many messages it wants now. */
   wants(): number
-  claimStep(limit: number): Step
+  /** `mayTakeLanes`: a transaction locks limits once. */
+  claimSteps(limit: number, mayTakeLanes: boolean): ClaimSteps
   /** Its id now. */
   readonly id: number
   /** `consumer`: its id when it claimed. */
-  claimed(rows: readonly Row[], limit: number, consumer: number): void
+  claimed(rows: ClaimedRows, limit: number, consumer: number): void
   /** Finds what it has claimed, but these messages. */
   missedStep(known: readonly number[]): Step
   missed(rows: readonly Row[], consumer: number): void
@@ -49,13 +66,14 @@ const SETTLE = new RowsStatement(
   { seq: 'int', consumer: 'int', fence: 'int', kind: 'int' },
   `, ours AS (
     DELETE FROM celeriac.claim c USING given g WHERE c.seq = g.seq AND c.consumer = g.consumer AND c.fence = g.fence
-    RETURNING c.seq, g.kind
+    RETURNING c.seq, g.kind, c.lane
   ), dropped AS (
     DELETE FROM celeriac.message m USING ours o WHERE m.seq = o.seq AND o.kind = 0
   ), returned AS (
     UPDATE celeriac.message m SET claims = m.claims + 1 FROM ours o WHERE m.seq = o.seq AND o.kind = 1
   )
-  SELECT ${opening('array_agg(seq)')} FROM ours`,
+  SELECT ${opening('array_agg(seq)')}, ${returning('lane')}
+  FROM ours`,
 )
 
 /** Of messages, those that are left; and of consumers. */
@@ -83,8 +101,8 @@ interface Claim {
   readonly consumer: number
   /** 0: no claim. */
   readonly limit: number
-  /** Of the claim, and of the search for earlier ones. */
-  readonly claim: Step | undefined
+  readonly steps: ClaimSteps
+  /** The search for earlier ones. */
   readonly missed: Step | undefined
 }
 
@@ -95,6 +113,7 @@ interface Claim {
 export class Settler {
   readonly #database: Database
   readonly #notices: Notices
+  readonly #clock: Clock
   /** The one that got a message last is last. */
   readonly #claimers = new Set<Claimer>()
   /** Those that may have claimed more than they know: the answer of a claim was lost. */
@@ -112,9 +131,10 @@ export class Settler {
   /** No claim before this moment, by the clock of `performance`. */
   #claimsFrom = 0
 
-  constructor(database: Database, notices: Notices) {
+  constructor(database: Database, notices: Notices, clock: Clock) {
     this.#database = database
     this.#notices = notices
+    this.#clock = clock
   }
 
   /** What writes the rest of a settlement. */
@@ -198,12 +218,14 @@ export class Settler {
 
   #claims(): Claim[] {
     if (performance.now() < this.#claimsFrom) return []
+    let mayTakeLanes = true
     return [...this.#claimers].flatMap((claimer) => {
       const limit = Math.max(0, claimer.wants())
       const missed = this.#unsure.has(claimer) ? claimer.missedStep(this.#heldBy(claimer.id)) : undefined
       if (limit === 0 && !missed) return []
-      const claim = limit > 0 ? claimer.claimStep(limit) : undefined
-      return [{ claimer, consumer: claimer.id, limit, claim, missed }]
+      const steps = limit > 0 ? claimer.claimSteps(limit, mayTakeLanes) : {}
+      if (steps.lanes) mayTakeLanes = false
+      return [{ claimer, consumer: claimer.id, limit, steps, missed }]
     })
   }
 
@@ -219,7 +241,12 @@ export class Settler {
     let reads: (() => readonly Row[])[][]
     try {
       if (batch.length > 0) settled = this.#settle(plan, batch)
-      reads = claims.map(({ claim, missed }) => [missed, claim].map((step) => rowsOf(plan, step)))
+      reads = claims.map(({ steps, missed }) => [missed, steps.own].map((step) => rowsOf(plan, step)))
+      // The last step of all: limits are locked until the commit.
+      const lanes = claims.map(({ steps }) => rowsOf(plan, steps.lanes))
+      for (const [at, read] of lanes.entries()) reads[at]?.push(read)
+      if (batch.some(({ ending }) => ending.hold.limited) && claims.every(({ steps }) => !steps.lanes))
+        plan.add([returningStep(this.#clock.now())])
       await plan.run(this.#database, {
         repeatable: true,
         repeating: () => {
@@ -242,19 +269,19 @@ export class Settler {
 
   /** `repeated`: the transaction was sent again, and the first one may have been committed. */
   #claimed(
-    { claimer, consumer, limit, ...steps }: Claim,
-    [missed, claimed]: readonly (() => readonly Row[])[],
+    { claimer, consumer, limit, steps, missed: search }: Claim,
+    [missed, claimed, ofLanes]: readonly (() => readonly Row[])[],
     repeated: boolean,
   ): void {
-    const rows = claimed?.() ?? []
+    const rows = { own: claimed?.() ?? [], lanes: ofLanes?.() ?? [] }
     if (this.#claimers.has(claimer)) {
-      if (steps.missed) this.#unsure.delete(claimer)
+      if (search) this.#unsure.delete(claimer)
       else if (repeated) this.#unsure.add(claimer)
       // What one returns is for the others.
-      if (rows.length > 0 && this.#claimers.delete(claimer)) this.#claimers.add(claimer)
+      if (rows.own.length > 0 && this.#claimers.delete(claimer)) this.#claimers.add(claimer)
     }
-    if (steps.missed) claimer.missed(missed?.() ?? [], consumer)
-    if (steps.claim) claimer.claimed(rows, limit, consumer)
+    if (search) claimer.missed(missed?.() ?? [], consumer)
+    if (steps.own || steps.lanes) claimer.claimed(rows, limit, consumer)
   }
 
   #notClaimed(claims: readonly Claim[], error: Error): void {
@@ -272,7 +299,7 @@ export class Settler {
     for (const { ending } of batch) {
       const { hold, kind } = ending
       rows.add(hold.seq, hold.consumer, hold.fence, KINDS[kind])
-      if (kind !== 'drop') requeued.set(hold.queue, '')
+      if (kind !== 'drop') requeued.set(hold.queue, joined(requeued.get(hold.queue), hold.limited ? 'l' : ''))
     }
     const read = plan.add([SETTLE.step(rows)])
     const written = this.#writer?.add(

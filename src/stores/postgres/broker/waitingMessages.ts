@@ -1,4 +1,5 @@
 import type { ChangedMessage, FoundMessage, MessageChange } from '../../../broker/broker.ts'
+import { laneOf, queueOfLane } from '../../../broker/lane.ts'
 import type { Envelope } from '../../../protocol/envelope.ts'
 import { edited } from '../../../protocol/messageEdit.ts'
 import { packMessage } from '../../../protocol/packedMessage.ts'
@@ -6,10 +7,13 @@ import type { Clock } from '../../../std/clock.ts'
 import type { Database } from '../connection/database.ts'
 import type { Row, Step } from '../connection/pipeline.ts'
 import { OPEN_GATES, opening } from '../gate.ts'
-import { CLAIMED_COLUMNS, type ClaimedMessage, claimedOf, NOT_CLAIMED } from './claims.ts'
+import { isLaneSql, queueOfSql } from '../schema/limitTables.ts'
+import { CLAIMED_COLUMNS, type ClaimedMessage, claimedOf, NOT_CLAIMED, textArray } from './claims.ts'
+import { enteringSteps } from './laneEntry.ts'
+import { isLimited } from './lanes.ts'
 import { registering } from './leases.ts'
 import { columnsOf, envelopeOf } from './messages.ts'
-import type { Notices } from './notices.ts'
+import type { Notices, Payload } from './notices.ts'
 
 /** Rows of one transaction of a purge. */
 const MAX_PURGED_AT_ONCE = 1000
@@ -24,7 +28,8 @@ const MAY_BE_PART = `(body ~ '"chord": ?\\{' OR position('\\xA563686F7264'::byte
 const LOCK = {
   name: 'message_lock',
   text: `SELECT ${opening(`ARRAY(
-    SELECT seq FROM celeriac.message m WHERE task_id = $1 AND ${NOT_CLAIMED} AND ($2::text IS NULL OR queue = $2 OR due IS NOT NULL)
+    SELECT seq FROM celeriac.message m WHERE task_id = $1 AND ${NOT_CLAIMED} AND ($2::text IS NULL OR due IS NOT NULL
+      OR ${queueOfSql('queue')} = $2)
     ORDER BY seq LIMIT 1 FOR UPDATE)`)}`,
 }
 const LOCKED = `m.seq = ANY (${OPEN_GATES}) AND ${NOT_CLAIMED}`
@@ -32,10 +37,18 @@ const LOCKED = `m.seq = ANY (${OPEN_GATES}) AND ${NOT_CLAIMED}`
 const TAKE = {
   name: 'message_take',
   text: `WITH taken AS (
-    INSERT INTO celeriac.claim (seq, consumer, fence) SELECT m.seq, $1::bigint, 0 FROM celeriac.message m WHERE ${LOCKED}
+    INSERT INTO celeriac.claim (seq, consumer, fence, lane)
+    SELECT m.seq, $1::bigint, 0, (SELECT id FROM celeriac.lane l WHERE l.name = m.queue)
+    FROM celeriac.message m WHERE ${LOCKED}
     ON CONFLICT (seq) DO NOTHING RETURNING seq
   )
   UPDATE celeriac.message SET due = NULL WHERE seq = ANY (ARRAY(SELECT seq FROM taken)) RETURNING ${CLAIMED_COLUMNS}`,
+}
+
+/** Of a message that was taken out of its turn. */
+const OCCUPY = {
+  name: 'lane_occupy',
+  text: 'SELECT celeriac.occupy_lane(lane)::text FROM celeriac.claim WHERE seq = $1 AND lane IS NOT NULL',
 }
 
 const FOUND_COLUMNS = `m.seq, m.queue, m.rank, m.claims, m.lost, m.task_id, m.head, m.body, m.bytes, m.due, c.consumer, k.name,
@@ -46,7 +59,7 @@ const HELD_BY = `LEFT JOIN celeriac.claim c ON c.seq = m.seq LEFT JOIN celeriac.
 const FIND = {
   name: 'message_find',
   text: `SELECT ${FOUND_COLUMNS} FROM celeriac.message m ${HELD_BY}
-    WHERE m.task_id = $1 AND (m.queue = $2 OR m.due IS NOT NULL OR c.seq IS NOT NULL)
+    WHERE m.task_id = $1 AND (m.due IS NOT NULL OR c.seq IS NOT NULL OR ${queueOfSql('m.queue')} = $2)
     ORDER BY c.seq IS NOT NULL, m.seq LIMIT 1`,
 }
 const FIND_LOCKED = {
@@ -60,12 +73,17 @@ const CHANGE = {
 
 const SIZE = {
   name: 'queue_size',
-  text: `SELECT count(*) FROM celeriac.message m WHERE queue = $1 AND due IS NULL AND ${NOT_CLAIMED}`,
+  text: `SELECT count(*) FROM (SELECT $1::text AS name UNION ALL SELECT name FROM celeriac.lane WHERE queue = $1) AS q
+    JOIN celeriac.message m ON m.queue = q.name WHERE m.due IS NULL AND ${NOT_CLAIMED}`,
 }
 
 function purging(name: string, isWanted: string, order: string): [lock: Step['statement'], drop: Step['statement']] {
-  const lock = `SELECT ${opening(`ARRAY(SELECT seq FROM celeriac.message m WHERE queue = $1 AND ${isWanted} AND ${NOT_CLAIMED}
-    ORDER BY ${order} LIMIT ${MAX_PURGED_AT_ONCE} FOR UPDATE SKIP LOCKED)`)}`
+  const lock = `SELECT ${opening(`ARRAY(
+    SELECT m.seq FROM unnest($1::text[]) AS q (name) CROSS JOIN LATERAL (
+      SELECT seq FROM celeriac.message m WHERE queue = q.name AND ${isWanted} AND ${NOT_CLAIMED}
+      ORDER BY ${order} LIMIT ${MAX_PURGED_AT_ONCE} FOR UPDATE SKIP LOCKED
+    ) m LIMIT ${MAX_PURGED_AT_ONCE}
+  )`)}`
   const drop = `DELETE FROM celeriac.message m WHERE ${LOCKED}
     RETURNING task_id, CASE WHEN ${MAY_BE_PART} THEN head END, body, bytes`
   return [
@@ -78,6 +96,16 @@ const PURGES = [
   purging('purge_ready', 'due IS NULL', 'rank, seq'),
   purging('purge_delayed', 'due IS NOT NULL', 'due, seq'),
 ]
+const LANE_PURGES = [
+  purging('purge_lanes_ready', 'due IS NULL', 'rank, seq'),
+  purging('purge_lanes_delayed', `due IS NOT NULL AND ${isLaneSql('queue')}`, 'due, seq'),
+]
+
+/** Lanes of a queue after this one. */
+const LANES = {
+  name: 'queue_lanes',
+  text: `SELECT name, id FROM celeriac.lane WHERE queue = $1 AND id > $2::bigint ORDER BY id LIMIT ${MAX_PURGED_AT_ONCE}`,
+}
 
 /** A message that was dropped; `part`: of one that may be part of a chord. */
 interface Dropped {
@@ -107,7 +135,10 @@ export class WaitingMessages {
       const consumer = Number(registered?.[0])
       const lock = { statement: LOCK, values: [taskId, null] }
       const [, [row] = []] = await run([lock, { statement: TAKE, values: [consumer] }])
-      return row && { message: claimedOf(row), consumer }
+      if (!row) return undefined
+      const message = claimedOf(row)
+      if (isLimited(message)) await run([{ statement: OCCUPY, values: [message.seq] }])
+      return { message, consumer }
     })
   }
 
@@ -136,15 +167,22 @@ export class WaitingMessages {
     return true
   }
 
-  #changing(row: Row, { queue = row[1] as string, notBefore, ...edit }: ChangedMessage): Step[] {
+  #changing(row: Row, { queue = queueOfLane(row[1] as string), notBefore, ...edit }: ChangedMessage): Step[] {
     const message = claimedOf(row)
-    const { head, ...packed } = packMessage(edited(envelopeOf(message), edit))
+    const envelope = edited(envelopeOf(message), edit)
+    const lane = laneOf(queue, envelope.headers)
+    const { head, ...packed } = packMessage(envelope)
     const [body, bytes] = columnsOf(packed)
     const later = notBefore !== undefined && notBefore > this.#clock.now() ? Math.ceil(notBefore) : null
     const due = notBefore === undefined ? (row[9] ?? null) : later
     const rank = edit.priority === undefined ? message.rank : -edit.priority
-    const values = [message.seq, queue, rank, due, head, body, bytes]
-    return [{ statement: CHANGE, values }, ...this.#notices.steps(new Map([[queue, due === null ? '' : 'd']]))]
+    const values = [message.seq, lane?.name ?? queue, rank, due, head, body, bytes]
+    const payload: Payload = due === null ? (lane ? 'l' : '') : 'd'
+    return [
+      { statement: CHANGE, values },
+      ...enteringSteps(lane ? [lane] : []),
+      ...this.#notices.steps(new Map([[queue, payload]])),
+    ]
   }
 
   async size(queue: string): Promise<number> {
@@ -154,10 +192,21 @@ export class WaitingMessages {
 
   /** Drops the messages of a queue, a window at a time. */
   async *purge(queue: string): AsyncGenerator<readonly Dropped[], void, void> {
-    for (const [lock, drop] of PURGES) {
+    yield* this.#purge(PURGES, [queue])
+    for (let [count, last] = [MAX_PURGED_AT_ONCE, '0']; count === MAX_PURGED_AT_ONCE; ) {
+      const [lanes = []] = await this.#database.run([{ statement: LANES, values: [queue, last] }], { repeatable: true })
+      const names = lanes.map(([name]) => name as string)
+      if (names.length > 0) yield* this.#purge(LANE_PURGES, names)
+      count = lanes.length
+      last = lanes.at(-1)?.[1] ?? last
+    }
+  }
+
+  async *#purge(purges: typeof PURGES, names: readonly string[]): AsyncGenerator<readonly Dropped[], void, void> {
+    for (const [lock, drop] of purges) {
       for (let count = MAX_PURGED_AT_ONCE; count === MAX_PURGED_AT_ONCE; ) {
         const [, rows = []] = await this.#database.run([
-          { statement: lock, values: [queue] },
+          { statement: lock, values: [textArray(names)] },
           { statement: drop, values: [] },
         ])
         count = rows.length
@@ -174,7 +223,7 @@ function droppedOf([taskId = null, head, body = null, bytes = null]: Row): Dropp
 function foundOf(row: Row): FoundMessage {
   const message = claimedOf(row)
   const [due, consumer, name, ends] = row.slice(9)
-  const common = { envelope: envelopeOf(message), queue: message.queue, lost: message.lost }
+  const common = { envelope: envelopeOf(message), queue: queueOfLane(message.queue), lost: message.lost }
   if (consumer != null) {
     return { ...common, place: 'held', holder: name ?? undefined, leaseEnds: ends == null ? undefined : Number(ends) }
   }

@@ -22,7 +22,7 @@ export function channelOf(schema: string, topic: string): string {
 
 /**
  * The channel of a queue; its name has 53 bytes at most. The payload is empty: messages may be taken now; `d`: a
- * delayed one was added; `b`: both.
+ * delayed one was added; `b`: both; `l`: messages may be taken now, also of lanes; `a`: all of these.
  */
 export function queueChannel(schema: string, queue: string): string {
   return channelOf(schema, `queue.${createHash('sha256').update(queue).digest('hex').slice(0, 16)}`)

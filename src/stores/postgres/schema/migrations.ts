@@ -1,8 +1,11 @@
 import type { MigrationStep } from '../../migration.ts'
 import { OWN_FUNCTION, REQUIRE_FUNCTION } from '../gate.ts'
+import { CLAIM_LANES } from './claimLanes.ts'
+import { LIMIT_FUNCTIONS } from './limitFunctions.ts'
+import { LIMIT_TABLES } from './limitTables.ts'
 import { SUBMIT_FUNCTION } from './submitFunction.ts'
 import { TABLES } from './tables.ts'
-import { VIEWS } from './views.ts'
+import { LANE_VIEWS, VIEWS } from './views.ts'
 
 /** A step of the tables: the text of its statements, run in one transaction with all other steps. */
 export interface PostgresStep extends MigrationStep<(text: string) => Promise<void>> {
@@ -21,4 +24,6 @@ export const POSTGRES_STEPS: readonly PostgresStep[] = [
     'makes the tables and views in a schema of their own',
     `${TABLES}${REQUIRE_FUNCTION}${OWN_FUNCTION}${VIEWS}${SUBMIT_FUNCTION}`,
   ),
+  // What a process of version 1 does to a held message with limits returns its permits, too: by a trigger.
+  step(2, 1, 'adds limits and lanes', `${LIMIT_TABLES}${LIMIT_FUNCTIONS}${CLAIM_LANES}${LANE_VIEWS}`),
 ]
