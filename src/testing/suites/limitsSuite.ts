@@ -288,15 +288,9 @@ function turns(it: LimitCase): void {
 
   it('notBefore: waits for its time, then in its lane', async ({ limits, limited, broker, read }) => {
     await limits.define([atOnce('one', 1)])
-<<<<<<< HEAD
     // Before anything is delayed: a consumer may take long to start.
-=======
-    await limited('q', ['later'], ['one'], { notBefore: Date.now() + 1200 })
-    await limited('q', ['now'], ['one'])
-    assert.equal(await broker.size('q'), 1)
->>>>>>> w-postgres
     const reader = await read(['q'], 10)
-    await limited('q', ['later'], ['one'], { notBefore: Date.now() + 300 })
+    await limited('q', ['later'], ['one'], { notBefore: Date.now() + 1200 })
     assert.equal(await broker.size('q'), 0)
     await limited('q', ['now'], ['one'])
     const now = await reader.next()
