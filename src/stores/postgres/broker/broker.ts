@@ -64,7 +64,7 @@ export class PostgresBroker implements Broker, Holder {
     if (!session.pushes) this.note = 'behind a pool of connections: looks for messages each second, without LISTEN'
     this.#lease = lease
     this.#clock = clock
-    this.limits = new PostgresLimits(database, clock)
+    this.limits = new PostgresLimits(database, session, clock)
     this.#notices = new Notices(database)
     this.messages = new Messages(clock, this.#notices)
     this.settler = new Settler(database, this.#notices, clock)

@@ -11,9 +11,10 @@ import {
 import type { LimitName } from '../../../protocol/limits.ts'
 import type { Clock } from '../../../std/clock.ts'
 import type { Database } from '../connection/database.ts'
+import { channelOf, type Listening } from '../connection/listening.ts'
 import type { Row, Statement, Step, Value } from '../connection/pipeline.ts'
 import { RowsStatement } from '../connection/rows.ts'
-import { IN_USE, STATE_COLUMNS } from '../schema/limitFunctions.ts'
+import { IN_USE, PAUSE_TOPIC, STATE_COLUMNS } from '../schema/limitFunctions.ts'
 import { NOT_CLAIMED } from './claims.ts'
 
 const DEFINE: Statement = {
@@ -65,10 +66,12 @@ const LIST_PAUSED = listing('limit_list_paused', 'm.paused')
 /** The limits of a schema. They go by the clock of the application. */
 export class PostgresLimits implements LimitStore {
   readonly #database: Database
+  readonly #session: Listening
   readonly #clock: Clock
 
-  constructor(database: Database, clock: Clock) {
+  constructor(database: Database, session: Listening, clock: Clock) {
     this.#database = database
+    this.#session = session
     this.#clock = clock
   }
 
@@ -90,6 +93,13 @@ export class PostgresLimits implements LimitStore {
 
   async resume({ rule, key }: LimitName): Promise<void> {
     await this.#database.run([this.#step(PAUSE, [rule, key, false])], { repeatable: true })
+  }
+
+  onPause(listener: () => void): () => void {
+    const listening = this.#session.on(channelOf(this.#database.schema, PAUSE_TOPIC), () => listener())
+    // Where nothing can be listened to now, the caller reads now and then.
+    listening.catch(() => undefined)
+    return () => void listening.then((end) => end()).catch(() => undefined)
   }
 
   async holdBack({ rule, key }: LimitName, until: number): Promise<void> {

@@ -1,6 +1,9 @@
 import { queueChannelSql } from '../connection/listening.ts'
 import { GATE_FROM, gateSql, IDLE, isLaneSql, queueOfSql, TOKENS } from './limitTables.ts'
 
+/** Channel on which pauses are announced. */
+export const PAUSE_TOPIC = 'pauses'
+
 const ENTER = `
 -- Notifies the consumers of these queues that messages of their lanes may be taken.
 CREATE FUNCTION celeriac.notify_lanes(queues text[]) RETURNS void LANGUAGE plpgsql AS $$
@@ -173,6 +176,7 @@ DECLARE
   of_limiter bigint := celeriac.lock_limiter(of_rule, of_key);
 BEGIN
   UPDATE celeriac.limiter SET paused = pause WHERE id = of_limiter;
+  PERFORM pg_notify('celeriac.${PAUSE_TOPIC}', '');
   IF NOT pause THEN
     PERFORM celeriac.wake_limiter(of_limiter, moment);
   END IF;

@@ -17,6 +17,7 @@ end
 local function passing(it, count)
   if it.paused then return 0 end
   if it.till > now then return 0, it.till end
+  if count == 0 then return math.huge end
   if it.half then return it.held > 0 and 0 or 1 end
   local slots, most, rate = math.huge, it.rule.concurrency, it.rule.rate
   if most then slots = math.max(0, math.floor((most - it.held) / math.min(count, most))) end

@@ -47,6 +47,7 @@ local l = all.limiter(ARGV[2])
 l.paused, l.dirty, l.rare, l.wakes = ARGV[3] == '1', true, true, true
 if l.paused then redis.call('ZADD', own .. 'limits-paused', 0, l.id) else redis.call('ZREM', own .. 'limits-paused', l.id) end
 all.finish()
+redis.pcall('PUBLISH', own .. 'limits-paused', l.id)
 `,
 }
 

@@ -45,6 +45,14 @@ export class RedisLimits implements LimitStore {
     await this.#run(PAUSE, idOf(name), 0)
   }
 
+  /** A pause that is not heard of, as while the connection is lost, is found when it is read again. */
+  onPause(listener: () => void): () => void {
+    const subscribing = this.#connection.subscribe(`${this.#prefix}celeriac.limits-paused`, () => listener())
+    // Where the server refuses it, the caller reads now and then.
+    subscribing.catch(() => undefined)
+    return () => void subscribing.then((end) => end()).catch(() => undefined)
+  }
+
   async holdBack(name: LimitName, until: number): Promise<void> {
     await this.#run(HOLD_BACK, idOf(name), until)
   }

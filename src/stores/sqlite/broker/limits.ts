@@ -14,6 +14,7 @@ import type { Clock } from '../../../std/clock.ts'
 import type { SqliteFile } from '../file.ts'
 import { changeWindow, pauseAfter } from '../window.ts'
 import { JOIN_RULE, type KeptLimiter, LIMITER_COLUMNS, type LimiterRow, limiterOf, ruleOf } from './limiterRows.ts'
+import { PauseWatch } from './pauseWatch.ts'
 
 /** How many limits are read at once for a list. */
 const LIST_PAGE = 256
@@ -79,6 +80,11 @@ export class SqliteLimits implements LimitStore {
     return this.#change(name, (limiter) => {
       limiter.paused = false
     })
+  }
+
+  onPause(listener: () => void): () => void {
+    const watch = new PauseWatch(this.#file, listener)
+    return () => watch.stop()
   }
 
   holdBack(name: LimitName, until: number): Promise<void> {
