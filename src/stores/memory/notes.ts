@@ -20,6 +20,14 @@ export class MemoryNotes implements NoteStore {
     this.#notes.set(note.key, note)
   }
 
+  async replace(note: Note, expected: string): Promise<boolean> {
+    const known = this.#notes.get(note.key)
+    if (known?.value !== expected || known.expires <= this.#clock.now()) return false
+    this.#notes.delete(note.key)
+    this.#notes.set(note.key, note)
+    return true
+  }
+
   async putIfAbsent(note: Note): Promise<boolean> {
     const now = this.#clock.now()
     for (const [key, { expires }] of this.#notes) {

@@ -115,6 +115,27 @@ function remembering(it: Case): void {
     assert.deepEqual([await broker.size('q'), await backend.notes.get('short')], [4, '6'])
   })
 
+  it('submit with an expected note: in place of the one with this value, and of no other', async (place) => {
+    const { backend, broker, unitOfWork } = place
+    if (!backend.notes) return
+    const submit = (id: string, expected: string | undefined, key = 'a key'): Promise<boolean> =>
+      unitOfWork.submit({ message: messageOf(id), meta: metaOf(id, PENDING), note: { ...note(id), key, expected } })
+    assert.equal(await submit('0', 'none'), false)
+    assert.equal(await submit('1', undefined), true)
+    const sent = await Promise.all(['2', '3', '4'].map((id) => submit(id, '1')))
+    assert.deepEqual([sent, await backend.notes.get('a key')], [[true, false, false], '2'])
+    const mixed = await Promise.all([submit('5', '1'), submit('6', undefined, 'b'), submit('7', '2'), submit('8', '2')])
+    assert.deepEqual(mixed, [false, true, true, false])
+    assert.deepEqual([await broker.size('q'), await backend.notes.get('a key')], [4, '7'])
+    assert.deepEqual(await backend.load(['0', '3', '4', '5', '8']), [
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+    ])
+  })
+
   it('submit with metadata: kept through all later states, read by id, and gone with the record', async (place) => {
     const { backend, unitOfWork } = place
     if (!backend.jobs) return
