@@ -9,6 +9,7 @@ import { HOOK_OPTIONS } from '../src/app/lifeCycle/hookOptions.ts'
 import { SCHEDULE_OPTIONS } from '../src/beat/scheduleOptions.ts'
 import { APP_OPTIONS } from '../src/config/appOptions.ts'
 import { CALL_OPTIONS } from '../src/config/callOptions.ts'
+import { DEBOUNCE_OPTIONS, THROTTLE_OPTIONS, UNIQUE_OPTIONS } from '../src/config/onceOptions.ts'
 import { QUEUE_OPTIONS } from '../src/config/queueOptions.ts'
 import { REQUEST_OPTIONS } from '../src/config/requestOptions.ts'
 import { RETRY_OPTIONS } from '../src/config/retryOptions.ts'
@@ -33,6 +34,17 @@ import { node, root } from './lib.mjs'
 const GROUPS = {
   APP_OPTIONS: { table: APP_OPTIONS, source: 'src/config/appOptions.ts', page: 'docs/reference.md' },
   TASK_OPTIONS: { table: TASK_OPTIONS, source: 'src/config/taskOptions.ts', page: 'docs/reference.md' },
+  UNIQUE_OPTIONS: { table: UNIQUE_OPTIONS, source: 'src/config/onceOptions.ts', page: 'docs/how-to/run-it-once.md' },
+  DEBOUNCE_OPTIONS: {
+    table: DEBOUNCE_OPTIONS,
+    source: 'src/config/onceOptions.ts',
+    page: 'docs/how-to/run-it-once.md',
+  },
+  THROTTLE_OPTIONS: {
+    table: THROTTLE_OPTIONS,
+    source: 'src/config/onceOptions.ts',
+    page: 'docs/how-to/run-it-once.md',
+  },
   RETRY_OPTIONS: { table: RETRY_OPTIONS, source: 'src/config/retryOptions.ts', page: 'docs/reference.md' },
   CALL_OPTIONS: { table: CALL_OPTIONS, source: 'src/config/callOptions.ts', page: 'docs/reference.md' },
   ROUTE_OPTIONS: { table: ROUTE_OPTIONS, source: 'src/config/routeOptions.ts', page: 'docs/reference.md' },

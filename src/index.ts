@@ -65,7 +65,8 @@ export type {
   RetryOptions,
 } from './config/retryOptions.ts'
 export type { RoutedCall, RouteRule, Router, Routes, TaskRoute } from './config/routeOptions.ts'
-export type { TaskExample, TaskOptions } from './config/taskOptions.ts'
+export type { TaskOptions } from './config/taskOptions.ts'
+export type { TaskExample } from './config/taskValues.ts'
 export type { WebhookOptions, WebhookSecret } from './config/webhookOptions.ts'
 export type { LogLine } from './protocol/emission.ts'
 export type { Properties } from './protocol/envelope.ts'

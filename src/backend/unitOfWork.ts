@@ -144,8 +144,8 @@ export interface UnitOfWork {
    * of others.
    */
   within?(client: object): Promise<UnitOfWork>
-  /** Notes that are written with what is submitted. Absent: those of the backend. */
-  readonly notes?: Pick<NoteStore, 'put'>
+  /** Notes as they are in the transaction in which this submits. Absent: those of the backend. */
+  readonly notes?: Pick<NoteStore, 'get' | 'put'>
   /**
    * Resolves true when it took effect; false when the delivery was no longer ours: then nothing was written if the
    * store is shared.

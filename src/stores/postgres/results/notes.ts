@@ -5,7 +5,10 @@ import type { Statement, Step } from '../connection/pipeline.ts'
 import { RowsStatement } from '../connection/rows.ts'
 import { alsoOpening, GATED } from '../gate.ts'
 
-const GET: Statement = { name: 'note', text: 'SELECT value FROM celeriac.note WHERE key = $1 AND expires > $2' }
+const GET: Statement = {
+  name: 'note',
+  text: 'SELECT value FROM celeriac.note WHERE key = $1::text AND expires > $2::bigint',
+}
 const PUT: Statement = {
   name: 'put_note',
   text: `INSERT INTO celeriac.note (key, value, expires) VALUES ($1::text, $2::text, $3::bigint)
@@ -64,8 +67,7 @@ export class Notes implements NoteStore {
   }
 
   async get(key: string): Promise<string | undefined> {
-    const steps = [{ statement: GET, values: [key, Math.floor(this.#clock.now())] }]
-    const [[row] = []] = await this.#database.run(steps, { repeatable: true })
+    const [[row] = []] = await this.#database.run([getStep(key, this.#clock.now())], { repeatable: true })
     return row?.[0] ?? undefined
   }
 
@@ -100,6 +102,11 @@ export class Notes implements NoteStore {
     if (fresh.length > 0) steps.push(PUT_IF_ABSENT.step(fresh, now))
     return steps
   }
+}
+
+/** The step that reads a note at a moment, ms since the epoch: one row with its value, or none. */
+export function getStep(key: string, now: number): Step {
+  return { statement: GET, values: [key, Math.floor(now)] }
 }
 
 /** The step of `put`, for the transaction of a caller. */
