@@ -40,8 +40,8 @@ export type KeyedTasks = ReadonlyMap<string, { readonly definition: { readonly o
  */
 export function refuseKeyed(data: SignatureData, tasks: KeyedTasks, where: string): void {
   // In most apps no task has any, and nothing is looked up in a workflow.
-  for (const { definition } of tasks.values())
-    if (onceRuleOf(definition.options)) return refuseKeyedIn(data, tasks, where)
+  const isKeyed = [...tasks.values()].some(({ definition }) => onceRuleOf(definition.options) !== undefined)
+  if (isKeyed) refuseKeyedIn(data, tasks, where)
 }
 
 function refuseKeyedIn(data: SignatureData, tasks: KeyedTasks, where: string): void {
