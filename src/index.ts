@@ -55,6 +55,7 @@ export type { BodyList } from './calls/workflowTypes.ts'
 export { App, Celeriac } from './celeriac.ts'
 export type { CallOptions } from './config/callOptions.ts'
 export type { CeleriacOptions, Config } from './config/config.ts'
+export type { DebounceOptions, KeyOption, ThrottleOptions, UniqueOptions, UniqueWhile } from './config/onceOptions.ts'
 export type { RequestOptions } from './config/requestOptions.ts'
 export type { ContextValues } from './config/requestValues.ts'
 export type {

@@ -16,13 +16,14 @@ import { CONTEXT_HEADER, type RequestContext } from '../request/requestContext.t
 import { readContext } from '../request/wire.ts'
 import { isoOf } from '../std/clock.ts'
 import { ArgumentError, EncodeError } from '../std/errors.ts'
-import { uuid, uuidOf } from '../std/id.ts'
+import { uuid } from '../std/id.ts'
 import { contextHere, lineage } from '../tasks/current.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
 import { retryHeader } from '../tasks/retry.ts'
 import { sentVersion } from '../tasks/version.ts'
 import { type Extension, extensionHeaders } from './extension.ts'
 import { type Guard, guardOf, waitOf } from './keys/guard.ts'
+import { knownKeyJob } from './keys/idempotentJobs.ts'
 
 /** The call that send middleware gets, before it is encoded. */
 export interface Call {
@@ -64,7 +65,7 @@ export function prepare(call: Call, config: Config, sender: Sender, now: number 
   const own = call.definition?.options
   const key = options.idempotencyKey
   const isOnce = key !== undefined && options.idempotencyExpires === undefined
-  const id = options.taskId ?? (isOnce ? uuidOf(task, key) : uuid(now, config.clock))
+  const id = options.taskId ?? (isOnce ? knownKeyJob(task, key) : uuid(now, config.clock))
   const eta = options.eta ?? momentOf(options.countdown ?? waitOf(own), now)
   const priority = options.priority ?? own?.priority
   const routed = config.route === undefined ? undefined : config.route(task, call)

@@ -2,7 +2,7 @@ import { type OnceRules, onceRuleOf } from '../config/onceOptions.ts'
 import { chordParts, tasksOf } from '../protocol/canvas.ts'
 import { assertEncodable, type SerializerName } from '../protocol/encoding.ts'
 import { canvasOf, readSignatures, type SignatureData } from '../protocol/signature.ts'
-import { ArgumentError, DecodeError, EncodeError, NotSupportedError } from '../std/errors.ts'
+import { ArgumentError, DecodeError, EncodeError } from '../std/errors.ts'
 import { checkOptions } from './prepareSignature.ts'
 
 /** Most tasks of one workflow: links are counted, and of each chord one task of its body is not. */
@@ -35,7 +35,7 @@ export function checkWorkflow(data: SignatureData, serializerOf: SerializerOf): 
 export type KeyedTasks = ReadonlyMap<string, { readonly definition: { readonly options: OnceRules } }>
 
 /**
- * Throws NotSupportedError for a signature that names a task with `unique`, `debounce` or `throttle`: what a worker
+ * Throws ArgumentError for a signature that names a task with `unique`, `debounce` or `throttle`: what a worker
  * sends asks for no key, and a workflow waits for each of its own tasks. `where` names it.
  */
 export function refuseKeyed(data: SignatureData, tasks: KeyedTasks, where: string): void {
@@ -47,7 +47,7 @@ export function refuseKeyed(data: SignatureData, tasks: KeyedTasks, where: strin
 function refuseKeyedIn(data: SignatureData, tasks: KeyedTasks, where: string): void {
   const option = onceRuleOf(tasks.get(data.task)?.definition.options ?? NO_RULES)?.option
   if (option !== undefined)
-    throw new NotSupportedError(
+    throw new ArgumentError(
       `${where}: expected tasks whose calls each make a job, got ${data.task} with ${option}: call it by delay or applyAsync`,
     )
   const kind = canvasOf(data)
