@@ -9,8 +9,8 @@ import { requireObject, shown } from '../std/validate.ts'
  */
 
 /**
- * A key: a function of the input object, or of the positional arguments, that returns text of 1 to 255 bytes (UTF-8); or
- * a text, the same for all calls.
+ * A key: a function of the input object, or of the positional arguments, that returns text of 1 to 255 bytes (UTF-8);
+ * or a text, the same for all calls.
  */
 // biome-ignore lint/suspicious/noExplicitAny: of any arguments.
 export type KeyOption<Args extends readonly unknown[] = any[]> = string | ((...args: Args) => string)

@@ -216,8 +216,7 @@ export class Worker implements Service {
     const { now } = this.#shutdown
     await hooks.workerInit.run(this.#facts, now)
     run.defer(() => hooks.workerShutdown.runAll(this.#facts, config.logger))
-    const stores = await this.#app.stores()
-    requireSupport(this.#app.tasks, stores, config.trackStarted)
+    const stores = requireSupport(this.#app.tasks, await this.#app.stores(), config.trackStarted)
     run.defer(() => this.#events.stop())
     await this.#events.start(stores.broker)
     run.defer(() => this.#orTell(this.#pools.stop()))

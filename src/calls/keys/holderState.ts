@@ -14,8 +14,8 @@ export function hasBegun({ place, lost, envelope }: FoundMessage): boolean {
 }
 
 /**
- * True where a job has its key no more. Its own state is asked, as jobs end in many ways: nothing has to be written when
- * one does.
+ * True where a job has its key no more. Its own state is asked, as jobs end in many ways: nothing has to be written
+ * when one does.
  */
 export async function isFree(
   holder: Holder,

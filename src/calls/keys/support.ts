@@ -29,12 +29,12 @@ export function supportProblem(rule: Guard['rule'], stores: SupportingStores, fa
   return undefined
 }
 
-/** What a worker of these tasks needs, checked when it starts. Throws ConfigError for a rule that the stores cannot keep. */
-export function requireSupport(
+/** The stores of a worker of these tasks. Throws ConfigError for a rule that they cannot keep. */
+export function requireSupport<Stores extends SupportingStores>(
   tasks: ReadonlyMap<string, { readonly definition: TaskDefinition }>,
-  stores: SupportingStores,
+  stores: Stores,
   trackStarted: boolean,
-): void {
+): Stores {
   for (const [task, { definition }] of tasks) {
     const { options } = definition
     const rule = onceRuleOf(options)
@@ -42,6 +42,7 @@ export function requireSupport(
     const problem = rule && supportProblem(rule, stores, facts)
     if (problem !== undefined) throw new ConfigError(`task ${task}: ${problem}`)
   }
+  return stores
 }
 
 /** Calls change a job that waits. */

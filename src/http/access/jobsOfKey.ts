@@ -1,6 +1,5 @@
 import type { Context } from 'hono'
 import type { JobInfo } from '../../calls/jobInfo.ts'
-import { keptKeyJob, knownKeyJob } from '../../calls/keys/idempotentJobs.ts'
 import type { HttpScope } from '../apiContext.ts'
 import { jobOfKey } from '../input/idempotency.ts'
 import { identityOf } from './identity.ts'
@@ -17,17 +16,13 @@ export async function jobsOfKey(
   tasks: readonly string[],
 ): Promise<readonly JobInfo[]> {
   const identity = identityOf(c)?.id ?? ''
-  const notes = await scope.jobs.notes()
   const ids = await Promise.all(
-    tasks.map(async (task) => {
-      const sent = await Promise.all([
-        jobOfKey(scope, { identity, route: `tasks/${task}`, key }),
-        notes && keptKeyJob(task, key, notes),
-      ])
-      return [...sent, knownKeyJob(task, key)]
-    }),
+    tasks.flatMap((task) => [
+      jobOfKey(scope, { identity, route: `tasks/${task}`, key }).then((id) => (id === undefined ? [] : [id])),
+      scope.jobs.idsOfKey(task, key),
+    ]),
   )
-  const known = new Set(ids.flat().filter((id) => id !== undefined))
+  const known = new Set(ids.flat())
   const jobs = await Promise.all([...known].map((id) => shownJob(c, scope, id)))
   const found = jobs.filter((job) => job !== undefined)
   return found.sort((one, other) => Number(other.submittedAt ?? 0) - Number(one.submittedAt ?? 0))

@@ -1,23 +1,23 @@
-import { AsyncResult, Submission } from '../calls/asyncResult.ts'
-import { checkedCall, refuseIds } from '../calls/checkedCall.ts'
-import type { Guard } from '../calls/keys/guard.ts'
-import type { OnceHost, Submitted } from '../calls/keys/submitOnce.ts'
-import { type Call, type Prepared, prepare, prepareAll, type Sender, sentFacts } from '../calls/prepareCall.ts'
-import type { AppStores, Stores } from '../calls/stores.ts'
-import type { AnyTask } from '../calls/task.ts'
-import { refuseKeyed } from '../canvas/check.ts'
-import type { CallOptions } from '../config/callOptions.ts'
-import type { Config } from '../config/config.ts'
-import { onceRuleOf } from '../config/onceOptions.ts'
-import { NOTHING_EMBEDDED } from '../protocol/message.ts'
-import type { Emitter } from '../std/emitter.ts'
-import { compose } from '../std/middleware.ts'
-import type { Given } from '../tasks/bind.ts'
-import { childrenHere } from '../tasks/current.ts'
-import type { TaskDefinition } from '../tasks/definition.ts'
-import type { EagerHost } from './eagerWorkflow.ts'
-import type { Layers } from './lifeCycle/layers.ts'
-import type { Signals } from './signals.ts'
+import { AsyncResult, Submission } from '../../calls/asyncResult.ts'
+import { checkedCall, refuseIds } from '../../calls/checkedCall.ts'
+import type { Guard } from '../../calls/keys/guard.ts'
+import type { OnceHost, Submitted } from '../../calls/keys/submitOnce.ts'
+import { type Call, type Prepared, prepare, prepareAll, type Sender, sentFacts } from '../../calls/prepareCall.ts'
+import type { AppStores, Stores } from '../../calls/stores.ts'
+import type { AnyTask } from '../../calls/task.ts'
+import { refuseKeyed } from '../../canvas/check.ts'
+import type { CallOptions } from '../../config/callOptions.ts'
+import type { Config } from '../../config/config.ts'
+import { onceRuleOf } from '../../config/onceOptions.ts'
+import { NOTHING_EMBEDDED } from '../../protocol/message.ts'
+import type { Emitter } from '../../std/emitter.ts'
+import { compose } from '../../std/middleware.ts'
+import type { Given } from '../../tasks/bind.ts'
+import { childrenHere } from '../../tasks/current.ts'
+import type { TaskDefinition } from '../../tasks/definition.ts'
+import type { EagerHost } from '../eagerWorkflow.ts'
+import type { Layers } from '../lifeCycle/layers.ts'
+import type { Signals } from '../signals.ts'
 
 /** What sending calls needs of the app. */
 export interface CallHost {
@@ -113,13 +113,13 @@ export class CallSender {
 
   #write(ready: Prepared, stores: Stores): Promise<boolean> {
     return this.#host.config.alwaysEager
-      ? import('./eagerWorkflow.ts').then(({ runAlone }) => runAlone(ready, this.#host.eager(stores)))
+      ? import('../eagerWorkflow.ts').then(({ runAlone }) => runAlone(ready, this.#host.eager(stores)))
       : stores.unitOfWork.submit(ready.submission)
   }
 
   /** Of another job's handle, where that has its key. */
   async #handInGuarded(prepared: Prepared, guard: Guard, stores: Stores): Promise<AsyncResult> {
-    const { submitOnce } = await import('../calls/keys/submitOnce.ts')
+    const { submitOnce } = await import('../../calls/keys/submitOnce.ts')
     const { typedJson, trackStarted, alwaysEager } = this.#host.config
     const facts = { tracked: guard.options?.trackStarted ?? trackStarted, acksLate: guard.options?.acksLate ?? true }
     let submitted: Submitted = { id: prepared.id, sent: false }
