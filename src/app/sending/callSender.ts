@@ -120,13 +120,13 @@ export class CallSender {
   /** Of another job's handle, where that has its key. */
   async #handInGuarded(prepared: Prepared, guard: Guard, stores: Stores): Promise<AsyncResult> {
     const { submitOnce } = await import('../../calls/keys/submitOnce.ts')
-    const { typedJson, trackStarted, alwaysEager } = this.#host.config
+    const { typedJson, trackStarted, alwaysEager, clock } = this.#host.config
     const facts = { tracked: guard.options?.trackStarted ?? trackStarted, acksLate: guard.options?.acksLate ?? true }
     let submitted: Submitted = { id: prepared.id, sent: false }
     const write = async (ready: Prepared): Promise<boolean> => {
       const send: OnceHost['write'] = (submission) => this.#write({ ...ready, submission }, stores)
       // In the eager mode the job runs in its turn, and may call its own task.
-      const host = { stores, typedJson, facts, takesTurns: !alwaysEager, write: send }
+      const host = { stores, typedJson, facts, takesTurns: !alwaysEager, now: () => clock.now(), write: send }
       submitted = await submitOnce({ ...ready, guard }, host)
       return submitted.sent
     }

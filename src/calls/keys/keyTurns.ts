@@ -1,16 +1,56 @@
-/** The last call of each key that is in progress, by the stores that it goes to. */
-const TURNS = new WeakMap<object, Map<string, Promise<unknown>>>()
+/** Submits calls of one key together. Resolves with an answer for each. */
+type Submit<Call, Value> = (calls: readonly Call[]) => Promise<readonly Value[]>
 
-/** Calls of one key in this process, one after the other: at once, they would only be in each other's way. */
-export async function inTurn<Value>(stores: object, key: string, call: () => Promise<Value>): Promise<Value> {
-  const turns = TURNS.get(stores) ?? new Map<string, Promise<unknown>>()
-  TURNS.set(stores, turns)
-  const turn = (turns.get(key) ?? Promise.resolve()).then(call)
-  const ended = turn.catch(() => undefined)
-  turns.set(key, ended)
-  try {
-    return await turn
-  } finally {
-    if (turns.get(key) === ended) turns.delete(key)
+/** A call that waits for its turn. */
+interface Waiting<Call, Value> {
+  readonly call: Call
+  readonly answer: PromiseWithResolvers<Value>
+}
+
+/** The calls of one key that wait, by the stores that they go to. */
+// biome-ignore lint/suspicious/noExplicitAny: of any calls.
+const LINES = new WeakMap<object, Map<string, Waiting<any, any>[]>>()
+
+/**
+ * Calls of one key in this process take turns: at once, they would only be in each other's way in the store. `most`:
+ * how many of those that wait are one turn.
+ */
+export function inTurn<Call, Value>(
+  stores: object,
+  key: string,
+  call: Call,
+  { submit, most }: { readonly submit: Submit<Call, Value>; readonly most: number },
+): Promise<Value> {
+  const lines = LINES.get(stores) ?? new Map<string, Waiting<Call, Value>[]>()
+  LINES.set(stores, lines)
+  const answer = Promise.withResolvers<Value>()
+  const line = lines.get(key)
+  if (line) line.push({ call, answer })
+  else {
+    const own = [{ call, answer }]
+    lines.set(key, own)
+    void serve(own, submit, most, () => lines.delete(key))
   }
+  return answer.promise
+}
+
+/** Until none waits. `end`: at once then, before another call can come. */
+async function serve<Call, Value>(
+  line: Waiting<Call, Value>[],
+  submit: Submit<Call, Value>,
+  most: number,
+  end: () => void,
+): Promise<void> {
+  while (line.length > 0) {
+    // Those of the same moment have come by then.
+    await Promise.resolve()
+    const some = line.splice(0, most)
+    try {
+      const values = await submit(some.map(({ call }) => call))
+      for (const [at, { answer }] of some.entries()) answer.resolve(values[at] as Value)
+    } catch (error) {
+      for (const { answer } of some) answer.reject(error)
+    }
+  }
+  end()
 }

@@ -24,6 +24,8 @@ export interface OnceHost {
   readonly facts: RunFacts
   /** Calls of one key wait for each other. */
   readonly takesTurns: boolean
+  /** ms since the epoch */
+  now(): number
   /** Writes a submission. False where its note, or its id, is there already. */
   write(submission: Submission): Promise<boolean>
 }
@@ -57,18 +59,48 @@ export function submitOnce(call: GuardedCall, host: OnceHost): Promise<Submitted
   const { guard } = call
   const problem = supportProblem(guard.rule, host.stores, host.facts)
   if (problem !== undefined) return Promise.reject(new NotSupportedError(`task ${guard.task}: ${problem}`))
-  const submit = (): Promise<Submitted> => new OnceCall(call, host).submit()
-  // Others of this key would wait for the end of the caller's transaction, and it for them.
-  return host.takesTurns && !host.stores.unitOfWork.notes ? inTurn(host.stores, guard.noteKey, submit) : submit()
+  const asked = { call, host }
+  // In a transaction of the caller others of this key would wait for its end, and it for them.
+  if (!host.takesTurns || host.stores.unitOfWork.notes) return submitLast([asked]).then(([own]) => own as Submitted)
+  return inTurn(host.stores, guard.noteKey, asked, { submit: submitLast, most: mostOf(guard.rule) })
+}
+
+/** A call, and its app. */
+interface Asked {
+  readonly call: GuardedCall
+  readonly host: OnceHost
+}
+
+/** Where the last of several calls counts, those that wait together are one. */
+function mostOf(rule: Guard['rule']): number {
+  const keepsLast =
+    rule.option === 'debounce' ||
+    (rule.option === 'throttle' && rule.keep === 'last') ||
+    (rule.option === 'unique' && rule.onConflict === 'replace')
+  return keepsLast ? Number.POSITIVE_INFINITY : 1
+}
+
+/** Submit the last of these calls; the others get its handle. */
+async function submitLast(calls: readonly Asked[]): Promise<readonly Submitted[]> {
+  const first = calls[0] as Asked
+  const { call, host } = calls.at(-1) as Asked
+  const submitted = await new OnceCall(call, host, first.call.guard.now).submit()
+  return calls.map((asked) => (asked.call === call ? submitted : { id: submitted.id, sent: false }))
 }
 
 class OnceCall {
   readonly #call: GuardedCall
   readonly #host: OnceHost
+  /** When the first of the calls came that this one stands for, ms since the epoch. */
+  readonly #since: number
+  /** When its turn came: a busy store must not shorten a wait. */
+  readonly #now: number
 
-  constructor(call: GuardedCall, host: OnceHost) {
+  constructor(call: GuardedCall, host: OnceHost, since: number) {
     this.#call = call
     this.#host = host
+    this.#since = since
+    this.#now = Math.max(call.guard.now, host.now())
   }
 
   async submit(): Promise<Submitted> {
@@ -108,7 +140,8 @@ class OnceCall {
   /** Nothing has the key. */
   #first(): Sending {
     const { submission, guard } = this.#call
-    const { rule, now } = guard
+    const { rule } = guard
+    const now = this.#now
     const due = submission.message.notBefore ?? now
     const late = Math.max(due, now) + KEY_LIFETIME_MS
     switch (rule.option) {
@@ -117,7 +150,7 @@ class OnceCall {
       case 'unique':
         return this.#sending({}, typeof rule.while === 'number' ? now + rule.while : late)
       case 'debounce':
-        return this.#sending({ first: now }, late)
+        return this.#sending({ first: this.#since }, late, dueAt(submission, this.#debounced(rule)))
       case 'throttle':
         return this.#sending({ due }, Math.max(due, now) + rule.every)
     }
@@ -153,21 +186,24 @@ class OnceCall {
     if (typeof rule.while === 'number') return false
     // Sent in this transaction of the caller: nothing else knows it yet.
     if (stores.unitOfWork.notes && (await stores.backend.notes?.get(this.#call.guard.noteKey)) !== known) return false
-    return isFree(holder, rule.while, stores, this.#call.guard.now)
+    return isFree(holder, rule.while, stores, this.#now)
   }
 
-  async #debounce(holder: Holder, { wait, max }: DebounceRule): Promise<Step> {
-    const { now } = this.#call.guard
-    const { first = now } = holder
-    const last = max === undefined ? Number.POSITIVE_INFINITY : first + max
+  async #debounce(holder: Holder, { wait, max = Number.POSITIVE_INFINITY }: DebounceRule): Promise<Step> {
+    const { first = this.#since } = holder
     // A process whose clock is behind must not make it run earlier.
-    const due = (before = 0): number => Math.min(last, Math.max(before, now + wait))
+    const due = (before = 0): number => Math.min(first + max, Math.max(before, this.#now + wait))
     return (await this.#change(holder, { due })) ? { held: holder.id } : this.#first()
+  }
+
+  /** When a job is due that the calls of this turn begin. */
+  #debounced({ wait, max = Number.POSITIVE_INFINITY }: DebounceRule): number {
+    return Math.min(this.#since + max, this.#now + wait)
   }
 
   async #throttle(holder: Holder, { every, keep }: ThrottleRule): Promise<Step> {
     if (keep === 'first') return { held: holder.id }
-    const { now } = this.#call.guard
+    const now = this.#now
     const { due = now, last } = holder
     if (last && (await this.#change(holder, {}))) return { held: holder.id }
     const next = due + every
@@ -181,7 +217,7 @@ class OnceCall {
     const { stores, typedJson } = this.#host
     const version = guard.options && sentVersion(guard.options)
     const given = { args: message.args, kwargs: message.kwargs }
-    return changeHolder(holder, { alsoBegun: false, ...change, given, version, typedJson, now: guard.now }, stores)
+    return changeHolder(holder, { alsoBegun: false, ...change, given, version, typedJson, now: this.#now }, stores)
   }
 }
 
