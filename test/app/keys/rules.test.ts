@@ -112,6 +112,18 @@ describe('where it applies', () => {
     expect((await one.delay('1')).id).toBe((await one.delay('2')).id)
   })
 
+  test('with an idempotency key, as a schedule has it: its own job is known again, after that of another', async () => {
+    const app = lab().app()
+    app.task('t', (a: string) => a, { unique: { key: 'k', while: 'until-done' } })
+    const call = (idempotencyKey: string) => app.send('t', ['x'], { idempotencyKey })
+    const first = await call('1')
+    expect([first.sent, (await call('1')).id, (await call('2')).id]).toEqual([true, first.id, first.id])
+    await app.purge()
+    expect((await call('1')).sent).toBe(false)
+    const second = await call('2')
+    expect([second.sent, second.id === first.id, (await call('2')).id]).toEqual([true, false, second.id])
+  })
+
   test('members of workflows and links are refused', async () => {
     const app = lab().app()
     const once = app.task('once', (a: string) => a, { unique: { while: 'until-done' } })
