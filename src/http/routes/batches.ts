@@ -96,7 +96,7 @@ async function handIn(c: Context, scope: HttpScope, accepted: Accepted, members:
   return batch
 }
 
-/** The others are sent: in place of a call that is refused stands the job that has its key. */
+/** The other calls are sent: a batch lists the job that has the key in place of one that is refused. */
 function holderOf(error: unknown): Pick<NotUniqueError, 'id'> {
   if (error instanceof NotUniqueError) return error
   throw error
