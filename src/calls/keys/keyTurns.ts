@@ -12,14 +12,14 @@ interface Waiting<Call, Value> {
 const LINES = new WeakMap<object, Map<string, Waiting<any, any>[]>>()
 
 /**
- * Calls of one key in this process take turns: at once, they would only be in each other's way in the store. `most`:
- * how many of those that wait are one turn.
+ * Calls of one key in this process take turns: at once, they would only be in each other's way in the store. Those that
+ * wait behind each other are one turn where each `joins`.
  */
 export function inTurn<Call, Value>(
   stores: object,
   key: string,
   call: Call,
-  { submit, most }: { readonly submit: Submit<Call, Value>; readonly most: number },
+  { submit, joins }: { readonly submit: Submit<Call, Value>; readonly joins: (call: Call) => boolean },
 ): Promise<Value> {
   const lines = LINES.get(stores) ?? new Map<string, Waiting<Call, Value>[]>()
   LINES.set(stores, lines)
@@ -29,7 +29,7 @@ export function inTurn<Call, Value>(
   else {
     const own = [{ call, answer }]
     lines.set(key, own)
-    void serve(own, submit, most, () => lines.delete(key))
+    void serve(own, submit, joins, () => lines.delete(key))
   }
   return answer.promise
 }
@@ -38,13 +38,14 @@ export function inTurn<Call, Value>(
 async function serve<Call, Value>(
   line: Waiting<Call, Value>[],
   submit: Submit<Call, Value>,
-  most: number,
+  joins: (call: Call) => boolean,
   end: () => void,
 ): Promise<void> {
   while (line.length > 0) {
     // Those of the same moment have come by then.
     await Promise.resolve()
-    const some = line.splice(0, most)
+    const alone = line.findIndex(({ call }) => !joins(call))
+    const some = line.splice(0, alone === -1 ? line.length : Math.max(1, alone))
     try {
       const values = await submit(some.map(({ call }) => call))
       for (const [at, { answer }] of some.entries()) answer.resolve(values[at] as Value)

@@ -62,7 +62,7 @@ export function submitOnce(call: GuardedCall, host: OnceHost): Promise<Submitted
   const asked = { call, host }
   // In a transaction of the caller others of this key would wait for its end, and it for them.
   if (!host.takesTurns || host.stores.unitOfWork.notes) return submitLast([asked]).then(([own]) => own as Submitted)
-  return inTurn(host.stores, guard.noteKey, asked, { submit: submitLast, most: mostOf(guard.rule) })
+  return inTurn(host.stores, guard.noteKey, asked, { submit: submitLast, joins })
 }
 
 /** A call, and its app. */
@@ -71,13 +71,17 @@ interface Asked {
   readonly host: OnceHost
 }
 
-/** Where the last of several calls counts, those that wait together are one. */
-function mostOf(rule: Guard['rule']): number {
-  const keepsLast =
-    rule.option === 'debounce' ||
-    (rule.option === 'throttle' && rule.keep === 'last') ||
-    (rule.option === 'unique' && rule.onConflict === 'replace')
-  return keepsLast ? Number.POSITIVE_INFINITY : 1
+/**
+ * Where the last of several calls counts, those that wait together are one. Not one with a key of its own, which may
+ * have been sent before.
+ */
+function joins({ call: { guard, submission } }: Asked): boolean {
+  return keepsLast(guard.rule) && !submission.once && !submission.note
+}
+
+function keepsLast(rule: Guard['rule']): boolean {
+  if (rule.option === 'unique') return rule.onConflict === 'replace'
+  return rule.option === 'debounce' || (rule.option === 'throttle' && rule.keep === 'last')
 }
 
 /** Submit the last of these calls; the others get its handle. */
@@ -109,13 +113,15 @@ class OnceCall {
     const { notes } = this.#host.stores.backend
     // A note of the caller, as of an idempotency key over HTTP, is kept after this one.
     if (note && (await notes?.get(note.key)) !== undefined) return { id, sent: false }
+    // What was sent before must not change what came later.
+    if (keepsLast(guard.rule) && (await this.#isKnown())) return { id, sent: false }
     const submitted = await this.#try(guard.rule.option === 'unique' ? undefined : await this.#known())
     if (note && submitted.sent) await notes?.putIfAbsent(note)
     return submitted
   }
 
   async #try(first: string | undefined): Promise<Submitted> {
-    const { guard, id, submission: own } = this.#call
+    const { guard, id } = this.#call
     let known = first
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const step = known === undefined ? this.#first() : await this.#next(known)
@@ -124,11 +130,17 @@ class OnceCall {
       const note: SubmissionNote = holderNote(guard, holder, expires, known)
       if (await this.#host.write({ ...submission, note })) return { id, sent: true }
       // Its idempotency key may be what was known.
-      if (own.once && (await this.#host.stores.backend.load([id]))[0]) return { id, sent: false }
+      if (await this.#isKnown()) return { id, sent: false }
       known = await this.#known()
     }
     const { url } = this.#host.stores.backend
     throw new StoreUnavailableError(`${url}: the key of task ${guard.task} changes all the time: try again`)
+  }
+
+  /** It was sent before, with the same idempotency key. */
+  async #isKnown(): Promise<boolean> {
+    const { submission, id } = this.#call
+    return submission.once === true && (await this.#host.stores.backend.load([id]))[0] !== undefined
   }
 
   async #known(): Promise<string | undefined> {

@@ -124,6 +124,19 @@ describe('where it applies', () => {
     expect([second.sent, second.id === first.id, (await call('2')).id]).toEqual([true, false, second.id])
   })
 
+  test('a call that is repeated with its idempotency key does not undo what came later', async () => {
+    const app = lab().app()
+    const ran: string[] = []
+    app.task('save', (a: string) => void ran.push(a), { debounce: { key: 'k', wait: 300 } })
+    const call = (value: string, options = {}) => app.send('save', [value], options)
+    const first = await call('1', { idempotencyKey: 'one' })
+    const [, last] = await Promise.all([call('2'), call('3'), call('1', { idempotencyKey: 'one' })])
+    expect(last?.id).toBe(first.id)
+    await lab().work(app)
+    await first.get({ timeout: '30s' })
+    expect(ran).toEqual(['3'])
+  })
+
   test('members of workflows and links are refused', async () => {
     const app = lab().app()
     const once = app.task('once', (a: string) => a, { unique: { while: 'until-done' } })
