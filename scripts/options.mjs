@@ -16,6 +16,7 @@ import {
   RATE_LIMIT_OPTIONS,
   SHARED_LIMIT_OPTIONS,
 } from '../src/config/limitOptions.ts'
+import { DEBOUNCE_OPTIONS, THROTTLE_OPTIONS, UNIQUE_OPTIONS } from '../src/config/onceOptions.ts'
 import { QUEUE_OPTIONS } from '../src/config/queueOptions.ts'
 import { REQUEST_OPTIONS } from '../src/config/requestOptions.ts'
 import { RETRY_OPTIONS } from '../src/config/retryOptions.ts'
@@ -47,6 +48,17 @@ const GROUPS = {
     SHARED_LIMIT_OPTIONS,
   }),
   ...limitGroups('docs/how-to/be-fair-to-tenants.md', { FAIR_OPTIONS }),
+  UNIQUE_OPTIONS: { table: UNIQUE_OPTIONS, source: 'src/config/onceOptions.ts', page: 'docs/how-to/run-it-once.md' },
+  DEBOUNCE_OPTIONS: {
+    table: DEBOUNCE_OPTIONS,
+    source: 'src/config/onceOptions.ts',
+    page: 'docs/how-to/run-it-once.md',
+  },
+  THROTTLE_OPTIONS: {
+    table: THROTTLE_OPTIONS,
+    source: 'src/config/onceOptions.ts',
+    page: 'docs/how-to/run-it-once.md',
+  },
   RETRY_OPTIONS: { table: RETRY_OPTIONS, source: 'src/config/retryOptions.ts', page: 'docs/reference.md' },
   CALL_OPTIONS: { table: CALL_OPTIONS, source: 'src/config/callOptions.ts', page: 'docs/reference.md' },
   ROUTE_OPTIONS: { table: ROUTE_OPTIONS, source: 'src/config/routeOptions.ts', page: 'docs/reference.md' },

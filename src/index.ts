@@ -64,11 +64,11 @@ export type {
   FairOptions,
   KeyFunction,
   LimitReference,
-  RateLimit,
   RateLimitOptions,
   SharedLimitOptions,
   UsesOption,
 } from './config/limitOptions.ts'
+export type { DebounceOptions, KeyOption, ThrottleOptions, UniqueOptions, UniqueWhile } from './config/onceOptions.ts'
 export type { RequestOptions } from './config/requestOptions.ts'
 export type { ContextValues } from './config/requestValues.ts'
 export type {
@@ -79,7 +79,8 @@ export type {
   RetryOptions,
 } from './config/retryOptions.ts'
 export type { RoutedCall, RouteRule, Router, Routes, TaskRoute } from './config/routeOptions.ts'
-export type { TaskExample, TaskOptions } from './config/taskOptions.ts'
+export type { TaskOptions } from './config/taskOptions.ts'
+export type { RateLimit, TaskExample } from './config/taskValues.ts'
 export type { WebhookOptions, WebhookSecret } from './config/webhookOptions.ts'
 export type { LogLine } from './protocol/emission.ts'
 export type { Properties } from './protocol/envelope.ts'

@@ -1,9 +1,9 @@
 import { hostname } from 'node:os'
-import { AsyncResult, Submission } from '../calls/asyncResult.ts'
-import { checkedCall, namedCall, refuseIds } from '../calls/checkedCall.ts'
+import { AsyncResult, type Submission } from '../calls/asyncResult.ts'
+import { checkedCall, namedCall } from '../calls/checkedCall.ts'
 import type { Extension } from '../calls/extension.ts'
 import type { ObjectMaker } from '../calls/makers.ts'
-import { type Call, type Prepared, prepare, prepareAll, type Sender, sentFacts } from '../calls/prepareCall.ts'
+import { type Sender, sentFacts } from '../calls/prepareCall.ts'
 import { type AnyValue, signatureFrom } from '../calls/signatureFrom.ts'
 import { AppStores, type Stores } from '../calls/stores.ts'
 import {
@@ -35,12 +35,10 @@ import { absoluteUrl, type UrlQuery } from '../request/urlFor.ts'
 import { sealContext } from '../request/wire.ts'
 import { Emitter } from '../std/emitter.ts'
 import { ArgumentError, ConfigError, NotRegistered } from '../std/errors.ts'
-import { compose } from '../std/middleware.ts'
 import { requireNode } from '../std/node.ts'
 import type { InferInput, InferOutput, Schema } from '../std/schema.ts'
 import { requireText } from '../std/validate.ts'
-import type { Given } from '../tasks/bind.ts'
-import { childrenHere, contextHere, requestContext, runWithin } from '../tasks/current.ts'
+import { contextHere, requestContext, runWithin } from '../tasks/current.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
 import type { JobHost } from '../tasks/jobContext.ts'
 import type { JobServices } from '../tasks/jobServices.ts'
@@ -54,6 +52,7 @@ import { type LayerOptions, Layers } from './lifeCycle/layers.ts'
 import { LifeCycle } from './lifeCycle/lifeCycle.ts'
 import type { Override } from './override.ts'
 import { runHere } from './runHere.ts'
+import { type CallHost, CallSender } from './sending/callSender.ts'
 import type { Signals } from './signals.ts'
 import { addToChord, sendWorkflow, type WorkflowHost } from './workflows.ts'
 
@@ -86,10 +85,11 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   #options: CeleriacOptions
   #override: Override | undefined
   readonly #layers = new Layers()
+  readonly #sending: CallSender
   /** The same for all tasks: signatures of one app are known by it. */
   readonly #calls: Calls = {
-    send: (own, given, options) => this.#send(() => checkedCall(own, given, options)),
-    sendMany: (own, calls, options) => this.#sendMany(own, calls, options),
+    send: (own, given, options) => this.#sending.send(() => checkedCall(own, given, options)),
+    sendMany: (own, calls, options) => this.#sending.sendMany(own, calls, options),
     runHere: (own, args) => runHere(own, args, this.#origin, this.#config, this.resources),
     sendWorkflow: (...workflow) => sendWorkflow(this.#workflows, ...workflow),
   }
@@ -120,6 +120,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     this.signals = new Emitter((error, event) => {
       this.#config.logger.error({ err: error }, `a listener of ${event} threw`)
     })
+    this.#sending = new CallSender(this.#callHost())
     defineInternals(this, {
       logicalClock: new LogicalClock(),
       limitRules: this.#stores.limitRules,
@@ -207,7 +208,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   ): Submission<Result, Progress> {
     requireText(task, 'task name')
     const call = namedCall(task, this.#tasks.get(task)?.definition, args, options)
-    return this.#send(() => call) as Submission<Result, Progress>
+    return this.#sending.send(() => call) as Submission<Result, Progress>
   }
 
   /**
@@ -321,7 +322,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
       sender: this.#sender,
       layers: this.#layers,
       beforeSending: (prepared) => this.signals.emit('task:before-publish', sentFacts(prepared)),
-      afterSending: (prepared, sent) => this.#afterSending(prepared, sent),
+      afterSending: (prepared, sent) => this.#sending.afterSending(prepared, sent),
       eager: this.#eagerJobs,
     }
   }
@@ -330,71 +331,27 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     return { origin: this.#origin, replyTo: this.#stores.replyTo, extensions: this.extensions }
   }
 
-  /** Wrong arguments throw here and now, unless the schema is asynchronous; the rest is in the promise. */
-  #send(build: () => Call | Promise<Call>): Submission<unknown> {
-    const call = build()
-    if (call instanceof Promise || this.#layers.send.length > 0 || this.#config.alwaysEager)
-      return Submission.resolve(this.#sendThrough(call)) as Submission<unknown>
-    const prepared = prepare(call, this.#config, this.#sender)
-    return new Submission((resolve, reject) => {
-      this.#submit(prepared).then(resolve, reject)
-    })
-  }
-
-  async #sendThrough(call: Call | Promise<Call>): Promise<AsyncResult> {
-    const core = (given: Call): Promise<AsyncResult> => this.#submit(prepare(given, this.#config, this.#sender))
-    return compose(this.#layers.send, core)(await call)
-  }
-
-  async #sendMany(definition: TaskDefinition, calls: readonly Given[], options: CallOptions): Promise<AsyncResult[]> {
-    refuseIds(definition, options)
-    const built = await Promise.all(calls.map((given) => checkedCall(definition, given, options)))
-    if (this.#layers.send.length > 0 || this.#config.alwaysEager)
-      return Promise.all(built.map((call) => this.#sendThrough(call)))
-    const prepared = prepareAll(built, this.#config, this.#sender)
-    const { unitOfWork, broker } = this.#stores.sending ?? (await this.#stores.openSending())
-    for (const one of prepared) this.#beforeSending(one)
-    const sent = await this.#layers.written('batch', prepared, broker.url, (ready) => {
-      const submissions = ready.map(({ submission }) => submission)
-      return unitOfWork.submitMany?.(submissions) ?? Promise.all(submissions.map((one) => unitOfWork.submit(one)))
-    })
-    return prepared.map((one, at) => this.#afterSending(one, sent[at] === true))
-  }
-
-  #submit(prepared: Prepared): Promise<AsyncResult> {
-    // Before it is sent: the caller need not await that, and the task around may have ended by then.
-    childrenHere()?.push(prepared.id)
-    const { sending } = this.#stores
-    return sending
-      ? this.#handIn(prepared, sending)
-      : this.#stores.openSending().then((stores) => this.#handIn(prepared, stores))
-  }
-
-  /** Without a promise more than it takes: every call pays for them. */
-  #handIn(prepared: Prepared, stores: Stores): Promise<AsyncResult> {
-    this.signals.emit('task:before-publish', sentFacts(prepared))
-    const write = (ready: Prepared): Promise<boolean> =>
-      this.#config.alwaysEager
-        ? import('./eagerWorkflow.ts').then(({ runAlone }) => runAlone(ready, this.#eager(stores)))
-        : stores.unitOfWork.submit(ready.submission)
-    const sending = this.#layers.writtenAlone(prepared, stores.broker.url, write)
-    return sending.then((sent) => this.#afterSending(prepared, sent))
-  }
-
   #eager(stores: Stores): EagerHost {
     const app = { config: this.#config, tasks: this.#tasks }
     return { app, stores, origin: this.#origin, ...this.#eagerJobs }
   }
 
-  #beforeSending(prepared: Prepared): void {
-    childrenHere()?.push(prepared.id)
-    this.signals.emit('task:before-publish', sentFacts(prepared))
-  }
-
-  #afterSending(prepared: Prepared, sent: boolean): AsyncResult {
-    if (sent) this.signals.emit('task:after-publish', sentFacts(prepared))
-    if (sent) this.#stores.sentListener?.sent(prepared)
-    if (sent) this.#override?.sent(prepared)
-    return new AsyncResult(prepared.id, this.#stores, prepared.ignored, sent)
+  #callHost(): CallHost {
+    const config = (): Config => this.#config
+    const sender = (): Sender => this.#sender
+    return {
+      get config() {
+        return config()
+      },
+      get sender() {
+        return sender()
+      },
+      stores: this.#stores,
+      layers: this.#layers,
+      signals: this.signals,
+      tasks: this.#tasks,
+      sent: (prepared) => this.#override?.sent(prepared),
+      eager: (stores) => this.#eager(stores),
+    }
   }
 }

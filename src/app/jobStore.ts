@@ -2,6 +2,7 @@ import type { History } from '../backend/eventLog.ts'
 import type { NoteStore } from '../backend/notes.ts'
 import type { SubmissionMetadata } from '../backend/unitOfWork.ts'
 import type { Step } from '../calls/eventFeed.ts'
+import { keptKeyJob, knownKeyJob } from '../calls/keys/idempotentJobs.ts'
 import type { RevokedTree, Stores } from '../calls/stores.ts'
 import { CONTENT_TYPES, deserialize } from '../protocol/serializer.ts'
 import { PROGRESS, STARTED } from '../protocol/states.ts'
@@ -114,6 +115,13 @@ export class JobStore {
   /** Keys and values that expire; undefined where the result backend keeps none. */
   async notes(): Promise<NoteStore | undefined> {
     return (await this.#stores()).backend.notes
+  }
+
+  /** Ids of the jobs that calls of a task with this `idempotencyKey` may have made. */
+  async idsOfKey(task: string, key: string): Promise<string[]> {
+    const notes = await this.notes()
+    const kept = notes && (await keptKeyJob(task, key, notes))
+    return kept === undefined ? [knownKeyJob(task, key)] : [kept, knownKeyJob(task, key)]
   }
 
   #stores(): Promise<Stores> {

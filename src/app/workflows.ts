@@ -13,7 +13,7 @@ import {
   type WorkflowOptions,
   wireOptions,
 } from '../calls/workflowOptions.ts'
-import { checkWorkflow } from '../canvas/check.ts'
+import { checkWorkflow, refuseKeyed } from '../canvas/check.ts'
 import { bodyCall, withCallback } from '../canvas/chordParts.ts'
 import { keepWorkflow } from '../canvas/keptShape.ts'
 import { type Plan, planOf } from '../canvas/plan.ts'
@@ -124,6 +124,7 @@ function plan(host: WorkflowHost, data: SignatureData, args: readonly unknown[],
   const now = config.clock.now()
   const options = parseWorkflowOptions(given, data.task, now)
   checkWorkflow(data, (task) => tasks.get(task)?.definition.options.serializer ?? config.serializer)
+  refuseKeyed(data, tasks, data.task)
   const id = options.taskId ?? uuid(now, config.clock)
   const made = planOf(data, args, id, options)
   const parent = lineage()

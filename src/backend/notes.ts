@@ -11,6 +11,12 @@ export interface Note {
   readonly expires: number
 }
 
+/** A note that is written with a job. */
+export interface SubmissionNote extends Note {
+  /** The value that the note under its key must have, which this one replaces. Absent: there must be none. */
+  readonly expected?: string | undefined
+}
+
 /** Notes of all processes that share the store. */
 export interface NoteStore {
   /** The value; undefined where there is none, or it has expired. */
@@ -19,4 +25,10 @@ export interface NoteStore {
   put(note: Note): Promise<void>
   /** Keep a note, unless there is one under its key that has not expired. Resolves true when it was kept. */
   putIfAbsent(note: Note): Promise<boolean>
+  /**
+   * Keep a note in place of the one under its key, if that has this value and has not expired. A note that has expired
+   * already drops the other. Resolves true when it was kept, or dropped the other: of several callers that expect the
+   * same value, one.
+   */
+  replace(note: Note, expected: string): Promise<boolean>
 }

@@ -3,7 +3,7 @@ import type { Envelope } from '../protocol/envelope.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import type { AddedMember, Adding, ChordPart, OpenChord } from './chords.ts'
 import type { Output } from './eventLog.ts'
-import type { Note, NoteStore } from './notes.ts'
+import type { NoteStore, SubmissionNote } from './notes.ts'
 import type { RecordChange } from './recordChange.ts'
 
 /** A message to be published: its content, its route and its time. */
@@ -53,8 +53,11 @@ export interface Submission {
   readonly once?: boolean
   /** Kept with the record, where the store keeps metadata (`ResultBackend.jobs`). Needs `meta`. */
   readonly metadata?: SubmissionMetadata
-  /** Send only if there is no note of this key, and keep this one. Needs a backend that keeps notes. */
-  readonly note?: Note
+  /**
+   * Send only if there is no note of this key, or the one under it has the expected value; and keep this one. Needs a
+   * backend that keeps notes.
+   */
+  readonly note?: SubmissionNote
 }
 
 /** The messages of these submissions. */
@@ -109,9 +112,10 @@ export interface UnitOfWork {
   /** Broker and backend are one store: each call is one atomic write. */
   readonly atomic: boolean
   /**
-   * Resolves true when it was sent; false when `once` found the id known, or `note` its key: then nothing was written.
-   * On separate stores the note is written last: after a crash before it the same call can be sent again, and never
-   * seems to have been sent.
+   * Resolves true when it was sent; false when `once` found the id known, or `note` its key with another value than it
+   * expects: then nothing was written. On separate stores the note is written last: after a crash before it the same
+   * call can be sent again, and never seems to have been sent. Other processes that submit with a note of that key wait
+   * meanwhile, at most 30 s.
    */
   submit(submission: Submission): Promise<boolean>
   /**
@@ -140,8 +144,8 @@ export interface UnitOfWork {
    * of others.
    */
   within?(client: object): Promise<UnitOfWork>
-  /** Notes that are written with what is submitted. Absent: those of the backend. */
-  readonly notes?: Pick<NoteStore, 'put'>
+  /** Notes as they are in the transaction in which this submits. Absent: those of the backend. */
+  readonly notes?: Pick<NoteStore, 'get' | 'put'>
   /**
    * Resolves true when it took effect; false when the delivery was no longer ours: then nothing was written if the
    * store is shared.

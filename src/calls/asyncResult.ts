@@ -82,7 +82,7 @@ export interface ResultHandle {
 /** A submitted task, by id. Not thenable: `await task.delay()` returns this handle, not the result. */
 export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> implements ResultHandle {
   readonly id: string
-  /** False where the call that made this sent nothing: its idempotency key, or its note, existed already. */
+  /** False where its call sent nothing: its idempotency key or note existed, or this is the job that has its key. */
   readonly sent: boolean
   readonly #stores: AppStores
   readonly #ignored: boolean

@@ -1,9 +1,9 @@
 import type { Message, Submission as Sent, SubmissionMetadata } from '../backend/unitOfWork.ts'
 import { type CallOptions, type ParsedCallOptions, parseCallOptions } from '../config/callOptions.ts'
 import type { Config } from '../config/config.ts'
+import type { ParsedTaskOptions } from '../config/parsedTaskOptions.ts'
 import { type Destination, destinationOf, toQueue } from '../config/queueOptions.ts'
 import type { TaskRoute } from '../config/routeOptions.ts'
-import type { ParsedTaskOptions } from '../config/taskOptions.ts'
 import { callHeaders, NO_HEADERS } from '../protocol/callHeaders.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { isoTime, pythonIso } from '../protocol/iso.ts'
@@ -17,13 +17,15 @@ import { CONTEXT_HEADER, type RequestContext } from '../request/requestContext.t
 import { readContext } from '../request/wire.ts'
 import { isoOf } from '../std/clock.ts'
 import { ArgumentError, EncodeError } from '../std/errors.ts'
-import { uuid, uuidOf } from '../std/id.ts'
+import { uuid } from '../std/id.ts'
 import { contextHere, lineage } from '../tasks/current.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
 import { limitHeaders } from '../tasks/limits/headers.ts'
 import { retryHeader } from '../tasks/retry.ts'
 import { sentVersion } from '../tasks/version.ts'
 import { type Extension, extensionHeaders } from './extension.ts'
+import { type Guard, guardOf, waitOf } from './keys/guard.ts'
+import { knownKeyJob } from './keys/idempotentJobs.ts'
 
 /** The call that send middleware gets, before it is encoded. */
 export interface Call {
@@ -54,6 +56,8 @@ export interface Prepared {
   readonly submission: Sent & { readonly message: Message }
   /** As the caller gave them; absent for a call of a signature. */
   readonly options: CallOptions | undefined
+  /** What keeps it from making a job where another one has its key; absent for most. */
+  readonly guard?: Guard
 }
 
 /** Turn a call into its message and record. Throws ArgumentError and its subclasses for a call that cannot be sent. */
@@ -62,15 +66,16 @@ export function prepare(call: Call, config: Config, sender: Sender, now: number 
   const options = parseCallOptions(call.options, `task ${task}`)
   const own = call.definition?.options
   const key = options.idempotencyKey
-  const id = options.taskId ?? (key === undefined ? uuid(now, config.clock) : uuidOf(task, key))
-  const eta = options.eta ?? momentOf(options.countdown, now)
+  const isOnce = key !== undefined && options.idempotencyExpires === undefined
+  const id = options.taskId ?? (isOnce ? knownKeyJob(task, key) : uuid(now, config.clock))
+  const eta = options.eta ?? momentOf(options.countdown ?? waitOf(own), now)
   const priority = options.priority ?? own?.priority
   const routed = config.route === undefined ? undefined : config.route(task, call)
   const { queue, route } = destinationFor(call, options, routed, config)
   const ignored = options.ignoreResult ?? own?.ignoreResult ?? config.ignoreResult
-  if (ignored && options.idempotencyKey !== undefined)
+  if (ignored && isOnce)
     throw new ArgumentError(
-      `task ${task}: idempotencyKey needs a record of the first call, and ignoreResult keeps none`,
+      `task ${task}: idempotencyKey needs a record of the first call, and ignoreResult keeps none; with idempotencyExpires it needs none`,
     )
   const message = messageOf(call, options, {
     limited: limitsOf(call, queue, config),
@@ -85,11 +90,13 @@ export function prepare(call: Call, config: Config, sender: Sender, now: number 
   const serializer = options.serializer ?? own?.serializer ?? config.serializer
   const envelope = encode(call, message, serializer, config.typedJson)
   const extra = {
-    once: options.idempotencyKey !== undefined,
+    once: isOnce,
     metadata: metadataOf(options, envelope),
     note: options.note,
   }
-  return preparedOf(message, envelope, { queue, route }, now, extra, call.options)
+  const prepared = preparedOf(message, envelope, { queue, route }, now, extra, call.options)
+  const guard = guardOf(call, options, ignored, now)
+  return guard ? { ...prepared, guard } : prepared
 }
 
 /** Calls of one moment: a store writes records that differ by their ids alone with less work. Throws as `prepare`. */

@@ -1,4 +1,5 @@
 import type { CallOptions } from '../config/callOptions.ts'
+import type { DebounceOptions, ThrottleOptions, UniqueOptions } from '../config/onceOptions.ts'
 import type { ContextValues } from '../config/requestValues.ts'
 import { parseTaskOptions, type TaskOptions } from '../config/taskOptions.ts'
 import { callHeaders } from '../protocol/callHeaders.ts'
@@ -106,6 +107,10 @@ export interface ObjectTask<
    * Default: an older input is taken as it is.
    */
   upgrade?: ((input: unknown, from: number) => InferInput<Input> | Promise<InferInput<Input>>) | undefined
+  /** As all tasks have it; its key is a function of the input, as of the next two. */
+  unique?: UniqueOptions<[input: InferInput<Input>]> | undefined
+  debounce?: DebounceOptions<[input: InferInput<Input>]> | undefined
+  throttle?: ThrottleOptions<[input: InferInput<Input>]> | undefined
   run(input: InferOutput<Input>, ctx: TaskContext<ProgressOf<Progress>, Values, ProgressOf<Chunk>>): Return
 }
 

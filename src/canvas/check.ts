@@ -1,3 +1,4 @@
+import { type OnceRules, onceRuleOf } from '../config/onceOptions.ts'
 import { chordParts, tasksOf } from '../protocol/canvas.ts'
 import { assertEncodable, type SerializerName } from '../protocol/encoding.ts'
 import { canvasOf, readSignatures, type SignatureData } from '../protocol/signature.ts'
@@ -29,6 +30,32 @@ export function checkWorkflow(data: SignatureData, serializerOf: SerializerOf): 
     throw error
   }
 }
+
+/** Tasks, by name: of a registry what says whether calls of one share a key. */
+export type KeyedTasks = ReadonlyMap<string, { readonly definition: { readonly options: OnceRules } }>
+
+/**
+ * Throws ArgumentError for a signature that names a task with `unique`, `debounce` or `throttle`: what a worker
+ * sends asks for no key, and a workflow waits for each of its own tasks. `where` names it.
+ */
+export function refuseKeyed(data: SignatureData, tasks: KeyedTasks, where: string): void {
+  // In most apps no task has any, and nothing is looked up in a workflow.
+  const isKeyed = [...tasks.values()].some(({ definition }) => onceRuleOf(definition.options) !== undefined)
+  if (isKeyed) refuseKeyedIn(data, tasks, where)
+}
+
+function refuseKeyedIn(data: SignatureData, tasks: KeyedTasks, where: string): void {
+  const option = onceRuleOf(tasks.get(data.task)?.definition.options ?? NO_RULES)?.option
+  if (option !== undefined)
+    throw new ArgumentError(
+      `${where}: expected tasks whose calls each make a job, got ${data.task} with ${option}: call it by delay or applyAsync`,
+    )
+  const kind = canvasOf(data)
+  if (KINDS.has(kind) && hasParts(data, kind))
+    for (const [inner] of partsOf(data, kind ?? data.task)) refuseKeyedIn(inner, tasks, where)
+}
+
+const NO_RULES: OnceRules = { unique: undefined, debounce: undefined, throttle: undefined }
 
 class Checker {
   readonly #serializerOf: SerializerOf

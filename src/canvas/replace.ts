@@ -6,6 +6,7 @@ import { ownedOptions } from '../protocol/ownership.ts'
 import { canvasOf, type SignatureData } from '../protocol/signature.ts'
 import { ArgumentError, NotSupportedError } from '../std/errors.ts'
 import { type Advancer, send } from './advance.ts'
+import { refuseKeyed } from './check.ts'
 import { type Part, withEnd, withErrbacks } from './signatureEnd.ts'
 
 /**
@@ -13,7 +14,7 @@ import { type Part, withEnd, withErrbacks } from './signatureEnd.ts'
  * errbacks, the rest of its chain, and its place in a group; each task in it that has none of its own gets the priority
  * of the task, its `expires`, its deadline, its owner and its tags. Its other ids are derived from that of the task, so
  * that a task that runs again sends the same. Throws ArgumentError for an empty workflow, NotSupportedError for a chord
- * where none can be joined, and as `expand`.
+ * where none can be joined, and for a task whose calls share a key, and as `expand`.
  */
 export function replacementOf(
   message: TaskMessage,
@@ -25,6 +26,7 @@ export function replacementOf(
   const kind = canvasOf(workflow)
   if ((kind === 'chain' || kind === 'group') && tasksOf(workflow, kind).length === 0)
     throw new ArgumentError(`task ${message.task}: replace: expected at least one task, got an empty ${kind}`)
+  refuseKeyed(workflow, advancer.app.tasks, `task ${message.task}: replace`)
   // The result of a group is the list of its results: that of one task.
   const whole = kind === 'group' ? chordData(workflow, accumulate()) : workflow
   const ended = withEnd(whole, {

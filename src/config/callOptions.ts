@@ -59,9 +59,14 @@ export interface CallOptions {
   serializer?: 'json' | 'msgpack' | undefined
   /**
    * A second call of this task with the same key sends nothing and returns the first call's handle, for as long as its
-   * record is kept. Default: none.
+   * record is kept, or `idempotencyExpires`. Default: none.
    */
   idempotencyKey?: string | undefined
+  /**
+   * How long `idempotencyKey` is remembered from the first call, whatever becomes of its record. Not on `rpc:`.
+   * Default: as long as the record of the first call is kept.
+   */
+  idempotencyExpires?: Duration | undefined
   /**
    * Words to find the job by, at most 20, each of 1 to 100 printable characters: `app.jobs({ tag })`, `GET
    * /v1/jobs?tag=`. Nothing on `rpc:`. Default: none.
@@ -101,6 +106,7 @@ export interface ParsedCallOptions
     | 'timeLimit'
     | 'softTimeLimit'
     | 'resultExpires'
+    | 'idempotencyExpires'
     | 'link'
     | 'linkError'
   > {
@@ -114,6 +120,8 @@ export interface ParsedCallOptions
   readonly softTimeLimit?: number | undefined
   /** ms; 0: for ever. */
   readonly resultExpires?: number | undefined
+  /** ms */
+  readonly idempotencyExpires?: number | undefined
   readonly link?: readonly SignatureData[] | undefined
   readonly linkError?: readonly SignatureData[] | undefined
 }
@@ -210,7 +218,14 @@ export const CALL_OPTIONS: OptionTable<CallOptions, ParsedCallOptions> = {
   idempotencyKey: {
     kind: 'text',
     absent: 'none',
-    doc: "a second call of this task with the same key sends nothing and returns the first call's handle, for as long as its record is kept",
+    doc: "a second call of this task with the same key sends nothing and returns the first call's handle, for as long as its record is kept, or `idempotencyExpires`",
+  },
+  idempotencyExpires: {
+    kind: 'duration',
+    check: requireLasting,
+    absent: 'as long as the record of the first call is kept',
+    doc: '[how long `idempotencyKey` is remembered](how-to/run-it-once.md#idempotency-keys) from the first call, whatever becomes of its record',
+    more: 'Not on `rpc:`.',
   },
   tags: {
     kind: 'value',
@@ -276,9 +291,15 @@ export function parseCallOptions(options: CallOptions, where: string): ParsedCal
   const parsed = readGiven(CALL_OPTIONS, options, where)
   if (parsed.taskId !== undefined && parsed.idempotencyKey !== undefined)
     throw new ArgumentError(`${where}: taskId and idempotencyKey exclude each other`)
+  if (parsed.idempotencyExpires !== undefined && parsed.idempotencyKey === undefined)
+    throw new ArgumentError(`${where}: idempotencyExpires: expected an idempotencyKey beside it, got none`)
   if (parsed.eta !== undefined && parsed.countdown !== undefined)
     throw new ArgumentError(`${where}: eta and countdown exclude each other`)
   return parsed
+}
+
+function requireLasting(ms: number, where: string): void {
+  if (ms < 1) throw new ArgumentError(`${where}: expected at least 1 ms, got ${ms}`)
 }
 
 function dateOrDuration(time: Date | Duration, where: string): Date | number {

@@ -5,10 +5,7 @@ import { ArgumentError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
 import { type OptionTable, readOptions } from '../std/optionTable.ts'
 import { requireFunction, requireObject, shown } from '../std/validate.ts'
-import { parseRate } from './taskValues.ts'
-
-/** So many runs in a second, minute or hour. */
-export type RateLimit = number | `${number}/${'s' | 'm' | 'h'}`
+import { parseRate, type RateLimit } from './taskValues.ts'
 
 /**
  * Makes the key of a call: of a task with an input schema from its input, of a positional task from its arguments. Text

@@ -2,28 +2,44 @@ import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import type { LineLevel } from '../std/log.ts'
 import { type OptionTable, readOptions } from '../std/optionTable.ts'
-import type { Schema } from '../std/schema.ts'
 import {
   type BreakerOptions,
   type ConcurrencyOptions,
   type FairOptions,
   type KeyFunction,
-  type ParsedBreaker,
-  type ParsedConcurrency,
-  type ParsedFair,
-  type ParsedRateLimit,
   parseBreaker,
   parseConcurrency,
   parseFair,
   parseRateLimit,
   parseUses,
-  type RateLimit,
   type RateLimitOptions,
   type UsesOption,
 } from './limitOptions.ts'
-import { type LimitPlan, limitPlan } from './limitPlan.ts'
-import { type ErrorClass, parseRetry, type RetryOptions, type RetryPolicy } from './retryOptions.ts'
-import { contentTypeOf, exposedLevel, parseAccepts, parseExample, requireErrors, requireUpgrade } from './taskValues.ts'
+import { limitPlan } from './limitPlan.ts'
+import {
+  checkRules,
+  type DebounceOptions,
+  parseDebounce,
+  parseThrottle,
+  parseUnique,
+  type ThrottleOptions,
+  type UniqueOptions,
+} from './onceOptions.ts'
+import type { ParsedTaskOptions } from './parsedTaskOptions.ts'
+import { type ErrorClass, parseRetry, type RetryOptions } from './retryOptions.ts'
+import {
+  contentTypeOf,
+  exposedLevel,
+  type ParamsOption,
+  parseAccepts,
+  parseExample,
+  type RateLimit,
+  requireErrors,
+  requireUpgrade,
+  type TaskExample,
+  type TaskPool,
+  type Upgrade,
+} from './taskValues.ts'
 
 /** What a task is and how it runs by default; a call may override it (`CallOptions`). */
 export interface TaskOptions {
@@ -122,6 +138,12 @@ export interface TaskOptions {
   fair?: KeyFunction | FairOptions | undefined
   /** Stop its runs for a while when many have failed: `{ failures, within, pause }`. Default: none. */
   breaker?: BreakerOptions | undefined
+  /** At most one job of a key: `{ key, while, onConflict }`. Default: each call makes a job. */
+  unique?: UniqueOptions | undefined
+  /** One run after the last of several calls of a key: `{ key, wait, max }`. Default: none. */
+  debounce?: DebounceOptions | undefined
+  /** One run of a key in a period: `{ key, every, keep }`. Default: none. */
+  throttle?: ThrottleOptions | undefined
   /**
    * Lines of `ctx.log`, from this level (`true`: info), are also events of the job. Everyone who may see the job sees
    * them, over HTTP too, with their fields, an error as its class and message. Without it, what a log says is for those
@@ -153,62 +175,6 @@ export interface TaskOptions {
    */
   params?: ParamsOption | undefined
   // </TASK_OPTIONS>
-}
-
-/** Pools that a task may ask for. */
-export type TaskPool = 'inline' | 'threads' | 'processes'
-
-/** The option `params`. */
-export type ParamsOption = readonly string[] | Readonly<Record<string, Schema>>
-
-/** The option `upgrade`: `from` is the version of the input that it gets, at least 1. */
-export type Upgrade = (input: unknown, from: number) => unknown
-
-/** What a task is given, reports and returns, for people to see. */
-export interface TaskExample {
-  /** Its input object, or its list of arguments. */
-  readonly input?: unknown | undefined
-  readonly progress?: unknown | undefined
-  readonly result?: unknown | undefined
-}
-
-/** A task's options, parsed once: times in ms, absent where the app's default holds. */
-export interface ParsedTaskOptions {
-  readonly queue: string | undefined
-  readonly priority: number | undefined
-  readonly serializer: 'json' | 'msgpack' | undefined
-  readonly retry: RetryPolicy
-  readonly throws: readonly ErrorClass[]
-  readonly timeLimit: number | undefined
-  readonly softTimeLimit: number | undefined
-  readonly expires: number | undefined
-  readonly deadline: number | undefined
-  readonly version: number
-  readonly upgrade: Upgrade | undefined
-  readonly ignoreResult: boolean | undefined
-  /** ms; 0: for ever. */
-  readonly resultExpires: number | undefined
-  readonly acksLate: boolean
-  readonly acksOnFailure: boolean
-  readonly acksOnTimeout: boolean
-  readonly rejectOnWorkerLost: boolean
-  readonly trackStarted: boolean | undefined
-  readonly pool: TaskPool | undefined
-  /** Of each worker: time between two runs, ms; or of all workers. */
-  readonly rateLimit: number | ParsedRateLimit | undefined
-  readonly concurrency: ParsedConcurrency | undefined
-  /** How much of each shared limit. */
-  readonly uses: ReadonlyMap<string, number> | undefined
-  readonly fair: ParsedFair | undefined
-  readonly breaker: ParsedBreaker | undefined
-  /** What these limits are in the store; undefined where it has none there. */
-  readonly limits: LimitPlan | undefined
-  readonly exposeLogs: LineLevel | undefined
-  readonly contentType: string | undefined
-  readonly description: string | undefined
-  readonly example: TaskExample | undefined
-  /** In lower case. */
-  readonly accepts: readonly string[]
 }
 
 /** What AMQP carries: one octet. */
@@ -383,6 +349,27 @@ export const TASK_OPTIONS: OptionTable<TaskOptions, Omit<ParsedTaskOptions, 'lim
     absent: 'none',
     doc: '[stop its runs](how-to/limit-what-runs.md#stop-after-failures) for a while when many have failed: `{ failures, within, pause }`',
   },
+  unique: {
+    kind: 'value',
+    type: 'UniqueOptions',
+    parse: parseUnique,
+    absent: 'each call makes a job',
+    doc: '[at most one job of a key](how-to/run-it-once.md): `{ key, while, onConflict }`',
+  },
+  debounce: {
+    kind: 'value',
+    type: 'DebounceOptions',
+    parse: parseDebounce,
+    absent: 'none',
+    doc: '[one run after the last of several calls](how-to/run-it-once.md#debounce) of a key: `{ key, wait, max }`',
+  },
+  throttle: {
+    kind: 'value',
+    type: 'ThrottleOptions',
+    parse: parseThrottle,
+    absent: 'none',
+    doc: '[one run of a key in a period](how-to/run-it-once.md#throttle): `{ key, every, keep }`',
+  },
   exposeLogs: {
     kind: 'value',
     type: 'boolean | LineLevel',
@@ -445,6 +432,7 @@ export function parseTaskOptions({ params: _, ...options }: TaskOptions, task: s
   const parsed = { ...read, limits: limitPlan(task, read) }
   if (parsed.upgrade !== undefined && parsed.version === 1)
     throw new ArgumentError(`task ${task}: upgrade: expected a version of at least 2 beside it, got 1`)
+  checkRules(parsed, parsed.ignoreResult, `task ${task}`)
   const late = parsed.acksLate ? undefined : NEEDS_LATE_ACK.find(([name, value]) => parsed[name] === value)
   if (late === undefined) return parsed
   const [name, value] = late

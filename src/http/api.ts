@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import type { App } from '../app/app.ts'
-import { PayloadTooLargeError, StoreUnavailableError } from '../std/errors.ts'
+import { NotUniqueError, PayloadTooLargeError, StoreUnavailableError } from '../std/errors.ts'
 import { metricsOf } from '../telemetry/metrics/metrics.ts'
 import { addGate } from './access/admission.ts'
 import { addRequestContext } from './adapters/requestScope.ts'
@@ -8,7 +8,7 @@ import { addWebhookMark } from './input/webhook.ts'
 import { countRequests } from './metrics.ts'
 import { type HttpOptions, parseHttpOptions } from './options.ts'
 import { loggedPath } from './output/path.ts'
-import { respondProblem } from './output/problem.ts'
+import { type Problem, respondProblem } from './output/problem.ts'
 import { addBatchRoutes } from './routes/batches.ts'
 import { addDocsRoutes } from './routes/docs.ts'
 import { addEventRoute } from './routes/events.ts'
@@ -69,6 +69,10 @@ export function createHttp(app: App, options: HttpOptions): Hono {
   return api
 }
 
+function notUnique({ message, id }: NotUniqueError): Problem {
+  return { kind: 'not-unique', detail: message, members: { job: id } }
+}
+
 function respondError(app: App, error: unknown, method: string, path: string): Response {
   if (error instanceof StoreUnavailableError) {
     app.config.logger.warn({ err: error, method, path: loggedPath(path) }, 'the store does not answer')
@@ -79,6 +83,7 @@ function respondError(app: App, error: unknown, method: string, path: string): R
   }
   if (error instanceof PayloadTooLargeError)
     return respondProblem({ kind: 'body-too-large', detail: error.message }, path)
+  if (error instanceof NotUniqueError) return respondProblem(notUnique(error), path)
   app.config.logger.error({ err: error, method, path: loggedPath(path) }, 'a request failed')
   return respondProblem({ kind: 'internal-error', detail: "internal error; see the server's log" }, path)
 }

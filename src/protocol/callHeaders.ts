@@ -49,6 +49,11 @@ export function callHeaders(facts: CallFacts): Headers | undefined {
   return headers
 }
 
+/** The name of the header that says this. */
+export function headerOf(fact: keyof CallFacts): string {
+  return NAMES[fact]
+}
+
 /** One of them; undefined where it is absent, or is no whole number from 0 to `MOST`. */
 export function callFact(headers: Headers, fact: keyof CallFacts): number | undefined {
   if (headers === NO_HEADERS) return undefined

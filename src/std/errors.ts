@@ -168,6 +168,19 @@ export class NotWaitingError extends CeleriacError {
   }
 }
 
+/** Use the other job, or wait for its end: it has the key of this call, whose task is `unique` with `'reject'`. */
+export class NotUniqueError extends CeleriacError {
+  /** Id of the job that has the key. */
+  readonly id: string
+  /** The key, as the option `unique` made it. */
+  readonly key: string
+  constructor(task: string, key: string, id: string) {
+    super('NOT_UNIQUE', `task ${task}: expected a key that no other job has, got ${JSON.stringify(key)} of job ${id}`)
+    this.id = id
+    this.key = key
+  }
+}
+
 /** Send something else: Celery has it, and this version does not carry it out. */
 export class NotSupportedError extends CeleriacError {
   constructor(message: string) {

@@ -1,7 +1,6 @@
 import type { ResultBackend } from '../backend/backend.ts'
 import type { AddedMember, Adding, ChordWrites, OpenChord } from '../backend/chords.ts'
 import type { Output } from '../backend/eventLog.ts'
-import type { Note } from '../backend/notes.ts'
 import {
   type ChangedJob,
   isSelfTimed,
@@ -25,6 +24,7 @@ import { pieces } from '../std/chunks.ts'
 import { type Clock, systemClock } from '../std/clock.ts'
 import { NotSupportedError } from '../std/errors.ts'
 import { uuid } from '../std/id.ts'
+import { NotedSubmissions } from './notedSubmissions.ts'
 
 /** How long another process leaves the body of a chord to the one that has begun to send it, ms. */
 const CLAIM_LIFETIME_MS = 30_000
@@ -45,8 +45,8 @@ export class SequentialUnitOfWork implements UnitOfWork {
   readonly #broker: Broker
   readonly #backend: ResultBackend
   readonly #clock: Clock
-  /** Submissions with a note that are in progress, by its key: others of that key wait for their end. */
-  readonly #claims = new Map<string, Promise<unknown>>()
+  readonly #isOneStore: boolean
+  readonly #noted = new NotedSubmissions()
   /** By what another process knows which chords this one is closing. */
   readonly #name: string = uuid()
   /** Where the broker changes messages. */
@@ -62,6 +62,7 @@ export class SequentialUnitOfWork implements UnitOfWork {
     this.#broker = broker
     this.#backend = backend
     this.#clock = clock
+    this.#isOneStore = isOneStore
     if (broker.change) this.change = (...job) => changeInOrder(broker, backend, ...job)
     const { chords } = backend
     if (chords && (chords.shared || isOneStore))
@@ -124,29 +125,13 @@ export class SequentialUnitOfWork implements UnitOfWork {
     await sending(undefined)
   }
 
-  async submit(submission: Submission): Promise<boolean> {
+  submit(submission: Submission): Promise<boolean> {
     const { note } = submission
     if (!note) return this.#send(submission)
-    for (let other = this.#claims.get(note.key); other; other = this.#claims.get(note.key)) await other
-    const sending = this.#sendNoted(submission, note)
-    // The caller of this submission gets its failure.
-    this.#claims.set(
-      note.key,
-      sending.catch(() => undefined),
-    )
-    try {
-      return await sending
-    } finally {
-      this.#claims.delete(note.key)
-    }
-  }
-
-  async #sendNoted(submission: Submission, note: Note): Promise<boolean> {
     const { notes, url } = this.#backend
-    if (!notes) throw new NotSupportedError(`submit: ${url} keeps no notes`)
-    if ((await notes.get(note.key)) !== undefined || !(await this.#send(submission))) return false
-    await notes.putIfAbsent(note)
-    return true
+    if (!notes) return Promise.reject(new NotSupportedError(`submit: ${url} keeps no notes`))
+    const facts = { notes, clock: this.#clock, isShared: !this.#isOneStore }
+    return this.#noted.submit(note, facts, () => this.#send(submission))
   }
 
   async #send({ message, meta, once, metadata }: Submission): Promise<boolean> {

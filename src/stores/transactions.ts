@@ -78,7 +78,12 @@ class Transaction<Stores extends Sending> {
       ...(submitGroup && {
         submitGroup: (all, ...rest) => this.#track(all, () => submitGroup.call(inner, all, ...rest)),
       }),
-      ...(notes && { notes: { put: (note) => this.#track([], () => notes.put(note)) } }),
+      ...(notes && {
+        notes: {
+          get: (key) => this.#track([], () => notes.get(key)),
+          put: (note) => this.#track([], () => notes.put(note)),
+        },
+      }),
       settle: (settlement) => inner.settle(settlement),
       write: (writing) => inner.write(writing),
       emit: (output, delivery) => inner.emit(output, delivery),

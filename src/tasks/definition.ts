@@ -1,4 +1,4 @@
-import type { ParsedTaskOptions } from '../config/taskOptions.ts'
+import type { ParsedTaskOptions } from '../config/parsedTaskOptions.ts'
 import type { Schema } from '../std/schema.ts'
 import type { Parameters } from './parameters.ts'
 import type { TaskHooks } from './taskHooks.ts'

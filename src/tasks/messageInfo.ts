@@ -1,4 +1,4 @@
-import type { ParsedTaskOptions } from '../config/taskOptions.ts'
+import type { ParsedTaskOptions } from '../config/parsedTaskOptions.ts'
 import { callFact } from '../protocol/callHeaders.ts'
 import type { Properties } from '../protocol/envelope.ts'
 import { isoTime } from '../protocol/iso.ts'

@@ -5,6 +5,7 @@ import type { WorkerFacts } from '../app/lifeCycle/hooks.ts'
 import { shareLog } from '../app/shareLog.ts'
 import { type Delivery, queueToConsume, workerDirect } from '../broker/broker.ts'
 import type { QueueOptions } from '../broker/queueOptions.ts'
+import { requireSupport } from '../calls/keys/support.ts'
 import type { Stores } from '../calls/stores.ts'
 import { advancerOf, linkFollowUp } from '../canvas/advance.ts'
 import { parseQueues } from '../config/queueOptions.ts'
@@ -212,7 +213,7 @@ export class Worker implements Service {
     const { now } = this.#shutdown
     await hooks.workerInit.run(this.#facts, now)
     run.defer(() => hooks.workerShutdown.runAll(this.#facts, config.logger))
-    const stores = await this.#app.stores()
+    const stores = requireSupport(this.#app.tasks, await this.#app.stores(), config.trackStarted)
     run.defer(() => this.#events.stop())
     await this.#events.start(stores.broker)
     run.defer(() => this.#orTell(this.#pools.stop()))

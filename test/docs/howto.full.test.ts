@@ -342,6 +342,15 @@ const AROUND: readonly (readonly [page: string, before: string])[] = [
      declare function ask(name: string): Promise<string>`,
   ],
   ['jobs-by-hand', APP],
+  [
+    'run-it-once',
+    `${APP}
+     import { z } from 'zod'
+     declare function sync(customer: string, full: boolean): Promise<void>
+     declare function index(document: string, text: string): Promise<void>
+     declare const pay: import('celeriac').Task<[order: { id: string }], void>
+     declare const order: { id: string }`,
+  ],
   ['tune-a-worker', APP],
   ['watch-a-fleet', `${APP}\ndeclare const ctx: import('celeriac').TaskContext`],
   ['what-is-my-worker-doing', APP],

@@ -1,10 +1,10 @@
 import type { App } from '../../src/app/app.ts'
 import type { CeleriacOptions } from '../../src/config/config.ts'
-import { type Lab, onStores, type StoreKind } from '../app/lab.ts'
+import { type Lab, onAllStores, type StoreKind } from '../app/lab.ts'
 
-/** Run a suite on each store that keeps limits. */
+/** Run a suite on each store that keeps limits, and on RabbitMQ beside one. */
 export function onLimitedStores(suite: (lab: () => Lab, kind: StoreKind) => void): void {
-  onStores(['memory'], suite)
+  onAllStores(suite)
 }
 
 /** An app on the store; beside RabbitMQ its limits are in a file. */

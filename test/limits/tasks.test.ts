@@ -95,9 +95,9 @@ onLimitedStores((lab, kind) => {
       const work = app.task('work', (key: unknown) => key, {
         concurrency: { limit: 1, key: (key: string) => (key === 'throw' ? fail() : key) },
       })
-      expect(() => work.delay(1)).toThrow('task work: concurrency: key: expected text, got 1')
+      expect(() => work.delay(1)).toThrow('task work: concurrency: key: expected a function that returns text, got 1')
       expect(() => work.delay('x'.repeat(256))).toThrow('expected at most 255 bytes, got 256')
-      expect(() => work.delay('throw')).toThrow('and the function threw: no key')
+      expect(() => work.delay('throw')).toThrow('got one that threw: no key')
       if (kind === 'memory') return
       const other = limitedApp(lab())
       const bad = await Promise.all([other.send('work', [1]), other.send('work', ['throw'])])

@@ -157,6 +157,21 @@ export function refused(): void {
   render.delay(1)
   // @ts-expect-error an unknown task option
   app.task('other', () => 1, { retries: 3 })
+  app.task({
+    name: 'unique',
+    input: z.object({ page: z.number() }),
+    unique: { key: ({ page }) => page.toFixed(), while: 'queued' },
+    run: ({ page }) => page,
+  })
+  app.task({
+    name: 'unique by',
+    input: z.object({ page: z.number() }),
+    // @ts-expect-error the input has no such property
+    debounce: { key: ({ pages }) => String(pages), wait: '1s' },
+    run: ({ page }) => page,
+  })
+  // @ts-expect-error a unique task says how long
+  app.task('for ever', () => 1, { unique: {} })
   // @ts-expect-error a task has a function
   app.task('none')
   // @ts-expect-error an unknown option of the app

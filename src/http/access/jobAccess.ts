@@ -45,7 +45,8 @@ async function isShown(task: string, id: string, scope: HttpScope): Promise<bool
   return scope.exposed.has(task) || (MAPS.has(task) && (await submittedWorkflow(id, scope)) !== undefined)
 }
 
-async function maySee(c: Context, { jobs }: HttpScope, id: string): Promise<boolean> {
+/** The job of this id is the sender's own, or the sender is an admin. */
+export async function maySee(c: Context, { jobs }: HttpScope, id: string): Promise<boolean> {
   if (isAdmin(c)) return true
   const metadata = await jobs.metadata(id)
   return metadata?.owner !== undefined && metadata.owner === identityOf(c)?.id

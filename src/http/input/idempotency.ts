@@ -72,23 +72,24 @@ export async function acceptCall(
   const header = headersOf(c)('idempotency-key')
   if (header === null) {
     const at = scope.app.config.clock.now()
-    const { id } = await send({})
-    return { id, at, replayed: false }
+    const { id, sent } = await send({})
+    return { id, at, replayed: !sent }
   }
   const key = parseKey(header)
   if (isProblem(key)) return key
   const keyed = { key, identity: identityOf(c)?.id ?? '', route, body, task }
-  return acceptOnce(scope, keyed, async (taskId, _at, note) => (await send({ taskId, note })).sent)
+  return acceptOnce(scope, keyed, (taskId, _at, note) => send({ taskId, note }))
 }
 
 /**
- * Accept a request once. `send` submits it under the given id and time with the given note, and answers false where the
- * note was there already: another process was quicker.
+ * Accept a request once. `send` submits it under the given id and time with the given note. Nothing was sent where the
+ * note was there already: another process was quicker; or where the task is `unique` and another job, whose id it then
+ * results in, has the key.
  */
 export async function acceptOnce(
   { app, jobs, accepting }: HttpScope,
   keyed: Keyed,
-  send: (id: string, at: number, note: Note) => Promise<boolean>,
+  send: (id: string, at: number, note: Note) => Promise<Pick<AsyncResult, 'id' | 'sent'>>,
 ): Promise<Accepted | Problem> {
   const notes = await jobs.notes()
   if (!notes) {
@@ -105,12 +106,14 @@ export async function acceptOnce(
     const { clock } = app.config
     const at = clock.now()
     const id = uuid(at, clock)
-    const note = {
+    const noteOf = (job: string): Note => ({
       key,
-      value: JSON.stringify({ body, id, at, task: keyed.task } satisfies Remembered),
+      value: JSON.stringify({ body, id: job, at, task: keyed.task } satisfies Remembered),
       expires: at + KEY_LIFETIME_MS,
-    }
-    if (await send(id, at, note)) return { id, at, replayed: false }
+    })
+    const handle = await send(id, at, noteOf(id))
+    if (handle.sent) return { id, at, replayed: false }
+    if (handle.id !== id) await notes.putIfAbsent(noteOf(handle.id))
     const first = await notes.get(key)
     return first === undefined ? inUse(keyed.key) : replay(first, body, keyed.key)
   } finally {
@@ -139,6 +142,15 @@ export async function recallCall(
 
 function noteKey({ identity, route, key }: Pick<Keyed, 'identity' | 'route' | 'key'>): string {
   return `http-key ${crypto.hash('sha256', [identity, route, key].join('\0'), 'base64url')}`
+}
+
+/** The job of the first request with this key; undefined where there was none, or it is too long ago. */
+export async function jobOfKey(
+  { jobs }: HttpScope,
+  keyed: Pick<Keyed, 'identity' | 'route' | 'key'>,
+): Promise<string | undefined> {
+  const value = await (await jobs.notes())?.get(noteKey(keyed))
+  return value === undefined ? undefined : (JSON.parse(value) as Remembered).id
 }
 
 /** The value of a note. */

@@ -3,6 +3,7 @@ import type { JsonSchema } from '../../std/jsonSchema.ts'
 import { type Answers, json, ref, SUBMIT_PROBLEMS } from './answers.ts'
 import { changeJob, revokeJobs } from './change.ts'
 import { EVENT_STREAM } from './events.ts'
+import { listJobs } from './jobList.ts'
 import { linksFromBody, linksFromPath } from './links.ts'
 
 /* The operations that every API has, whatever its tasks. */
@@ -67,47 +68,6 @@ export function jobPaths(base: string, tasks: readonly string[], answers: Answer
     [`${job}/result`]: { parameters: [ID_PARAMETER], get: getResult(answers) },
     [`${job}/events`]: { parameters: [ID_PARAMETER], get: getEvents(answers) },
     [`${job}/retry`]: { parameters: [ID_PARAMETER], post: retryJob(answers, webhooks) },
-  }
-}
-
-function listJobs(tasks: readonly string[], answers: Answers): JsonSchema {
-  const task = tasks.length > 0 ? { type: 'string', enum: tasks } : { type: 'string' }
-  const query = (name: string, schema: JsonSchema, description: string): JsonSchema => ({
-    name,
-    in: 'query',
-    description,
-    schema,
-  })
-  return {
-    operationId: 'listJobs',
-    tags: ['jobs'],
-    summary: 'Jobs, newest first, without their results',
-    description:
-      'Only jobs that the caller may see; the result of one is at its own path. The pages keep their order while jobs are added.',
-    parameters: [
-      query('state', { type: 'string', examples: ['SUCCESS'] }, 'Only those in this state.'),
-      query('task', task, 'Only those of this task.'),
-      query('tag', { type: 'string' }, 'Only those with this tag.'),
-      query(
-        'q',
-        { type: 'string', minLength: 1, maxLength: 200, examples: ['report timeout'] },
-        'Only those with each of these words, in upper or lower case, in the id, the name of the task, a tag or the error.',
-      ),
-      query(
-        'since',
-        { type: 'string', examples: ['2026-11-01T10:00:00Z'] },
-        'Only those submitted since then: a time, or a date.',
-      ),
-      query('limit', { type: 'integer', minimum: 1, maximum: 1000, default: 50 }, 'Most on one page.'),
-      query('cursor', { type: 'string' }, 'From the page before.'),
-    ],
-    responses: {
-      200: answers.ok('A page; `Link` leads to the next.', {
-        content: json(ref('schemas', 'JobList')),
-        headers: { Link: ref('headers', 'NextLink') },
-      }),
-      ...answers.problems(false, 'invalid-query', 'cannot-list'),
-    },
   }
 }
 
@@ -250,6 +210,7 @@ function retryJob(answers: Answers, webhooks: boolean): JsonSchema {
         'forbidden',
         'unknown-job',
         'job-active',
+        'not-unique',
         'input-not-kept',
         ...SUBMIT_PROBLEMS,
       ),

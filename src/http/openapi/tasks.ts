@@ -64,6 +64,12 @@ function endedSchema(name: string, key: string): JsonSchema {
   return { allOf: [ref('schemas', 'JobEnded'), { type: 'object', properties: { data } }] }
 }
 
+/** A call may be refused because another job has its key. */
+function refusesKeys(definition: TaskDefinition | undefined): boolean {
+  const unique = definition?.options.unique
+  return unique !== undefined && unique.onConflict !== 'return'
+}
+
 const SUBMITTING =
   'Submits a job and answers at once: `Location` is the URL of its state and its result, `Link` leads to its events. With `Prefer: wait=10` the answer waits so many seconds for the end.'
 
@@ -112,6 +118,7 @@ function operation(
         'invalid-idempotency-key',
         ...(webhooks ? (['invalid-webhook'] as const) : []),
         ...(scopes.length > 0 ? (['forbidden'] as const) : []),
+        ...(refusesKeys(definition) ? (['not-unique'] as const) : []),
         ...SUBMIT_PROBLEMS,
       ),
     },

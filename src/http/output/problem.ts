@@ -26,6 +26,7 @@ export type ProblemKind =
   | 'method-not-allowed'
   | 'request-timeout'
   | 'key-in-use'
+  | 'not-unique'
   | 'job-active'
   | 'input-not-kept'
   | 'job-final'
@@ -72,6 +73,7 @@ export const PROBLEMS: Readonly<Record<ProblemKind, ProblemType>> = {
   'method-not-allowed': { status: 405, title: 'The method is not allowed here' },
   'request-timeout': { status: 408, title: 'The request took too long to arrive' },
   'key-in-use': { status: 409, title: 'The first request with this key is still being accepted' },
+  'not-unique': { status: 409, title: 'Another job has the key of this call' },
   'job-active': { status: 409, title: 'The job has not ended yet' },
   'input-not-kept': { status: 409, title: 'The input of the job is not known any more' },
   'job-final': { status: 409, title: 'The job has ended already' },

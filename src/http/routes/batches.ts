@@ -2,6 +2,7 @@ import type { Context, Hono } from 'hono'
 import { NEVER } from '../../backend/retention.ts'
 import type { CallOptions } from '../../config/callOptions.ts'
 import { isFinal, PENDING, PROGRESS, STARTED, UNKNOWN } from '../../protocol/states.ts'
+import { NotUniqueError } from '../../std/errors.ts'
 import { uuid, uuidOf } from '../../std/id.ts'
 import { identityOf, isAdmin } from '../access/identity.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'
@@ -67,7 +68,7 @@ async function accept(c: Context, scope: HttpScope, body: Uint8Array): Promise<A
   const key = parseKey(header)
   if (isProblem(key)) return key
   const keyed = { key, identity: identityOf(c)?.id ?? '', route: 'batches', body }
-  return acceptOnce(scope, keyed, (_id, _at, note) => notes.putIfAbsent(note))
+  return acceptOnce(scope, keyed, async (id, _at, note) => ({ id, sent: await notes.putIfAbsent(note) }))
 }
 
 /**
@@ -82,7 +83,9 @@ async function handIn(c: Context, scope: HttpScope, accepted: Accepted, members:
   const owner = identityOf(c)?.id
   const isKeyed = headersOf(c)('idempotency-key') !== null
   const sent = members.map(({ name, task, input, tags }, index) =>
-    send(scope, name, task, input, { ...callOptions(c, scope, tags), ...(isKeyed && placeIn(accepted, index)) }),
+    send(scope, name, task, input, { ...callOptions(c, scope, tags), ...(isKeyed && placeIn(accepted, index)) }).catch(
+      holderOf,
+    ),
   )
   const results = await Promise.all(sent)
   const batch = { at, owner, jobs: results.map((job, index) => [job.id, members[index]?.name ?? ''] as const) }
@@ -91,6 +94,12 @@ async function handIn(c: Context, scope: HttpScope, accepted: Accepted, members:
   const notes = await scope.jobs.notes()
   await notes?.putIfAbsent({ key: noteKey(id), value: JSON.stringify(batch), expires })
   return batch
+}
+
+/** The other calls are sent: a batch lists the job that has the key in place of one that is refused. */
+function holderOf(error: unknown): Pick<NotUniqueError, 'id'> {
+  if (error instanceof NotUniqueError) return error
+  throw error
 }
 
 /** What makes a job of a batch the same one when the batch is sent again. */

@@ -4,6 +4,7 @@ import { toJson } from '../../protocol/plainJson.ts'
 import { PROGRESS, STARTED } from '../../protocol/states.ts'
 import { ArgumentError } from '../../std/errors.ts'
 import { identityOf, isAdmin } from '../access/identity.ts'
+import { jobsOfKey } from '../access/jobsOfKey.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'
 import { readQuery, requireLimit, requireMoment, requireSearch, requireWord, wrongParameter } from '../input/query.ts'
 import { listedJob } from '../output/job.ts'
@@ -19,6 +20,7 @@ const FILTER_READERS = {
   limit: requireLimit,
   cursor: parseCursor,
 }
+const LIST_READERS = { ...FILTER_READERS, idempotencyKey: requireWord }
 const DEFAULT_LIMIT = 50
 /** Pages of the store that are read for one answer, where none of their jobs may be shown. */
 const MAX_PAGES = 10
@@ -54,11 +56,13 @@ interface Filter {
 
 async function list(c: Context, scope: HttpScope): Promise<Response> {
   const { path } = c.req
-  const query = readQuery(c.req.url, FILTER_READERS)
+  const query = readQuery(c.req.url, LIST_READERS)
   if (query.kind === 'refused') return respondProblem(query.problem, path)
   const { state, task, tag, q, since, limit = DEFAULT_LIMIT, cursor = { part: 0, cursor: undefined } } = query.values
   if (task !== undefined && !scope.exposed.has(task))
     return respondProblem(wrongParameter('task', `no task ${JSON.stringify(task)} is exposed here`), path)
+  const { idempotencyKey: key } = query.values
+  if (key !== undefined) return listOfKey(c, scope, key, query.values)
   // One name on the wire, two in the store: PROGRESS is shown as STARTED.
   const filter = {
     states: state === STARTED ? [STARTED, PROGRESS] : [state],
@@ -82,6 +86,24 @@ async function list(c: Context, scope: HttpScope): Promise<Response> {
       return respondProblem(wrongParameter('cursor', 'expected one that a page gave'), path)
     throw error
   }
+}
+
+/** The jobs of an idempotency key, of one task or all. */
+async function listOfKey(
+  c: Context,
+  scope: HttpScope,
+  key: string,
+  { task, ...given }: Readonly<Record<string, unknown>>,
+): Promise<Response> {
+  const { path } = c.req
+  const other = Object.keys(given).find((name) => name !== 'idempotencyKey')
+  if (other !== undefined)
+    return respondProblem(wrongParameter('idempotencyKey', `expected task alone beside it, got ${other}`), path)
+  const { backend, lists } = await scope.app.connect()
+  if (lists === 'none')
+    return respondProblem({ kind: 'cannot-list', detail: `${backend} can only be asked for one job by its id` }, path)
+  const tasks = typeof task === 'string' ? [task] : [...scope.exposed]
+  return respondPage(await jobsOfKey(c, scope, key, tasks), undefined, c)
 }
 
 /** The next page with something to show, short where jobs of other tasks lie between. */

@@ -77,7 +77,7 @@ async function accept(c: Context, scope: HttpScope, workflow: Checked): Promise<
   const accepted = await acceptOnce(scope, keyed, async (id, at, note) => {
     const isFirst = (await (await scope.jobs.notes())?.putIfAbsent(note)) === true
     if (isFirst) sent = await send(c, scope, workflow, { id, at, replayed: false })
-    return isFirst
+    return { id, sent: isFirst }
   })
   if (isProblem(accepted) || sent) return sent ?? accepted
   if (await submittedWorkflow(accepted.id, scope)) return accepted

@@ -213,9 +213,9 @@ function call(scope: HttpScope, { name, task, input, base, bytes }: Given, excha
   const at = scope.app.config.clock.now()
   const source = sourceOf(scope.app, nodeFacts(request), request, {})
   try {
-    runWithin(source, () => send(scope, name, task, input, openOptions(scope))).then(({ id }) => {
+    runWithin(source, () => send(scope, name, task, input, openOptions(scope))).then(({ id, sent }) => {
       const self = jobPath(base, id)
-      exchange.answer(202, acceptedHeaders(self, false, undefined), acceptedText(id, at, name, self))
+      exchange.answer(202, acceptedHeaders(self, !sent, undefined), acceptedText(id, at, name, self))
     }, failed)
   } catch (error) {
     failed(error)

@@ -8,15 +8,16 @@ import { keptGates, type NoteAddition, type Notes } from './results/notes.ts'
 import type { Records, RecordWrite } from './results/records.ts'
 
 /**
- * Opens the gates of those whose key has no note (`$1` is the moment) and, where they are to be sent once, whose id has
- * no record. Answers with these gates.
+ * Opens the gates of those whose key has the expected note, or none (`$1` is the moment) and, where they are to be sent
+ * once, whose id has no record. Answers with these gates.
  */
 const CHECK = new RowsStatement(
   'submission_check',
-  { gate: 'int', key: 'text', id: 'text' },
+  { gate: 'int', key: 'text', expected: 'text', id: 'text' },
   `, open AS MATERIALIZED (
     SELECT array_agg(gate) AS gates FROM given
-    WHERE (key IS NULL OR (SELECT 1 FROM celeriac.note n WHERE n.key = given.key AND n.expires > $1::bigint) IS NULL)
+    WHERE (key IS NULL OR (SELECT n.value FROM celeriac.note n WHERE n.key = given.key AND n.expires > $1::bigint)
+      IS NOT DISTINCT FROM expected)
       AND (id IS NULL OR (SELECT 1 FROM celeriac.result r WHERE r.id = given.id) IS NULL)
   )
   SELECT array_to_json(gates)::text, ${alsoOpening('gates')} FROM open`,
@@ -97,14 +98,15 @@ export class Submissions {
     for (const { submission, number } of conditional) {
       const { note, once, meta } = submission
       const gate = 2 * number
-      checks.add(gate, note?.key, once ? meta?.task_id : null)
+      checks.add(gate, note?.key, note?.expected, once ? meta?.task_id : null)
       if (once) isNew.add(gate, meta?.task_id)
       if (!note) continue
       notes.push({ note, opens: gate + 1, gate })
       haveNotes.add(gate, gate + 1)
     }
     const opened = plan.add([CHECK.step(checks, now)])
-    const steps: Step[] = notes.length > 0 ? [this.#parts.notes.additionStep(notes), REQUIRE_NOTES.step(haveNotes)] : []
+    const steps: Step[] =
+      notes.length > 0 ? [...this.#parts.notes.additionSteps(notes), REQUIRE_NOTES.step(haveNotes)] : []
     plan.add(steps)
     this.#write(
       plan,

@@ -34,7 +34,10 @@ export const RECORD: ScriptArguments<'record_key' | 'record' | 'status' | 'recor
   'record_ttl',
 )
 
-/** A note. `note_key` is empty where there is none. */
+/**
+ * A note. `note_key` is empty where there is none. `note_ttl`: ms; then, if the note under its key must have a value,
+ * `=` and that value; else there must be none. (One argument: staged members lie in Redis with as many as these.)
+ */
 export const NOTE: ScriptArguments<'note_key' | 'note' | 'note_ttl'> = new ScriptArguments(
   'note_key',
   'note',

@@ -1,4 +1,4 @@
-import type { Note } from '../../backend/notes.ts'
+import type { SubmissionNote } from '../../backend/notes.ts'
 import {
   isSelfTimed,
   MAX_ATOMIC_SUBMISSIONS,
@@ -31,6 +31,10 @@ import { STORE_LUA, type StoredRecord } from './results/recordScript.ts'
  * reason for one that cannot be sent; or an error.
  */
 const SUBMIT_EACH_LUA = `
+local function holds(key, before)
+  if before == '' then return redis.call('EXISTS', key) == 0 end
+  return redis.call('GET', key) == string.sub(before, 2)
+end
 local function submit_each(ARGV)
 local count, together, out, entries, indexing, at = tonumber(ARGV[3]), ARGV[4] == '1', {}, {}, {ARGV[5]}, 6
 if indexing[1] ~= '' then
@@ -61,11 +65,14 @@ for _ = 1, count do
   ${MESSAGE.lua}
   local why = unsendable(kind, target) or (record_key ~= '' and unwritable(record_key, status, record_ttl))
     or (metadata_key ~= '' and unindexed) or nil
-  local open = not why and (note_key == '' or redis.call('EXISTS', note_key) == 0)
+  local note_left, note_before = string.match(note_ttl, '^([^=]*)(.*)$')
+  local open = not why and (note_key == '' or holds(note_key, note_before))
   local fresh = open and (record_key == '' or store(record_key, record, status, record_ttl) == 1)
   local sends = open and (fresh or once == '0')
   if sends then send(kind, target, time, text) end
-  if sends and note_key ~= '' and tonumber(note_ttl) > 0 then put(note_key, note, note_ttl) end
+  if sends and note_key ~= '' then
+    if tonumber(note_left) > 0 then put(note_key, note, note_left) else redis.call('DEL', note_key) end
+  end
   if fresh and metadata_key ~= '' then
     put(metadata_key, metadata, metadata_ttl)
     entries[#entries + 1], entries[#entries + 2] = score, id
@@ -271,9 +278,10 @@ export class RedisSubmitter {
     return METADATA.of({ metadata_key: key, metadata, metadata_ttl: ttl, id, score })
   }
 
-  #noteArgs(note: Note | undefined): readonly Arg[] {
+  #noteArgs(note: SubmissionNote | undefined): readonly Arg[] {
     const [key, value, ttl] = this.#notes.noteArgs(note)
-    return NOTE.of({ note_key: key, note: value, note_ttl: ttl })
+    const before = note?.expected === undefined ? '' : `=${note.expected}`
+    return NOTE.of({ note_key: key, note: value, note_ttl: `${ttl}${before}` })
   }
 
   async #alike(items: readonly PlainSubmission[], opens: readonly Arg[] = []): Promise<(boolean | Error)[]> {

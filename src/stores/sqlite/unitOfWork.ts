@@ -49,10 +49,10 @@ export class SqliteUnitOfWork implements UnitOfWork {
 
   #submit({ message, meta, once, metadata, note }: Submission): boolean {
     const { noteRows } = this.#backend
-    if (note && noteRows.get(note.key) !== undefined) return false
+    if (note && noteRows.get(note.key) !== note.expected) return false
     const fresh = meta === undefined || this.#backend.save(meta, false, metadata)
     if (once && !fresh) return false
-    if (note) noteRows.putIfAbsent(note)
+    if (note) noteRows.put(note)
     if (message) this.#publish(message)
     return true
   }

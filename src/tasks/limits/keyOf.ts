@@ -7,25 +7,35 @@ import { bindCall, type Given } from '../bind.ts'
 import type { TaskDefinition } from '../definition.ts'
 
 /**
- * The key of a call, by the function of an option of its task: text of at most 255 bytes. Throws ArgumentError for
- * anything else, and for a function that throws; ValidationError for arguments that cannot be those of the task.
+ * The key of a call, by the function of an option of its task: text of 1 to 255 bytes. The function of an object task
+ * gets the input, that of a positional task its positional arguments; keyword arguments are bound to the parameters
+ * first, where these are known. Throws ArgumentError where the function throws or returns anything else,
+ * ValidationError for arguments that cannot be bound.
  */
 export function keyOf(definition: TaskDefinition, option: string, key: KeyFunction, given: Given): string {
   const where = `task ${definition.name}: ${option}: key`
-  const found = called(where, key, bindCall(definition, given))
-  if (typeof found !== 'string') throw new ArgumentError(`${where}: expected text, got ${shown(found)}`)
-  const bytes = Buffer.byteLength(found)
-  if (bytes > MAX_LIMIT_NAME_BYTES)
-    throw new ArgumentError(`${where}: expected at most ${MAX_LIMIT_NAME_BYTES} bytes, got ${bytes}`)
-  return found
+  return checkedKey(called(where, key, bindCall(definition, given)), where, 'a function that returns text')
 }
 
 function called(where: string, key: KeyFunction, args: readonly unknown[]): unknown {
   try {
     return key(...args)
   } catch (error) {
-    throw new ArgumentError(`${where}: expected text, and the function threw: ${asError(error).message}`, {
+    const { message } = asError(error)
+    throw new ArgumentError(`${where}: expected a function that returns text, got one that threw: ${message}`, {
       cause: error,
     })
   }
+}
+
+/** Throws ArgumentError for what is no key. */
+export function checkedKey(key: unknown, where: string, expected: string): string {
+  if (typeof key !== 'string' || key === '')
+    throw new ArgumentError(`${where}: expected ${expected}, got ${key instanceof Promise ? 'a promise' : shown(key)}`)
+  const bytes = Buffer.byteLength(key)
+  if (bytes > MAX_LIMIT_NAME_BYTES)
+    throw new ArgumentError(
+      `${where}: expected at most ${MAX_LIMIT_NAME_BYTES} bytes, got ${bytes}: return a digest of it`,
+    )
+  return key
 }

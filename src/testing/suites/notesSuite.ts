@@ -45,4 +45,23 @@ function noting(it: Case): void {
     await backend.put(note('four', 60_000))
     assert.equal(await other.get('r'), 'four')
   })
+
+  it('replace: only in place of the expected value; of several callers, one; an expired one drops it', async (place) => {
+    const [backend, other] = notesOf(place)
+    const note = (value: string, expires = 60_000) => ({ key: 's', value, expires: Date.now() + expires })
+    assert.equal(await backend.replace(note('one'), 'none'), false)
+    assert.equal(await other.get('s'), undefined)
+    await backend.put(note('one'))
+    assert.equal(await other.replace(note('two'), 'another'), false)
+    const done = await Promise.all(
+      ['a', 'b', 'c', 'd'].map((value, at) => (at % 2 ? other : backend).replace(note(value), 'one')),
+    )
+    assert.equal(done.filter(Boolean).length, 1)
+    assert.equal(await other.get('s'), 'abcd'[done.indexOf(true)])
+    await backend.put(note('é "\n', 60_000))
+    assert.equal(await other.replace(note('gone', -1), 'é "\n'), true)
+    assert.equal(await backend.get('s'), undefined)
+    await backend.put(note('old', -1))
+    assert.equal(await backend.replace(note('new'), 'old'), false)
+  })
 }

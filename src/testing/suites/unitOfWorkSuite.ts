@@ -47,6 +47,7 @@ export function unitOfWorkSuite(kit: Kit, name: string, open: () => Promise<Open
   kit.describe(`broker and backend ${name}`, () => {
     submitting(one)
     remembering(one)
+    expecting(one)
     owners(one)
     submittingMany(one)
     settling(one)
@@ -93,6 +94,31 @@ function submitting(it: Case): void {
     await backend.store(metaOf('1', SUCCESS))
     assert.equal(await unitOfWork.submit({ message: messageOf('1'), meta: metaOf('1', PENDING) }), true)
     assert.deepEqual([await broker.size('q'), await stateOf(backend, '1')], [1, SUCCESS])
+  })
+}
+
+function expecting(it: Case): void {
+  const note = (value: string, expires = Date.now() + 60_000): Note => ({ key: 'a key', value, expires })
+
+  it('submit with an expected note: in place of the one with this value, and of no other', async (place) => {
+    const { backend, broker, unitOfWork } = place
+    if (!backend.notes) return
+    const submit = (id: string, expected: string | undefined, key = 'a key'): Promise<boolean> =>
+      unitOfWork.submit({ message: messageOf(id), meta: metaOf(id, PENDING), note: { ...note(id), key, expected } })
+    assert.equal(await submit('0', 'none'), false)
+    assert.equal(await submit('1', undefined), true)
+    const sent = await Promise.all(['2', '3', '4'].map((id) => submit(id, '1')))
+    assert.deepEqual([sent, await backend.notes.get('a key')], [[true, false, false], '2'])
+    const mixed = await Promise.all([submit('5', '1'), submit('6', undefined, 'b'), submit('7', '2'), submit('8', '2')])
+    assert.deepEqual(mixed, [false, true, true, false])
+    assert.deepEqual([await broker.size('q'), await backend.notes.get('a key')], [4, '7'])
+    assert.deepEqual(await backend.load(['0', '3', '4', '5', '8']), [
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+    ])
   })
 }
 

@@ -21,7 +21,7 @@ import { Gather } from '../connection/gather.ts'
 import type { Plan } from '../connection/plan.ts'
 import { REQUIRED } from '../gate.ts'
 import type { PostgresBackend } from '../results/backend.ts'
-import { putStep } from '../results/notes.ts'
+import { getStep, putStep } from '../results/notes.ts'
 import { Submissions } from '../submissions.ts'
 import { ClientTransaction } from './clientTransaction.ts'
 
@@ -40,7 +40,10 @@ export interface WithinParts {
 /** Submits in a transaction of the caller. */
 export class WithinUnitOfWork implements UnitOfWork {
   readonly atomic = true
-  readonly notes: Pick<NoteStore, 'put'> = { put: (note) => this.#put(note) }
+  readonly notes: Pick<NoteStore, 'get' | 'put'> = {
+    get: (key) => this.#get(key),
+    put: (note) => this.#put(note),
+  }
   readonly #transaction: ClientTransaction
   readonly #parts: WithinParts
   readonly #submissions: Submissions
@@ -106,6 +109,14 @@ export class WithinUnitOfWork implements UnitOfWork {
     if (sent) return lists.map((list) => sent.splice(0, list.length))
     const { url } = this.#parts.database
     throw new StoreUnavailableError(`${url}: other transactions have sent the same ${MAX_ATTEMPTS} times meanwhile`)
+  }
+
+  async #get(key: string): Promise<string | undefined> {
+    const step = getStep(key, this.#parts.clock.now())
+    return this.#transaction.run((plan) => {
+      const answers = plan.add([step])
+      return () => answers()[0]?.[0]?.[0] ?? undefined
+    })
   }
 
   async #put(note: Note): Promise<void> {

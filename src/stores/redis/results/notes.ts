@@ -5,7 +5,7 @@ import type { TaskMeta } from '../../../protocol/result.ts'
 import type { Clock } from '../../../std/clock.ts'
 import { isRecord } from '../../../std/isRecord.ts'
 import { Batch } from '../connection/batch.ts'
-import type { Arg, RedisConnection } from '../connection/connection.ts'
+import type { Arg, RedisConnection, Script } from '../connection/connection.ts'
 
 /*
  * Notes, and submission metadata of jobs, each at a key of its own that expires by itself. Metadata is a line of JSON,
@@ -30,6 +30,15 @@ interface Head {
 
 /** The metadata of a job, except for its input. */
 export type Said = Omit<Head, 'input'>
+
+/** KEYS is the note; ARGV: the expected value, the value, its ttl in ms. Answers 1 when it was replaced, or dropped. */
+const REPLACE: Script = {
+  name: 'replace note',
+  source: `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if tonumber(ARGV[3]) > 0 then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) else redis.call('DEL', KEYS[1]) end
+return 1
+`,
+}
 
 /** Bytes of metadata that are read for its first line; if that is longer, all is read. */
 const FIRST_LINE_BYTES = 4096
@@ -83,6 +92,11 @@ export class RedisNotes implements NoteStore {
     const [key, value, ttl] = this.noteArgs(note)
     if (Number(ttl) <= 0) return (await this.#connection.command('EXISTS', key)) === 0
     return (await this.#connection.command('SET', key, value, 'PX', ttl, 'NX')) !== null
+  }
+
+  async replace(note: Note, expected: string): Promise<boolean> {
+    const [key, value, ttl] = this.noteArgs(note)
+    return (await this.#connection.script(REPLACE, [key], [expected, value, ttl])) === 1
   }
 
   async put(note: Note): Promise<void> {

@@ -61,6 +61,7 @@ export class SqliteBackend implements ResultBackend {
     get: (key) => this.file.read(() => this.noteRows.get(key)),
     put: (note) => this.file.writer.write(() => this.noteRows.put(note)),
     putIfAbsent: (note) => this.file.writer.write(() => this.noteRows.putIfAbsent(note)),
+    replace: (...note) => this.file.writer.write(() => this.noteRows.replace(...note)),
   }
   readonly events: EventLog = {
     read: (queries) => this.file.read(() => queries.map((query) => this.#history(query))),

@@ -14,6 +14,7 @@ export class SqliteNotes {
   readonly #clock: Clock
   readonly #putIfAbsent: StatementSync
   readonly #put: StatementSync
+  readonly #replace: StatementSync
   readonly #get: StatementSync
   readonly #clean: StatementSync
   readonly #add: StatementSync
@@ -26,6 +27,9 @@ export class SqliteNotes {
       ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires
       WHERE celeriac_note.expires <= ?`)
     this.#put = db.prepare('INSERT OR REPLACE INTO celeriac_note (key, value, expires) VALUES (?, ?, ?)')
+    this.#replace = db.prepare(
+      'UPDATE celeriac_note SET value = ?, expires = ? WHERE key = ? AND value = ? AND expires > ?',
+    )
     this.#get = db.prepare('SELECT value FROM celeriac_note WHERE key = ? AND expires > ?')
     this.#clean = db.prepare(
       'DELETE FROM celeriac_note WHERE key IN (SELECT key FROM celeriac_note WHERE expires < ? LIMIT ?)',
@@ -41,6 +45,11 @@ export class SqliteNotes {
   /** True when it was kept; false when there is a note of its key that has not expired. */
   putIfAbsent({ key, value, expires }: Note): boolean {
     return Number(this.#putIfAbsent.run(key, value, expires, this.#clock.now()).changes) === 1
+  }
+
+  /** True when the one of its key had this value. */
+  replace({ key, value, expires }: Note, expected: string): boolean {
+    return Number(this.#replace.run(value, expires, key, expected, this.#clock.now()).changes) === 1
   }
 
   put({ key, value, expires }: Note): void {

@@ -1,0 +1,65 @@
+import { type OnceRule, onceRuleOf } from '../../config/onceOptions.ts'
+import { ConfigError } from '../../std/errors.ts'
+import type { OpenStores } from '../../stores/open.ts'
+import type { TaskDefinition } from '../../tasks/definition.ts'
+import type { Guard } from './guard.ts'
+
+/** How the task of a rule runs. */
+export interface RunFacts {
+  /** Its worker stores STARTED. */
+  readonly tracked: boolean
+  readonly acksLate: boolean
+}
+
+type SupportingStores = Pick<OpenStores, 'broker' | 'backend' | 'unitOfWork'>
+
+/** Why a rule cannot be kept in these stores, for people; undefined where it can. */
+export function supportProblem(rule: Guard['rule'], stores: SupportingStores, facts: RunFacts): string | undefined {
+  const { broker, backend, unitOfWork } = stores
+  const { option } = rule
+  if (!backend.notes)
+    return `${option} needs a result backend that keeps notes: expected sqlite:, postgres: or redis:, got ${backend.url}`
+  if (option === 'idempotencyKey') return undefined
+  if (needsChange(rule) && !unitOfWork.change) return changeProblem(rule, broker.change ? undefined : broker.url)
+  if (option !== 'unique') return undefined
+  if (rule.while === 'running' && !broker.find)
+    return `unique while 'running' needs a broker that says whether a worker is lost, and ${broker.url} does not: use 'until-done'`
+  if (rule.while === 'queued' && !facts.tracked && !(broker.find && facts.acksLate))
+    return `unique while 'queued' needs trackStarted: true here, which says when a run begins: ${broker.find ? 'acksLate is false' : `${broker.url} cannot be asked for a message`}`
+  return undefined
+}
+
+/** The stores of a worker of these tasks. Throws ConfigError for a rule that they cannot keep. */
+export function requireSupport<Stores extends SupportingStores>(
+  tasks: ReadonlyMap<string, { readonly definition: TaskDefinition }>,
+  stores: Stores,
+  trackStarted: boolean,
+): Stores {
+  for (const [task, { definition }] of tasks) {
+    const { options } = definition
+    const rule = onceRuleOf(options)
+    const facts = { tracked: options.trackStarted ?? trackStarted, acksLate: options.acksLate }
+    const problem = rule && supportProblem(rule, stores, facts)
+    if (problem !== undefined) throw new ConfigError(`task ${task}: ${problem}`)
+  }
+  return stores
+}
+
+/** Calls change a job that waits. */
+function needsChange(rule: OnceRule): boolean {
+  if (rule.option === 'unique') return rule.onConflict === 'replace'
+  return rule.option === 'debounce' || rule.keep === 'last'
+}
+
+/** `broker`: its URL, where that is the reason. */
+function changeProblem(rule: OnceRule, broker: string | undefined): string {
+  const what = {
+    unique: "unique with onConflict 'replace'",
+    debounce: 'debounce',
+    throttle: "throttle with keep 'last'",
+  }[rule.option]
+  const instead = rule.option === 'unique' ? "onConflict 'return' or 'reject'" : "throttle with keep 'first', or unique"
+  return broker === undefined
+    ? `${what} changes a job that waits, which app.within cannot do: call it after the commit`
+    : `${what} changes a job that waits, and ${broker} cannot do that: use ${instead}`
+}
