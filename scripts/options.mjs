@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { HOOK_OPTIONS } from '../src/app/lifeCycle/hookOptions.ts'
 import { SCHEDULE_OPTIONS } from '../src/beat/scheduleOptions.ts'
 import { APP_OPTIONS } from '../src/config/appOptions.ts'
+import { BATCH_OPTIONS } from '../src/config/batchOptions.ts'
 import { CALL_OPTIONS } from '../src/config/callOptions.ts'
 import { QUEUE_OPTIONS } from '../src/config/queueOptions.ts'
 import { REQUEST_OPTIONS } from '../src/config/requestOptions.ts'
@@ -33,6 +34,11 @@ import { node, root } from './lib.mjs'
 const GROUPS = {
   APP_OPTIONS: { table: APP_OPTIONS, source: 'src/config/appOptions.ts', page: 'docs/reference.md' },
   TASK_OPTIONS: { table: TASK_OPTIONS, source: 'src/config/taskOptions.ts', page: 'docs/reference.md' },
+  BATCH_OPTIONS: {
+    table: BATCH_OPTIONS,
+    source: 'src/config/batchOptions.ts',
+    page: 'docs/how-to/handle-in-batches.md',
+  },
   RETRY_OPTIONS: { table: RETRY_OPTIONS, source: 'src/config/retryOptions.ts', page: 'docs/reference.md' },
   CALL_OPTIONS: { table: CALL_OPTIONS, source: 'src/config/callOptions.ts', page: 'docs/reference.md' },
   ROUTE_OPTIONS: { table: ROUTE_OPTIONS, source: 'src/config/routeOptions.ts', page: 'docs/reference.md' },

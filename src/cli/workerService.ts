@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import type { App } from '../app/app.ts'
-import type { TaskPool } from '../config/taskOptions.ts'
+import type { TaskPool } from '../config/taskValues.ts'
 import { withDeadline } from '../std/deadline.ts'
 import { STOPPED_CODE } from '../std/stopSignal.ts'
 import { codeOf } from '../std/thrown.ts'

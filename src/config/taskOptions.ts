@@ -2,16 +2,21 @@ import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import type { LineLevel } from '../std/log.ts'
 import { type OptionTable, readOptions } from '../std/optionTable.ts'
-import type { Schema } from '../std/schema.ts'
+import { type BatchOptions, type ParsedBatch, parseBatch, requireBatchable } from './batchOptions.ts'
 import { type ErrorClass, parseRetry, type RetryOptions, type RetryPolicy } from './retryOptions.ts'
 import {
   contentTypeOf,
   exposedLevel,
+  type ParamsOption,
   parseAccepts,
   parseExample,
   parseRate,
+  type RateLimit,
   requireErrors,
   requireUpgrade,
+  type TaskExample,
+  type TaskPool,
+  type Upgrade,
 } from './taskValues.ts'
 
 /** What a task is and how it runs by default; a call may override it (`CallOptions`). */
@@ -98,6 +103,11 @@ export interface TaskOptions {
    */
   rateLimit?: RateLimit | undefined
   /**
+   * One run gets a list of calls, each of which ends alone: `{ size: 100, wait: '500ms' }`. Of a task with an input
+   * schema. Not with `acksLate: false` or `rateLimit`. Default: each call is a run of its own.
+   */
+  batch?: BatchOptions | undefined
+  /**
    * Lines of `ctx.log`, from this level (`true`: info), are also events of the job. Everyone who may see the job sees
    * them, over HTTP too, with their fields, an error as its class and message. Without it, what a log says is for those
    * who run the worker. Default: `false`.
@@ -130,26 +140,6 @@ export interface TaskOptions {
   // </TASK_OPTIONS>
 }
 
-/** Pools that a task may ask for. */
-export type TaskPool = 'inline' | 'threads' | 'processes'
-
-/** So many runs in a second, minute or hour. */
-export type RateLimit = number | `${number}/${'s' | 'm' | 'h'}`
-
-/** The option `params`. */
-export type ParamsOption = readonly string[] | Readonly<Record<string, Schema>>
-
-/** The option `upgrade`: `from` is the version of the input that it gets, at least 1. */
-export type Upgrade = (input: unknown, from: number) => unknown
-
-/** What a task is given, reports and returns, for people to see. */
-export interface TaskExample {
-  /** Its input object, or its list of arguments. */
-  readonly input?: unknown | undefined
-  readonly progress?: unknown | undefined
-  readonly result?: unknown | undefined
-}
-
 /** A task's options, parsed once: times in ms, absent where the app's default holds. */
 export interface ParsedTaskOptions {
   readonly queue: string | undefined
@@ -174,6 +164,7 @@ export interface ParsedTaskOptions {
   readonly pool: TaskPool | undefined
   /** Time between two runs in a worker, ms. */
   readonly rateLimit: number | undefined
+  readonly batch: ParsedBatch | undefined
   readonly exposeLogs: LineLevel | undefined
   readonly contentType: string | undefined
   readonly description: string | undefined
@@ -326,6 +317,14 @@ export const TASK_OPTIONS: OptionTable<TaskOptions, ParsedTaskOptions> = {
     more: 'Its [messages that have to wait](how-to/choose-a-pool.md#rate-limits) keep no other task waiting.',
     celery: 'rate_limit',
   },
+  batch: {
+    kind: 'value',
+    type: 'BatchOptions',
+    parse: parseBatch,
+    absent: 'each call is a run of its own',
+    doc: "[one run gets a list](how-to/handle-in-batches.md) of calls, each of which ends alone: `{ size: 100, wait: '500ms' }`",
+    more: 'Of a task with an input schema. Not with `acksLate: false` or `rateLimit`.',
+  },
   exposeLogs: {
     kind: 'value',
     type: 'boolean | LineLevel',
@@ -387,6 +386,7 @@ export function parseTaskOptions({ params: _, ...options }: TaskOptions, task: s
   const parsed = readOptions(TASK_OPTIONS, options, `task ${task}`)
   if (parsed.upgrade !== undefined && parsed.version === 1)
     throw new ArgumentError(`task ${task}: upgrade: expected a version of at least 2 beside it, got 1`)
+  if (parsed.batch) requireBatchable(parsed, `task ${task}: batch`)
   const late = parsed.acksLate ? undefined : NEEDS_LATE_ACK.find(([name, value]) => parsed[name] === value)
   if (late === undefined) return parsed
   const [name, value] = late

@@ -1,9 +1,30 @@
 import { assertEncodable } from '../protocol/encoding.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { LINE_LEVELS, type LineLevel } from '../std/log.ts'
+import type { Schema } from '../std/schema.ts'
 import { refuseUnknown, shown } from '../std/validate.ts'
 
-/* Values of options of a task, checked and parsed. */
+/* Values of options of a task: their types, and how they are checked and parsed. */
+
+/** Pools that a task may ask for. */
+export type TaskPool = 'inline' | 'threads' | 'processes'
+
+/** So many runs in a second, minute or hour. */
+export type RateLimit = number | `${number}/${'s' | 'm' | 'h'}`
+
+/** The option `params`. */
+export type ParamsOption = readonly string[] | Readonly<Record<string, Schema>>
+
+/** The option `upgrade`: `from` is the version of the input that it gets, at least 1. */
+export type Upgrade = (input: unknown, from: number) => unknown
+
+/** What a task is given, reports and returns, for people to see. */
+export interface TaskExample {
+  /** Its input object, or its list of arguments. */
+  readonly input?: unknown | undefined
+  readonly progress?: unknown | undefined
+  readonly result?: unknown | undefined
+}
 
 /** A list of error classes. Throws ArgumentError. */
 export function requireErrors(classes: unknown, where: string): void {

@@ -1,5 +1,5 @@
 import { DEFAULT_AHEAD } from '../broker/broker.ts'
-import type { TaskPool } from '../config/taskOptions.ts'
+import type { TaskPool } from '../config/taskValues.ts'
 import { allowedCommands, type ControlAllowed } from '../protocol/controlCommands.ts'
 import type { Duration } from '../std/duration.ts'
 import type { LogOption } from '../std/log.ts'

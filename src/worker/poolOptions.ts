@@ -1,4 +1,4 @@
-import type { TaskPool } from '../config/taskOptions.ts'
+import type { TaskPool } from '../config/taskValues.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { type OptionTable, readGiven } from '../std/optionTable.ts'
 import { requireText, shown } from '../std/validate.ts'

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import type { TaskPool } from '../../config/taskOptions.ts'
+import type { TaskPool } from '../../config/taskValues.ts'
 import { ConfigError } from '../../std/errors.ts'
 import { shown } from '../../std/validate.ts'
 import { DEFAULT_CONCURRENCY, DEFAULT_POOL, type ParsedWorkerOptions, POOLS } from '../options.ts'

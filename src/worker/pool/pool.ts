@@ -4,6 +4,15 @@ import type { Service } from '../../std/service.ts'
 import type { StopSignal } from '../../std/stopSignal.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
 
+/** One of the jobs that a run takes together. */
+export interface BatchPart {
+  readonly job: Job
+  /** Of this job alone: its signal does not abort when that of the whole does. */
+  readonly options: Pick<RunOptions, 'signal' | 'report' | 'sendEvent' | 'emit'>
+  /** It has ended. Of several calls the first counts. */
+  ended(outcome: Outcome): void
+}
+
 /** How one job is stopped, and where it reports. */
 export interface RunOptions {
   /** Asks the task to stop; `signal.reason` is an AbortReason. The task may take its time. */
@@ -21,6 +30,11 @@ export interface RunOptions {
   readonly lend?: (() => (() => void) | undefined) | undefined
   /** Takes what the task emits, in the order of its reports; absent where no store keeps it. */
   readonly emit?: Emit | undefined
+  /**
+   * Jobs of one task that one run takes together: `job` is the first of them. The end of each goes to the part; the
+   * outcome is how the whole has ended: by its own end (`success`, and then each part has its end), or as one job.
+   */
+  readonly batch?: readonly BatchPart[] | undefined
 }
 
 /** A look into the thread or process of a child, also while a task keeps it busy. */

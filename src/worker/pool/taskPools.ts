@@ -1,4 +1,4 @@
-import type { TaskPool } from '../../config/taskOptions.ts'
+import type { TaskPool } from '../../config/taskValues.ts'
 import { ConfigError } from '../../std/errors.ts'
 import type { Service } from '../../std/service.ts'
 import type { TaskDefinition } from '../../tasks/definition.ts'

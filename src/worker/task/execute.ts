@@ -119,7 +119,7 @@ let processing: Promise<typeof import('./processing.ts')> | undefined
 /** `lend`: as of RunOptions, where its slot is the pool's own. */
 function run(
   request: Request,
-  pool: Pool,
+  pool: Pick<Pool, 'run'>,
   context: WorkerContext,
   lend?: NonNullable<RunOptions['lend']>,
 ): Promise<unknown> {
@@ -131,7 +131,7 @@ function run(
 
 /** Run it and settle it. Resolves with its end; undefined where it is another worker's, or was not settled. */
 async function processIn(
-  pool: Pool,
+  pool: Pick<Pool, 'run'>,
   request: Request,
   context: WorkerContext,
   lend: RunOptions['lend'],
@@ -220,13 +220,13 @@ function begin(request: Request, context: WorkerContext): void {
   if (signals.has('task:prerun')) signals.emit('task:prerun', { ...request.facts, waited: request.waited(now) })
 }
 
-/** The limits of the task are in its message, too, but a sender by name alone does not know them. */
+/** Limits of the task are in its message, too, if its sender knows them. Items of a batch have none of their own. */
 function runOptions(request: Request, context: WorkerContext, lend: RunOptions['lend']): RunOptions {
   const { message, definition } = request
   const { config } = context.app
   const { clock } = config
   const { softTimeLimit, timeLimit } = timeLimitsOf(
-    message,
+    definition.options.batch ? {} : message,
     definition.options,
     context.timeLimits,
     config,
