@@ -66,6 +66,9 @@ function requireWait(wait: number, where: string): void {
 export function parseBatch(batch: BatchOptions, where: string): ParsedBatch {
   if (typeof batch !== 'object' || batch === null || Array.isArray(batch))
     throw new ArgumentError(`${where}: expected options such as { size: 100, wait: '500ms' }, got ${shown(batch)}`)
+  const missing = (['size', 'wait'] as const).find((name) => batch[name] === undefined)
+  if (missing !== undefined)
+    throw new ArgumentError(`${where}: expected ${missing} as in { size: 100, wait: '500ms' }, got none`)
   return readOptions(BATCH_OPTIONS, batch, where, `${where}.`)
 }
 

@@ -4,7 +4,7 @@ import { shown } from '../../std/validate.ts'
 import { runOutside, type TaskContext } from '../current.ts'
 import type { TaskDefinition } from '../definition.ts'
 import { abortError, askedRetry } from '../jobContext.ts'
-import { type BatchContext, type BatchItem, type BatchSeat, ITEM_END, type ItemEnd } from './batchItem.ts'
+import { type BatchContext, type BatchItem, type BatchSeat, ITEM_END, ItemEnd } from './batchItem.ts'
 
 /** An item, and what its job waits for. */
 interface Joined {
@@ -111,7 +111,7 @@ class Item implements BatchItem<unknown> {
     this.input = input
     this.#context = context
     this.#reject = reject
-    this.resolve = (result) => (result === ITEM_END ? reject(endOfAnother(context)) : resolve(result))
+    this.resolve = (result) => (ItemEnd.is(result) ? reject(endOfAnother(context)) : resolve(result))
   }
 
   get id(): string {

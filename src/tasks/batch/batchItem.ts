@@ -3,11 +3,18 @@ import type { Duration } from '../../std/duration.ts'
 import type { TaskContext } from '../current.ts'
 import type { TaskDefinition } from '../definition.ts'
 
-/** What an item that ends by itself has in the list of results. */
-export const ITEM_END: unique symbol = Symbol('the end of an item')
-
 /** The value of `item.fail()` and `item.retry()`, which may be in the list of results in place of a result. */
-export type ItemEnd = typeof ITEM_END
+export class ItemEnd {
+  /** No result of a task has it: so the type of the results leaves the ends out. */
+  readonly #isEnd: boolean = true
+
+  static is(value: unknown): boolean {
+    return typeof value === 'object' && value !== null && #isEnd in value
+  }
+}
+
+/** There is one, since it says nothing more. */
+export const ITEM_END: ItemEnd = new ItemEnd()
 
 /** Of the context of a task, what one item of a batch has. */
 type ItemContext<Progress, Values> = Pick<
