@@ -219,7 +219,7 @@ export class Worker implements Service {
     run.defer(() => this.#events.stop())
     await this.#events.start(stores.broker)
     run.defer(() => this.#orTell(this.#pools.stop()))
-    await untilStopped(this.#pools.start(), now)
+    await untilStopped(Promise.all([this.#pools.start(), turns.prepare()]), now)
     // A revoke may have started another one while the control listener stopped.
     run.defer(() => this.#shutdown.released())
     // Listening before reading: a revoke of this moment is in one of the two.

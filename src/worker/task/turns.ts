@@ -52,12 +52,13 @@ export class Turns {
   readonly #rates = new Map<string, number | undefined>()
   readonly #executions: () => Iterable<Promise<void>>
   readonly #clock: Clock
+  readonly #tasks: TurnsParts['app']['tasks']
   /** Pools that have been opened. */
   readonly #ready: Set<Pool>
   readonly #limits: LossLimits
   readonly #spares: number | undefined
   readonly #stopping = new Stop()
-  /** Loaded for the first message of a task with `batch`. */
+  /** Loaded where there are tasks with `batch`. */
   #loading: Promise<Batches> | undefined
   #batches: Batches | undefined
   /** How many messages it holds beside one for each slot of the worker's own pool. */
@@ -73,6 +74,7 @@ export class Turns {
   constructor(pools: TaskPools, queues: readonly string[], { app, lossLimits, spares, executions }: TurnsParts) {
     this.#pools = pools
     this.#clock = app.config.clock
+    this.#tasks = app.tasks
     this.#limits = lossLimits
     this.#spares = spares
     this.#executions = executions
@@ -96,6 +98,11 @@ export class Turns {
   /** How many requests wait here for a slot of the worker's own pool. */
   get waiting(): number {
     return this.#lines.get(this.#pools.main)?.waiting ?? 0
+  }
+
+  /** Load what the batches of its app need, where it has tasks with `batch`. */
+  async prepare(): Promise<void> {
+    if ([...this.#tasks.values()].some(({ definition }) => definition.options.batch)) await this.#load()
   }
 
   /**
@@ -179,13 +186,17 @@ export class Turns {
   #inBatch(request: Request, pool: Pool): Turn {
     const line = this.#beginLine(pool)
     let seat: Seat | undefined
-    this.#loading ??= this.#loadBatches()
-    const wait = this.#loading.then(async (batches): Promise<WaitEnd> => {
+    const wait = this.#load().then(async (batches): Promise<WaitEnd> => {
       seat = await batches.join(request, pool)
       return seat ? 'slot' : 'stopped'
     })
     const run: Pool['run'] = (job, options) => (seat as Seat).run(job, options)
     return { pool: { run }, line, wait, end: () => seat?.leave() }
+  }
+
+  #load(): Promise<Batches> {
+    this.#loading ??= this.#loadBatches()
+    return this.#loading
   }
 
   async #loadBatches(): Promise<Batches> {

@@ -123,7 +123,7 @@ export class JobChild {
         resolve(outcome)
       }
       this.#jobs++
-      const emits = batch?.map((part, item) => this.#emitter(part.job, part.options, item)) ?? [
+      const emits = batch?.parts.map((part, item) => this.#emitter(part.job, part.options, item)) ?? [
         this.#emitter(job, options),
       ]
       this.#running = { job, options, emits, end }
@@ -137,7 +137,7 @@ export class JobChild {
         return
       }
       stops.push(this.#forward(options.signal))
-      for (const [item, part] of batch?.entries() ?? []) stops.push(this.#forward(part.options.signal, item))
+      for (const [item, part] of batch?.parts.entries() ?? []) stops.push(this.#forward(part.options.signal, item))
       kill.addEventListener('abort', terminate)
     })
   }
@@ -233,12 +233,12 @@ export class JobChild {
   /** Where the job reports, or one item. */
   #optionsOf(item: number | undefined): BatchPart['options'] | undefined {
     const options = this.#running?.options
-    return item === undefined ? options : options?.batch?.[item]?.options
+    return item === undefined ? options : options?.batch?.parts[item]?.options
   }
 
   #endAll(outcomes: readonly Outcome[]): void {
     const running = this.#running
-    for (const [at, outcome] of outcomes.entries()) running?.options.batch?.[at]?.ended(outcome)
+    for (const [at, outcome] of outcomes.entries()) running?.options.batch?.parts[at]?.ended(outcome)
     running?.end({ kind: 'success', result: null })
   }
 
@@ -300,7 +300,7 @@ export class JobChild {
 }
 
 function runMessage(job: Job, options: RunOptions): ToChild {
-  const batch = options.batch?.map((part) => ({ job: packJob(part.job), ...startOf(part.options) }))
+  const batch = options.batch?.parts.map((part) => ({ job: packJob(part.job), ...startOf(part.options) }))
   return { type: 'run', job: batch?.[0]?.job ?? packJob(job), ...startOf(options), batch }
 }
 

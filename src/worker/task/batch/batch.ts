@@ -4,8 +4,9 @@ import type { Outcome } from '../../../protocol/outcome.ts'
 import { Deferred } from '../../../std/deferred.ts'
 import { WorkerLostError } from '../../../std/errors.ts'
 import { Stop } from '../../../std/stopSignal.ts'
-import type { BatchPart, Pool, RunOptions } from '../../pool/pool.ts'
+import type { BatchPart, BatchRun, Pool, RunOptions } from '../../pool/pool.ts'
 import { stopped } from '../../pool/stopped.ts'
+import { runParts } from '../../pool/together.ts'
 
 /** One item of a batch, seen as the pool in which its request runs its job. */
 export interface Seat extends Pick<Pool, 'run'> {
@@ -85,12 +86,13 @@ export class Batch {
     else this.ended.resolve(undefined)
   }
 
-  async #run(job: Job, batch: readonly Part[]): Promise<void> {
+  async #run(job: Job, parts: readonly Part[]): Promise<void> {
     const began = performance.now()
+    const batch: BatchRun = { parts, runHere: (app, whole) => runParts(app, parts, whole) }
     const options = { signal: this.#abort, kill: this.#kill, report: () => undefined, batch }
     const whole = await this.#pool.run(job, options)
     this.ended.resolve(performance.now() - began)
-    for (const part of batch) part.ended(whole.kind === 'success' ? withoutEnd() : whole)
+    for (const part of parts) part.ended(whole.kind === 'success' ? withoutEnd() : whole)
   }
 }
 
