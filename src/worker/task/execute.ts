@@ -71,7 +71,7 @@ async function liveIn(turn: Turn, request: Request, context: WorkerContext): Pro
   try {
     if (request.delivery.gone) return lose(request, context)
     // It may have been revoked, or have expired, while it waited.
-    const decided = waited ? receive(request.delivery, context) : request
+    const decided = waited ? receive(request.delivery, context, request.message) : request
     if (!(decided instanceof Request)) return await refuse(decided, context)
     ran = request
     await run(request, turn.pool, context)
