@@ -30,7 +30,7 @@ import { parseWorkerOptions, type WorkerOptions } from './options.ts'
 import type { Pool } from './pool/pool.ts'
 import { TaskPools } from './pool/taskPools.ts'
 import type { BackPressure, PressureLimits } from './pressure/backPressure.ts'
-import { queuesToTake } from './queues.ts'
+import { queuesToTake, requireTurns } from './queues.ts'
 import { type AutoscaleState, PoolSize } from './scale/poolSize.ts'
 import { Shutdown } from './shutdown.ts'
 import { WorkerState } from './state.ts'
@@ -62,6 +62,8 @@ export class Worker implements Service {
   readonly hostname: string
   /** Queues that it takes from when it starts. */
   readonly #ownQueues: readonly string[]
+  /** Of those that were named, by name. */
+  readonly #weights: ReadonlyMap<string, number>
   readonly #pools: TaskPools
   readonly #size: PoolSize
   readonly #grace: number
@@ -99,7 +101,8 @@ export class Worker implements Service {
     this.app = app
     this.#app = internalsOf(app)
     this.hostname = hostname ?? defaultName()
-    const taken = queuesToTake({ own: app.config.queue, all: () => queuesOf(app) }, queues, excludeQueues)
+    const taken = queuesToTake({ own: app.config.queue, all: () => queuesOf(app) }, queues?.keys(), excludeQueues)
+    this.#weights = queues ?? new Map()
     this.#ownQueues = isDirect ? [...taken, workerDirect(this.hostname)] : taken
     this.#maxTasks = maxTasks ?? Number.POSITIVE_INFINITY
     this.#state.onBegin = () => this.#count()
@@ -215,7 +218,7 @@ export class Worker implements Service {
     const { now } = this.#shutdown
     await hooks.workerInit.run(this.#facts, now)
     run.defer(() => hooks.workerShutdown.runAll(this.#facts, config.logger))
-    const stores = await this.#app.stores()
+    const stores = requireTurns(await this.#app.stores(), this.#weights)
     run.defer(() => this.#events.stop())
     await this.#events.start(stores.broker)
     run.defer(() => this.#orTell(this.#pools.stop()))
@@ -230,7 +233,7 @@ export class Worker implements Service {
     const intake: Intake = new Intake({
       broker: stores.broker,
       queues: this.queues,
-      queueOf: (name) => queueToConsume(name, config.queues[name], uuid),
+      queueOf: (name) => ({ ...queueToConsume(name, config.queues[name], uuid), weight: this.#weights.get(name) }),
       ahead: this.#ahead,
       name: this.hostname,
       prefetch: limit(turns.prefetch),

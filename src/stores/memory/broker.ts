@@ -13,6 +13,7 @@ import {
   type Queue,
   type Route,
 } from '../../broker/broker.ts'
+import { QueueTurns } from '../../broker/queueTurns.ts'
 import { calledTask, type Envelope, mayBePart } from '../../protocol/envelope.ts'
 import { EVENT_EXCHANGE, MAX_WAITING_EVENTS } from '../../protocol/event.ts'
 import { edited } from '../../protocol/messageEdit.ts'
@@ -224,8 +225,7 @@ class MemoryConsumer implements Consumer {
   readonly #line = new AsyncQueue<Delivery>()
   readonly #held = new Set<MemoryDelivery>()
   #prefetch: number
-  /** Index of the queue whose turn it is. */
-  #turn = 0
+  readonly #turns: QueueTurns
   #closed = false
   /** Ends the wait for the next delayed message. */
   #stopWaiting: (() => void) | undefined
@@ -233,6 +233,7 @@ class MemoryConsumer implements Consumer {
   constructor(broker: MemoryBroker, queues: readonly Queue[], { prefetch }: ConsumeOptions) {
     this.#broker = broker
     this.#queues = queues
+    this.#turns = new QueueTurns(queues)
     this.#prefetch = prefetch
   }
 
@@ -254,15 +255,12 @@ class MemoryConsumer implements Consumer {
     if (this.#closed) return
     const { clock } = this.#broker
     const now = clock.now()
-    const count = this.#queues.length
-    const first = this.#turn
-    for (let index = 0; index < count; index++) {
+    for (const { name } of this.#turns.next()) {
       const free = this.#prefetch - this.#held.size
       if (free <= 0) return
-      const at = (first + index) % count
-      const items = this.#broker.waiting((this.#queues[at] as Queue).name, now).slice(0, free)
+      const items = this.#broker.waiting(name, now).slice(0, free)
       for (const item of items) this.#hold(item)
-      if (items.length > 0) this.#turn = (at + 1) % count
+      this.#turns.took(items)
     }
     const due = this.#broker.nextDue(now)
     if (due !== undefined)

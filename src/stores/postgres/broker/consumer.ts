@@ -1,5 +1,6 @@
 import type { ConsumeOptions, Consumer, Delivery, Queue } from '../../../broker/broker.ts'
 import { PrefetchBuffer } from '../../../broker/prefetchBuffer.ts'
+import { QueueTurns } from '../../../broker/queueTurns.ts'
 import { AsyncQueue } from '../../../std/queue.ts'
 import type { Database } from '../connection/database.ts'
 import { queueChannel } from '../connection/listening.ts'
@@ -50,6 +51,7 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
   readonly #line = new AsyncQueue<Delivery>()
   readonly #ahead: PrefetchBuffer<PostgresDelivery>
   readonly #claims = new Claims()
+  readonly #turns: QueueTurns
   readonly #stops: (() => unknown)[] = []
   #id = 0
   #prefetch: number
@@ -59,7 +61,6 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
   #claiming = 0
   /** There may be messages that were not seen yet. */
   #more = true
-  #turn = 0
   #polls = 0
   #closed = false
   #problem: Error | undefined
@@ -68,6 +69,7 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
   constructor(parts: ConsumerParts, queues: readonly Queue[], { name, prefetch, ahead }: ConsumeOptions) {
     this.#parts = parts
     this.#queues = queues
+    this.#turns = new QueueTurns(queues)
     this.#name = name
     this.#prefetch = prefetch
     this.#ahead = new PrefetchBuffer((stale) => this.#giveBack(stale), ahead ?? AHEAD, AHEAD_WINDOW_MS)
@@ -142,9 +144,7 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
   }
 
   claimStep(limit: number): Step {
-    const count = this.#queues.length
-    const names = this.#queues.map((_, at, all) => (all[(at + this.#turn) % count] as Queue).name)
-    this.#turn++
+    const names = this.#turns.next().map(({ name }) => name)
     // A message that arrives from now on is notified of, or found by this claim.
     this.#more = false
     this.#claiming += limit
@@ -155,6 +155,7 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
     this.#problem = undefined
     this.#claiming -= limit
     const taken = this.#claims.read(rows)
+    this.#turns.took(taken)
     if (taken.length === limit) this.#more = true
     else if (this.#claims.rest > 0) setTimeout(() => this.#look(), this.#claims.rest).unref()
     this.#take(taken, consumer)

@@ -1,5 +1,6 @@
 import type { ConsumeOptions, Consumer, Delivery, Queue } from '../../../broker/broker.ts'
 import { PrefetchBuffer } from '../../../broker/prefetchBuffer.ts'
+import { QueueTurns } from '../../../broker/queueTurns.ts'
 import { uuid } from '../../../std/id.ts'
 import { AsyncQueue } from '../../../std/queue.ts'
 import type { Command, RedisConnection } from '../connection/connection.ts'
@@ -40,6 +41,7 @@ export class RedisConsumer implements Consumer, Holder {
   /** Why a held message could not be settled, by tag. */
   readonly #kept = new Map<string, Error>()
   readonly #waiters: ListWaiter[] = []
+  readonly #turns: QueueTurns
   readonly #stops: (() => unknown)[] = []
   #prefetch: number
   #places = 0
@@ -49,7 +51,6 @@ export class RedisConsumer implements Consumer, Holder {
   #scheduled = false
   /** How many claims are to come within two turns. */
   #coming = 0
-  #turn = 0
   #claims = 0
   #closed = false
   #problem: Error | undefined
@@ -58,6 +59,7 @@ export class RedisConsumer implements Consumer, Holder {
   constructor(parts: ConsumerParts, queues: readonly Queue[], { prefetch, ahead }: ConsumeOptions) {
     this.#parts = parts
     this.#queues = queues
+    this.#turns = new QueueTurns(this.#fed)
     this.#prefetch = prefetch
     this.#ahead = new PrefetchBuffer((stale) => this.#tooLong(stale), ahead)
   }
@@ -233,8 +235,7 @@ export class RedisConsumer implements Consumer, Holder {
 
   async #take(places: number): Promise<number> {
     const { connection, keys, renewer, scoreOffset } = this.#parts
-    const queues = this.#fed.map((_, at, all) => all[(at + this.#turn) % all.length] as Queue)
-    this.#turn++
+    const queues = this.#turns.next()
     // In kombu's order: the first step of all queues, then the next step. A transient queue has one list.
     const lists = PRIORITY_STEPS.flatMap((step) =>
       queues.flatMap(({ name, transient }) => (transient && step > 0 ? [] : { list: keys.list(name, step), name })),
@@ -255,6 +256,7 @@ export class RedisConsumer implements Consumer, Holder {
       }
     }
     renewer.add(claim)
+    this.#turns.took(taken)
     this.#receive(taken)
     return taken.length
   }

@@ -1,4 +1,5 @@
 import type { ConsumeOptions, Consumer, Delivery, Queue } from '../../../broker/broker.ts'
+import { QueueTurns } from '../../../broker/queueTurns.ts'
 import { type Clock, MAX_TIMER_MS, systemClock } from '../../../std/clock.ts'
 import { AsyncQueue } from '../../../std/queue.ts'
 import type { SqliteFile } from '../file.ts'
@@ -36,6 +37,7 @@ export class SqliteConsumer implements Consumer, Participant {
   readonly #name: string
   readonly #line = new AsyncQueue<Delivery>()
   readonly #stops: (() => void)[] = []
+  readonly #turns: QueueTurns
   #id = 0
   /** The id whose lease is renewed: the last one whose registration was committed. */
   #kept = 0
@@ -43,7 +45,6 @@ export class SqliteConsumer implements Consumer, Participant {
   #held = 0
   /** There may be messages that were not seen yet: a claim is worth its cost. */
   #more = true
-  #turn = 0
   #claimed: Row[] = []
   #nextDue: number | undefined
   /** Earliest moment for the next window of due messages, by the clock of `performance`. */
@@ -56,6 +57,7 @@ export class SqliteConsumer implements Consumer, Participant {
   constructor(parts: ConsumerParts, queues: readonly Queue[], options: ConsumeOptions) {
     this.#parts = parts
     this.#queues = queues
+    this.#turns = new QueueTurns(queues)
     this.#name = options.name
     this.#prefetch = options.prefetch
   }
@@ -182,12 +184,11 @@ export class SqliteConsumer implements Consumer, Participant {
   /** From each queue in turn; each call begins with the next queue. */
   #claimAll(places: number): Row[] {
     const rows: Row[] = []
-    const count = this.#queues.length
-    for (let index = 0; index < count && rows.length < places; index++) {
-      const { name } = this.#queues[(this.#turn + index) % count] as Queue
+    for (const { name } of this.#turns.next()) {
+      if (rows.length >= places) break
       for (const row of this.#parts.messages.claim(this.#id, name, places - rows.length)) rows.push(row)
     }
-    this.#turn++
+    this.#turns.took(rows)
     return rows
   }
 
