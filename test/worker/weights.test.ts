@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
-import { onAllStores } from '../app/lab.ts'
+import { onEachStore } from '../app/lab.ts'
 
-onAllStores((lab, kind) => {
+onEachStore((lab, kind) => {
   it('a worker takes from its queues by their weights, where its store serves them in turn', async () => {
     const app = lab().app()
     const seen: string[] = []

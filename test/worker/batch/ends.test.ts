@@ -241,3 +241,47 @@ it('a direct call and alwaysEager pass a list of one', async () => {
   await expect(task.delay({ n: 2 }).get()).rejects.toMatchObject({ type: 'RangeError' })
   expect(sizes).toEqual([1, 1, 1, 1])
 })
+
+it('layers around the processing may take their time, and one that throws ends its item alone', async () => {
+  const app = lab().app()
+  app.use({
+    process: async (processing, next) => {
+      await sleep(5)
+      if (processing.headers.refused) throw new RangeError('refused')
+      return next(processing)
+    },
+  })
+  const sizes: number[] = []
+  const task = three(app, (items) => {
+    sizes.push(items.length)
+    return items.map(({ input }) => input.n)
+  })
+  await lab().work(app, { concurrency: 1 })
+  const refused = await task.applyAsync({ n: 1 }, { headers: { refused: true } })
+  const handles = await task.delayMany([{ n: 2 }, { n: 3 }])
+  expect(await Promise.all([refused, ...handles].map(endOf))).toEqual(['RangeError: refused', 2, 3])
+  expect(sizes).toEqual([2])
+})
+
+it('a batch that outlives the grace of a stop is put back, and its signal aborts before', async () => {
+  const app = lab().app()
+  const seen: string[] = []
+  const task = app.task({
+    name: 'long',
+    input: Input,
+    batch,
+    async run(items, ctx) {
+      seen.push(`run ${items.length}`)
+      ctx.signal.addEventListener('abort', () => seen.push('abort'))
+      if (seen.length === 1) await new Promise(() => undefined)
+    },
+  })
+  const worker = await lab().work(app)
+  const handles = await task.delayMany([{ n: 1 }, { n: 2 }, { n: 3 }])
+  await until(() => seen.length === 1)
+  await worker.stop({ grace: 50 })
+  expect(seen).toEqual(['run 3', 'abort'])
+  await lab().work(app)
+  expect(await Promise.all(handles.map(endOf))).toEqual([null, null, null])
+  expect(seen).toEqual(['run 3', 'abort', 'run 3'])
+})

@@ -54,3 +54,17 @@ describe.each(['threads', 'processes'] as const)('in %s', (pool) => {
     expect(third).toEqual([true, false])
   })
 })
+
+describe('an item whose worker has died twice', () => {
+  const lab = useLab('sqlite')
+
+  it('runs alone, in a process of its own', async () => {
+    const app = defineBatches(lab().app())
+    const handles = await Promise.all([0, 3, 3, 3, 3].map((n) => app.send('mixed', { n })))
+    lab().database().prepare('UPDATE celeriac_message SET lost = 2 WHERE task_id = ?').run(handles[0]!.id)
+    await lab().work(app, { module, taskPools: { processes: 1 } })
+    const [alone, ...others] = (await Promise.all(handles.map(endOf))) as [number, number, string][]
+    expect(alone).toEqual([0, 1, expect.not.stringContaining(`${process.pid}/`)])
+    for (const other of others) expect(other).toEqual([3, 4, `${process.pid}/0`])
+  })
+})

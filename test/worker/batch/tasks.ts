@@ -44,7 +44,7 @@ export function defineBatches(app: App): App {
     name: 'blocks',
     input,
     batch,
-    timeLimit: '1s',
+    timeLimit: 500,
     run() {
       for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000)
     },
