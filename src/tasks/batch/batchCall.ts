@@ -1,4 +1,5 @@
 import { Fatal } from '../../std/errors.ts'
+import type { Logger } from '../../std/log.ts'
 import type { StopSignal } from '../../std/stopSignal.ts'
 import { shown } from '../../std/validate.ts'
 import { runOutside, type TaskContext } from '../current.ts'
@@ -13,20 +14,27 @@ interface Joined {
   readonly definition: TaskDefinition
 }
 
+/** What the jobs of a call share. */
+interface Whole {
+  /** Asks all of them to stop; its reason is an AbortReason. */
+  readonly signal: StopSignal
+  readonly log: Logger
+}
+
 /**
  * One call of a function with a list: each of its jobs takes a seat and joins when its input is checked and its
  * middleware has let it through. When the last has joined, or ended before, the function runs.
  */
 export class BatchCall {
-  readonly #signal: StopSignal | undefined
+  readonly #whole: Whole | undefined
   readonly #joined: Joined[] = []
   /** How many seats have neither joined nor ended. */
   #missing: number
 
-  /** `count`: how many seats are taken. `signal`: asks all of them to stop; its reason is an AbortReason. */
-  constructor(count: number, signal?: StopSignal) {
+  /** `count`: how many seats are taken. `whole`: absent where there is one, whose context is that of the whole. */
+  constructor(count: number, whole?: Whole) {
     this.#missing = count
-    this.#signal = signal
+    this.#whole = whole
   }
 
   seat(): Seat {
@@ -53,14 +61,16 @@ export class BatchCall {
   }
 
   #contextOf(first: TaskContext): BatchContext {
-    const { task, hostname, log } = first
-    const signal = this.#signal
-    if (!signal) return { task, hostname, log, signal: first.signal, get: (resource) => first.get(resource) }
+    const { task, hostname } = first
+    const shared = { task, hostname, get: first.get.bind(first) }
+    if (!this.#whole) return { ...shared, log: first.log, signal: first.signal }
+    const { signal, log } = this.#whole
     const abort = new AbortController()
     const forward = (): void => abort.abort(abortError(signal.reason, first.id))
     if (signal.aborted) forward()
     else signal.addEventListener('abort', forward, { once: true })
-    return { task, hostname, log, signal: abort.signal, get: (resource) => first.get(resource) }
+    // With no id: its lines are of all items, and events of none.
+    return { ...shared, log: log.child({ task }), signal: abort.signal }
   }
 }
 

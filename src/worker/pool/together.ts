@@ -23,7 +23,7 @@ export function runTogether(
   jobs: readonly Together[],
   whole: Pick<JobHost, 'signal' | 'log'>,
 ): Promise<readonly Outcome[]> {
-  const call = new BatchCall(jobs.length, whole.signal)
+  const call = new BatchCall(jobs.length, whole)
   const seats = jobs.map(() => call.seat())
   return Promise.all(
     jobs.map(async ({ job, host }, at): Promise<Outcome> => {

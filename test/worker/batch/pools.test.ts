@@ -34,6 +34,10 @@ describe.each(['threads', 'processes'] as const)('in %s', (pool) => {
     expect(JSON.stringify(told)).toContain('"PROGRESS"')
     expect(JSON.stringify(told)).toContain('"seen"')
     expect(JSON.stringify(told)).not.toContain('"n":2')
+    const first: unknown[] = []
+    for await (const event of handles[0]!.events({ after: 0 })) first.push(event)
+    expect(JSON.stringify(first)).toContain('"seen"')
+    expect(JSON.stringify(first)).not.toContain('of all')
   })
 
   it('a child that dies: each item is retried by itself', async () => {

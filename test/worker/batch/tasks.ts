@@ -17,7 +17,8 @@ export function defineBatches(app: App): App {
     input,
     batch,
     exposeLogs: true,
-    async run(items) {
+    async run(items, ctx) {
+      ctx.log.info({ items: items.length }, 'of all')
       for (const item of items) {
         item.log.info({ n: item.input.n }, 'seen')
         await item.progress(item.input.n)

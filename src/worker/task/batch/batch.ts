@@ -92,7 +92,7 @@ export class Batch {
     const options = { signal: this.#abort, kill: this.#kill, report: () => undefined, batch }
     const whole = await this.#pool.run(job, options)
     this.ended.resolve(performance.now() - began)
-    for (const part of parts) part.ended(whole.kind === 'success' ? withoutEnd() : whole)
+    for (const part of parts) if (!part.isOver) part.ended(whole.kind === 'success' ? withoutEnd() : whole)
   }
 }
 
