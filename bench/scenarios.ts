@@ -96,6 +96,11 @@ const SQLITE: readonly Scenario[] = [
   },
   { name: 'sqlite/beat', title: BEAT, repeats: 1, entrants: [beatEntrant(onSqlite)] },
   {
+    name: 'sqlite/batches',
+    title: `${DRAIN}: one call in a run, and up to 100`,
+    entrants: entrantsOf(onSqlite, [sqlite.celeriac, sqlite.batched], drain),
+  },
+  {
     name: 'sqlite/observed-enqueue',
     title: `${OBSERVED}: enqueue`,
     entrants: entrantsOf(onSqlite, [sqlite.celeriac, ...sqlite.observed], enqueue),

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { HOOK_OPTIONS } from '../src/app/lifeCycle/hookOptions.ts'
 import { SCHEDULE_OPTIONS } from '../src/beat/scheduleOptions.ts'
 import { APP_OPTIONS } from '../src/config/appOptions.ts'
+import { BATCH_OPTIONS } from '../src/config/batchOptions.ts'
 import { CALL_OPTIONS } from '../src/config/callOptions.ts'
 import {
   BREAKER_OPTIONS,
@@ -58,6 +59,11 @@ const GROUPS = {
     table: THROTTLE_OPTIONS,
     source: 'src/config/onceOptions.ts',
     page: 'docs/how-to/run-it-once.md',
+  },
+  BATCH_OPTIONS: {
+    table: BATCH_OPTIONS,
+    source: 'src/config/batchOptions.ts',
+    page: 'docs/how-to/handle-in-batches.md',
   },
   RETRY_OPTIONS: { table: RETRY_OPTIONS, source: 'src/config/retryOptions.ts', page: 'docs/reference.md' },
   CALL_OPTIONS: { table: CALL_OPTIONS, source: 'src/config/callOptions.ts', page: 'docs/reference.md' },

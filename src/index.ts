@@ -50,12 +50,23 @@ export type { JobError, JobInfo } from './calls/jobInfo.ts'
 export type { JobChanges } from './calls/jobs/jobChanges.ts'
 export type { RevokedJobs, RevokeFilter, RevokeJobsOptions } from './calls/jobs/revokeJobs.ts'
 export type { Call } from './calls/prepareCall.ts'
-export type { AnyTask, ObjectTask, Positional, ProgressOf, ResultOf, Task } from './calls/task.ts'
+export type {
+  AnyTask,
+  BatchResultOf,
+  BatchTask,
+  InputTask,
+  ObjectTask,
+  Positional,
+  ProgressOf,
+  ResultOf,
+  Task,
+} from './calls/task.ts'
 export type { WaitOutcome } from './calls/wait.ts'
 export { Chain, Chord, chain, chord, Group, group, Signature } from './calls/workflow.ts'
 export type { HeaderOptions, SignatureOptions, WorkflowOptions } from './calls/workflowOptions.ts'
 export type { BodyList } from './calls/workflowTypes.ts'
 export { App, Celeriac } from './celeriac.ts'
+export type { BatchOptions } from './config/batchOptions.ts'
 export type { CallOptions } from './config/callOptions.ts'
 export type { CeleriacOptions, Config } from './config/config.ts'
 export type {
@@ -104,6 +115,7 @@ export { createLogger, type LineLevel, type Logger, type LogLevel, type LogOptio
 export type { Middleware } from './std/middleware.ts'
 export type { InferInput, InferOutput, Schema } from './std/schema.ts'
 export type { SecretUrl } from './std/secretUrl.ts'
+export type { BatchContext, BatchItem, ItemEnd, ItemResult } from './tasks/batch/batchItem.ts'
 export { currentTask, requestContext, type TaskContext, urlFor } from './tasks/current.ts'
 export type { MessageInfo } from './tasks/messageInfo.ts'
 export type { Resource, ResourceOptions } from './tasks/resource.ts'

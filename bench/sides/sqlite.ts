@@ -24,6 +24,13 @@ export const celeriac: Side<SqliteStore> = {
   results: async (store) => store.rows('result', "state = 'SUCCESS'"),
 }
 
+/** The same, with a task that gets a list of calls. */
+export const batched: Side<SqliteStore> = {
+  ...celeriac,
+  name: 'batch 100',
+  start: startNode('celeriac.ts', { batch: 100 }),
+}
+
 /** The same, observed. */
 export const observed: readonly Side<SqliteStore>[] = (
   [

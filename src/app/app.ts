@@ -2,17 +2,18 @@ import { hostname } from 'node:os'
 import { AsyncResult, type Submission } from '../calls/asyncResult.ts'
 import { checkedCall, namedCall } from '../calls/checkedCall.ts'
 import type { Extension } from '../calls/extension.ts'
-import type { ObjectMaker } from '../calls/makers.ts'
 import { type Sender, sentFacts } from '../calls/prepareCall.ts'
 import { type AnyValue, signatureFrom } from '../calls/signatureFrom.ts'
 import { AppStores, type Stores } from '../calls/stores.ts'
 import {
   type AnyTask,
+  type BatchResultOf,
+  type BatchTask,
   type Calls,
+  type InputTask,
   makeTask,
   type ObjectTask,
   objectDefinition,
-  type Positional,
   type ProgressOf,
   positionalDefinition,
   type ResultOf,
@@ -166,24 +167,18 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     const Params extends readonly (keyof InferInput<Input> & string)[] = readonly [],
   >(
     task: ObjectTask<Input, Output, Progress, Return, InferOutput<Context>, Name, Chunk, Params>,
-  ): Task<
-    [input: InferInput<Input>] | Positional<InferInput<Input>, Params>,
-    ResultOf<Output, Return>,
-    ProgressOf<Progress>,
-    InferInput<Input> | Positional<InferInput<Input>, Params>,
-    Promise<ResultOf<Output, Return>>,
-    Name,
-    ProgressOf<Chunk>,
-    ObjectMaker<
-      [input: InferInput<Input>] | Positional<InferInput<Input>, Params>,
-      InferInput<Input>,
-      Params,
-      Positional<InferInput<Input>, Params>,
-      ResultOf<Output, Return>,
-      ProgressOf<Progress>,
-      ProgressOf<Chunk>
-    >
-  >
+  ): InputTask<Input, Params, ResultOf<Output, Return>, ProgressOf<Progress>, Name, ProgressOf<Chunk>>
+  /** Define a task with one input object, whose function gets a list of calls. Each of them ends alone. */
+  task<
+    Input extends Schema,
+    Return,
+    Output extends Schema | undefined = undefined,
+    Progress extends Schema | undefined = undefined,
+    Name extends string = string,
+    const Params extends readonly (keyof InferInput<Input> & string)[] = readonly [],
+  >(
+    task: BatchTask<Input, Output, Progress, Return, InferOutput<Context>, Name, Params>,
+  ): InputTask<Input, Params, BatchResultOf<Output, Return>, ProgressOf<Progress>, Name>
   task(first: unknown, run?: unknown, options?: TaskOptions & TaskHooks): AnyTask {
     const definition =
       typeof first === 'object'

@@ -43,6 +43,8 @@ export interface Queue {
   readonly bindings?: readonly Binding[]
   /** Exists as long as its consumer: for replies, events, remote control. */
   readonly transient?: boolean
+  /** Of its consumer's messages its share is this part of the weights of all queues with messages. Default: 1. */
+  readonly weight?: number | undefined
 }
 
 /**
@@ -174,7 +176,10 @@ export interface Broker {
   readonly note?: string
   /** Which priority is served first: for Celery the lowest on Redis, the highest everywhere else. */
   readonly first: 'highest' | 'lowest'
-  /** Which of a consumer's queues is served next where several have messages. Absent: each in turn. */
+  /**
+   * Which of a consumer's queues is served next where several have messages. Absent: each in turn, by their weights;
+   * `random`: any, whatever their weights are.
+   */
   readonly turns?: 'random'
   /**
    * Celery's own programs use this store, too, so its workers send heartbeats unasked. Absent: only those of celeriac.
@@ -191,7 +196,7 @@ export interface Broker {
    * send anything.
    */
   check?(envelope: Envelope, route: Route): void
-  /** Start to take from queues, by priority, then by arrival; the queues in turn. */
+  /** Start to take from queues, by priority, then by arrival; the queues in turn, by their weights. */
   consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer>
   /**
    * Take one waiting or delayed message by task id, out of turn; undefined when it is not waiting, or too far back in

@@ -1,3 +1,4 @@
+import type { BatchOptions } from '../config/batchOptions.ts'
 import type { CallOptions } from '../config/callOptions.ts'
 import type { DebounceOptions, ThrottleOptions, UniqueOptions } from '../config/onceOptions.ts'
 import type { ContextValues } from '../config/requestValues.ts'
@@ -8,6 +9,7 @@ import { ArgumentError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
 import { type InferInput, type InferOutput, requireSchema, type Schema } from '../std/schema.ts'
 import { requireText, shown } from '../std/validate.ts'
+import type { BatchContext, BatchItem, ItemResult } from '../tasks/batch/batchItem.ts'
 import { bindCall, type Given, joinKwargs, wireForm } from '../tasks/bind.ts'
 import type { TaskContext } from '../tasks/current.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
@@ -21,7 +23,7 @@ import {
 import { splitHooks, type TaskHooks } from '../tasks/taskHooks.ts'
 import { sentVersion } from '../tasks/version.ts'
 import type { AsyncResult, Submission } from './asyncResult.ts'
-import type { PositionalMaker } from './makers.ts'
+import type { ObjectMaker, PositionalMaker } from './makers.ts'
 import { Group, Signature, type WorkflowSender } from './workflow.ts'
 import type { AnyWorkflow } from './workflowTypes.ts'
 
@@ -111,6 +113,8 @@ export interface ObjectTask<
   unique?: UniqueOptions<[input: InferInput<Input>]> | undefined
   debounce?: DebounceOptions<[input: InferInput<Input>]> | undefined
   throttle?: ThrottleOptions<[input: InferInput<Input>]> | undefined
+  /** Of a `BatchTask`. */
+  batch?: undefined
   run(input: InferOutput<Input>, ctx: TaskContext<ProgressOf<Progress>, Values, ProgressOf<Chunk>>): Return
 }
 
@@ -145,6 +149,61 @@ export type ProgressOf<Progress> = Progress extends Schema ? InferInput<Progress
 /** What a task results in: what its output schema makes of it or, without one, what its function returns. */
 export type ResultOf<Output, Return> = Output extends Schema ? InferOutput<Output> : Awaited<Return>
 
+/** The result of each item: what the output schema makes of it or, without one, what is in the list. */
+export type BatchResultOf<Output, Return> = Output extends Schema ? InferOutput<Output> : ItemResult<Return>
+
+/**
+ * A task whose function gets a list of its calls, each with its own input. Input, result and progress are checked for
+ * each of them; hooks and middleware run around each.
+ */
+export interface BatchTask<
+  Input extends Schema,
+  Output extends Schema | undefined,
+  Progress extends Schema | undefined,
+  Return,
+  Values = ContextValues,
+  Name extends string = string,
+  Params extends readonly string[] = readonly string[],
+> extends Omit<
+      ObjectTask<Input, Output, Progress, unknown, Values, Name, undefined, Params>,
+      'run' | 'batch' | 'chunk' | 'rateLimit' | keyof TaskHooks
+    >,
+    TaskHooks<BatchResultOf<Output, NoInfer<Return>>, TaskContext<ProgressOf<Progress>, Values>> {
+  batch: BatchOptions<InferOutput<Input>>
+  /**
+   * Returns the results in the order of the items, or nothing. What it throws is the end of each item that has none of
+   * its own.
+   */
+  run(items: readonly BatchItem<InferOutput<Input>, ProgressOf<Progress>, Values>[], ctx: BatchContext): Return
+}
+
+/** A task with one input object, as callers see it. */
+export type InputTask<
+  Input extends Schema,
+  Params extends readonly string[],
+  Result,
+  Progress,
+  Name extends string,
+  Chunk = unknown,
+> = Task<
+  [input: InferInput<Input>] | Positional<InferInput<Input>, Params>,
+  Result,
+  Progress,
+  InferInput<Input> | Positional<InferInput<Input>, Params>,
+  Promise<Result>,
+  Name,
+  Chunk,
+  ObjectMaker<
+    [input: InferInput<Input>] | Positional<InferInput<Input>, Params>,
+    InferInput<Input>,
+    Params,
+    Positional<InferInput<Input>, Params>,
+    Result,
+    Progress,
+    Chunk
+  >
+>
+
 /** How a task passes on its calls; the app does the rest. */
 export interface Calls extends WorkflowSender {
   send(definition: TaskDefinition, given: Given, options: CallOptions): Submission<unknown>
@@ -161,6 +220,10 @@ export function positionalDefinition(
   requireText(name, 'task name')
   if (typeof run !== 'function') throw new ArgumentError(`task ${name}: expected a function, got ${typeof run}`)
   const { hooks, options } = splitHooks(given, name)
+  if (options.batch !== undefined)
+    throw new ArgumentError(
+      `task ${name}: batch: expected a task with an input schema, got one of positional arguments`,
+    )
   const params = parsePositionalParams(options.params, `task ${name}`)
   return withParameters(
     {

@@ -20,6 +20,7 @@ import {
   seconds,
   share,
   sizes,
+  weights,
   wholeNumber,
 } from './values.ts'
 
@@ -370,7 +371,7 @@ function withWorker(own: Command, grace?: string): Command {
     .addOption(flag('-E, --task-events', WORKER_OPTIONS.taskEvents))
     .addOption(flag('--heartbeat-interval <time>', WORKER_OPTIONS.heartbeatInterval, { as: '2s' }).argParser(duration))
     .addOption(new Option('--without-heartbeat', 'send no heartbeats: as --heartbeat-interval 0'))
-    .addOption(flag('-Q, --queues <names>', WORKER_OPTIONS.queues, { as: 'fast,slow' }).argParser(names))
+    .addOption(flag('-Q, --queues <names>', WORKER_OPTIONS.queues, { as: 'fast=3,slow' }).argParser(weights))
     .addOption(flag('-n, --hostname <name>', WORKER_OPTIONS.hostname, HOSTNAME))
     .addOption(flag('--control <commands>', WORKER_OPTIONS.control, CONTROL).argParser(controlled))
     .addOption(flag('--profile-folder <folder>', WORKER_OPTIONS.profileFolder))

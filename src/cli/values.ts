@@ -63,6 +63,22 @@ export function names(text: string): string[] {
   return [...new Set(found)]
 }
 
+/** Names with commas between them, each with or without `=` and its weight: then the others have 1. */
+export function weights(text: string): string[] | Record<string, number> {
+  const found = names(text)
+  if (!found.some((name) => name.includes('='))) return found
+  return Object.fromEntries(found.map(weightOf))
+}
+
+function weightOf(text: string): [name: string, weight: number] {
+  const at = text.lastIndexOf('=')
+  if (at === -1) return [text, 1]
+  const [name, weight] = [text.slice(0, at), text.slice(at + 1)]
+  if (name === '' || !/^\d+(?:\.\d+)?$/.test(weight))
+    throw new InvalidArgumentError('Expected a weight after =, as fast=3,slow.')
+  return [name, Number(weight)]
+}
+
 /** Whole numbers by name, with commas between them. What the names are is checked by the option. */
 export function sizes(text: string): Record<string, number> {
   const found = names(text).map((part) => /^(\w+)=(\d{1,6})$/.exec(part))

@@ -19,7 +19,7 @@ export interface WorkerCommandOptions extends AppOptions {
   pool?: PoolKind
   autoscale?: Autoscale
   taskPools?: Partial<Record<TaskPool, number>>
-  queues?: string[]
+  queues?: string[] | Record<string, number>
   prefetchMultiplier?: number
   disablePrefetch?: boolean
   workerDirect?: boolean

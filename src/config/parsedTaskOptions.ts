@@ -1,4 +1,5 @@
 import type { LineLevel } from '../std/log.ts'
+import type { ParsedBatch } from './batchOptions.ts'
 import type { ParsedBreaker, ParsedConcurrency, ParsedFair, ParsedRateLimit } from './limitOptions.ts'
 import type { LimitPlan } from './limitPlan.ts'
 import type { OnceRules } from './onceOptions.ts'
@@ -36,6 +37,7 @@ export interface ParsedTaskOptions extends OnceRules {
   readonly breaker: ParsedBreaker | undefined
   /** What these limits are in the store; undefined where it has none there. */
   readonly limits: LimitPlan | undefined
+  readonly batch: ParsedBatch | undefined
   readonly exposeLogs: LineLevel | undefined
   readonly contentType: string | undefined
   readonly description: string | undefined

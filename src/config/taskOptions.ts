@@ -2,6 +2,7 @@ import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import type { LineLevel } from '../std/log.ts'
 import { type OptionTable, readOptions } from '../std/optionTable.ts'
+import { type BatchOptions, parseBatch, requireBatchable } from './batchOptions.ts'
 import {
   type BreakerOptions,
   type ConcurrencyOptions,
@@ -144,6 +145,11 @@ export interface TaskOptions {
   debounce?: DebounceOptions | undefined
   /** One run of a key in a period: `{ key, every, keep }`. Default: none. */
   throttle?: ThrottleOptions | undefined
+  /**
+   * One run gets a list of calls, each of which ends alone: `{ size: 100, wait: '500ms' }`. Of a task with an input
+   * schema. Not with `acksLate: false` or `rateLimit`. Default: each call is a run of its own.
+   */
+  batch?: BatchOptions | undefined
   /**
    * Lines of `ctx.log`, from this level (`true`: info), are also events of the job. Everyone who may see the job sees
    * them, over HTTP too, with their fields, an error as its class and message. Without it, what a log says is for those
@@ -370,6 +376,14 @@ export const TASK_OPTIONS: OptionTable<TaskOptions, Omit<ParsedTaskOptions, 'lim
     absent: 'none',
     doc: '[one run of a key in a period](how-to/run-it-once.md#throttle): `{ key, every, keep }`',
   },
+  batch: {
+    kind: 'value',
+    type: 'BatchOptions',
+    parse: parseBatch,
+    absent: 'each call is a run of its own',
+    doc: "[one run gets a list](how-to/handle-in-batches.md) of calls, each of which ends alone: `{ size: 100, wait: '500ms' }`",
+    more: 'Of a task with an input schema. Not with `acksLate: false` or `rateLimit`.',
+  },
   exposeLogs: {
     kind: 'value',
     type: 'boolean | LineLevel',
@@ -433,6 +447,7 @@ export function parseTaskOptions({ params: _, ...options }: TaskOptions, task: s
   if (parsed.upgrade !== undefined && parsed.version === 1)
     throw new ArgumentError(`task ${task}: upgrade: expected a version of at least 2 beside it, got 1`)
   checkRules(parsed, parsed.ignoreResult, `task ${task}`)
+  if (parsed.batch) requireBatchable(parsed, `task ${task}: batch`)
   const late = parsed.acksLate ? undefined : NEEDS_LATE_ACK.find(([name, value]) => parsed[name] === value)
   if (late === undefined) return parsed
   const [name, value] = late

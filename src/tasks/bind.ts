@@ -2,6 +2,7 @@ import { ValidationError, type ValidationIssue } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
 import { issuesOf, validate, validationError } from '../std/schema.ts'
 import { shown } from '../std/validate.ts'
+import type { BatchSeat } from './batch/batchItem.ts'
 import type { TaskContext } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
 import type { Parameter, Parameters } from './parameters.ts'
@@ -192,8 +193,19 @@ function isEmpty(kwargs: Kwargs): boolean {
   return Object.keys(kwargs).length === 0
 }
 
+/** A context, and the seat of its job where one run takes several together. */
+type InvokeContext = TaskContext & { readonly seat?: BatchSeat | undefined }
+
 /** Call the function as its style wants; `args` are those of the wire, already validated. */
-export function invoke(definition: TaskDefinition, args: readonly unknown[], context: TaskContext): unknown {
+export function invoke(definition: TaskDefinition, args: readonly unknown[], context: InvokeContext): unknown {
+  if (definition.options.batch) return invokeTogether(definition, args[0], context)
   const run = definition.run as (...args: unknown[]) => unknown
   return definition.style === 'object' ? run(args[0], context) : run(...args)
+}
+
+/** With the others of its batch; without a batch, as in a direct call, the list has one item. */
+async function invokeTogether(definition: TaskDefinition, input: unknown, context: InvokeContext): Promise<unknown> {
+  if (context.seat) return context.seat.join(definition, input, context)
+  const { BatchCall } = await import('./batch/batchCall.ts')
+  return new BatchCall(1).seat().join(definition, input, context)
 }

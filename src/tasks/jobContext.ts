@@ -21,6 +21,7 @@ import type { Logger } from '../std/log.ts'
 import { nextTurn } from '../std/pause.ts'
 import { validate } from '../std/schema.ts'
 import type { StopSignal } from '../std/stopSignal.ts'
+import type { BatchSeat } from './batch/batchItem.ts'
 import type { Parent } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
 import { ExposedLog } from './jobLog.ts'
@@ -47,6 +48,8 @@ export interface JobHost {
    * cannot be.
    */
   lend?(): (() => void) | undefined
+  /** Of a job that one run takes together with others. */
+  readonly seat?: BatchSeat | undefined
 }
 
 /** How a job's values are stored. */
@@ -142,6 +145,11 @@ export class JobContext extends JobMessage implements Parent {
     return this.job.redelivered
   }
 
+  /** As of its host. */
+  get seat(): BatchSeat | undefined {
+    return this.#host.seat
+  }
+
   get request(): RequestContext | undefined {
     return this.source?.carried.view
   }
@@ -220,8 +228,7 @@ export class JobContext extends JobMessage implements Parent {
   }
 
   retry(options: { countdown?: Duration | undefined; cause?: unknown } = {}): never {
-    const delay = options.countdown === undefined ? undefined : milliseconds(options.countdown, 'retry: countdown')
-    throw new Retry('retry', delay, options.cause === undefined ? undefined : { cause: options.cause })
+    throw askedRetry(options)
   }
 
   snooze(time: Duration): never {
@@ -308,6 +315,12 @@ export class JobContext extends JobMessage implements Parent {
   }
 }
 
+/** What asks for another run, as `TaskContext.retry`. Throws ArgumentError for what is no duration. */
+export function askedRetry({ countdown, cause }: { countdown?: Duration | undefined; cause?: unknown }): Retry {
+  const delay = countdown === undefined ? undefined : milliseconds(countdown, 'retry: countdown')
+  return new Retry('retry', delay, cause === undefined ? undefined : { cause })
+}
+
 function dataOf(signature: SignatureLike, where: string): SignatureData {
   try {
     return signatureOf(signature, where)
@@ -317,7 +330,7 @@ function dataOf(signature: SignatureLike, where: string): SignatureData {
 }
 
 /** The error that stands for an AbortReason inside a task. */
-function abortError(reason: unknown, id: string): Error {
+export function abortError(reason: unknown, id: string): Error {
   if (reason === 'soft time limit') return new SoftTimeLimitExceeded()
   if (reason === 'revoke') return new TaskRevokedError(id, 'revoked')
   if (reason === 'lease lost') return new WorkerLostError('its lease is over: another worker runs it')

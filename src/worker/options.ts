@@ -4,7 +4,14 @@ import { allowedCommands, type ControlAllowed } from '../protocol/controlCommand
 import type { Duration } from '../std/duration.ts'
 import type { LogOption } from '../std/log.ts'
 import { type OptionTable, readOptions } from '../std/optionTable.ts'
-import { type Autoscale, parseAutoscale, parseTaskPools, requireQueues, requireShare } from './poolOptions.ts'
+import {
+  type Autoscale,
+  parseAutoscale,
+  parseTaskPools,
+  parseWeights,
+  requireQueues,
+  requireShare,
+} from './poolOptions.ts'
 
 /**
  * Where tasks run: in this thread, many at once or one at a time, or each in a thread or a process of its own.
@@ -48,8 +55,8 @@ export interface WorkerOptions {
    * inline: 100 }`, one per core in threads and processes.
    */
   taskPools?: Partial<Record<TaskPool, number>> | undefined
-  /** Queues to take from. Default: the app's queue. */
-  queues?: readonly string[] | undefined
+  /** Queues to take from, or their weights, as `{ fast: 3, slow: 1 }`. Default: the app's queue. */
+  queues?: readonly string[] | Readonly<Record<string, number>> | undefined
   /** Queues not to take from: of `queues` or, without these, of all queues of the app and its tasks. Default: none. */
   excludeQueues?: readonly string[] | undefined
   /** Name for people and remote control; each running worker needs its own. Default: `celeriac@<host>`. */
@@ -156,7 +163,8 @@ export interface ParsedWorkerOptions
   readonly workerDirect: boolean
   readonly autoscale: Autoscale | undefined
   readonly taskPools: Partial<Record<TaskPool, number>>
-  readonly queues: readonly string[] | undefined
+  /** By their names, with their weights. */
+  readonly queues: ReadonlyMap<string, number> | undefined
   readonly excludeQueues: readonly string[] | undefined
   readonly maxTasks: number | undefined
   readonly hostname: string | undefined
@@ -234,10 +242,10 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
   },
   queues: {
     kind: 'value',
-    type: 'readonly string[]',
-    check: requireQueues,
+    type: 'readonly string[] | Readonly<Record<string, number>>',
+    parse: parseWeights,
     absent: "the app's queue",
-    doc: 'queues to take from',
+    doc: 'queues to take from, or [their weights](how-to/tune-a-worker.md#weights-of-queues), as `{ fast: 3, slow: 1 }`',
     celery: '--queues',
   },
   excludeQueues: {

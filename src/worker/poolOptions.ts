@@ -1,5 +1,6 @@
 import type { TaskPool } from '../config/taskValues.ts'
 import { ArgumentError } from '../std/errors.ts'
+import { isRecord } from '../std/isRecord.ts'
 import { type OptionTable, readGiven } from '../std/optionTable.ts'
 import { requireText, shown } from '../std/validate.ts'
 
@@ -52,4 +53,27 @@ export function requireQueues(queues: unknown, where: string): void {
   if (!Array.isArray(queues) || queues.length === 0)
     throw new ArgumentError(`${where}: expected a list of at least one, got ${shown(queues)}`)
   for (const queue of queues) requireText(queue, where)
+}
+
+const MAX_WEIGHT = 100
+
+/** Queues with their weights: of a list each has 1. Throws ArgumentError. */
+export function parseWeights(
+  queues: readonly string[] | Readonly<Record<string, number>>,
+  where: string,
+): ReadonlyMap<string, number> {
+  if (!isRecord(queues)) {
+    requireQueues(queues, where)
+    return new Map((queues as readonly string[]).map((queue) => [queue, 1]))
+  }
+  const entries = Object.entries(queues)
+  if (entries.length === 0) throw new ArgumentError(`${where}: expected weights of at least one queue, got {}`)
+  for (const [queue, weight] of entries) {
+    requireText(queue, where)
+    if (typeof weight === 'number' && weight > 0 && weight <= MAX_WEIGHT) continue
+    throw new ArgumentError(
+      `${where}: expected a weight above 0 and at most ${MAX_WEIGHT} for ${queue}, got ${shown(weight)}`,
+    )
+  }
+  return new Map(entries as readonly [string, number][])
 }

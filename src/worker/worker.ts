@@ -7,9 +7,7 @@ import { type Delivery, queueToConsume, workerDirect } from '../broker/broker.ts
 import type { QueueOptions } from '../broker/queueOptions.ts'
 import { requireSupport } from '../calls/keys/support.ts'
 import type { Stores } from '../calls/stores.ts'
-import { advancerOf, linkFollowUp } from '../canvas/advance.ts'
 import { parseQueues } from '../config/queueOptions.ts'
-import { CONTENT_TYPES } from '../protocol/serializer.ts'
 import { MAX_TIMER_MS } from '../std/clock.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
 import { uuid } from '../std/id.ts'
@@ -18,13 +16,13 @@ import { requireNode } from '../std/node.ts'
 import { Lifecycle, type Service, type ServiceRun } from '../std/service.ts'
 import { untilStopped } from '../std/stopSignal.ts'
 import { requireText } from '../std/validate.ts'
-import { ChordJoiner } from './chordJoiner.ts'
+import { contextOf, joinerOf } from './context.ts'
 import { ControlListener } from './control/listener.ts'
 import { type TaskEvents, WorkerEvents } from './events.ts'
 import { NOT_READY, OutageWatch, type WorkerHealth } from './health.ts'
 import { Intake } from './intake.ts'
 import { LentSlots } from './lentSlots.ts'
-import { openLimits, type WorkerLimits } from './limits/openLimits.ts'
+import { openLimits } from './limits/openLimits.ts'
 import { logSignals } from './logging.ts'
 import { watchLoop } from './loopWatch.ts'
 import { defaultName } from './name.ts'
@@ -32,7 +30,8 @@ import { parseWorkerOptions, type WorkerOptions } from './options.ts'
 import type { Pool } from './pool/pool.ts'
 import { TaskPools } from './pool/taskPools.ts'
 import type { BackPressure, PressureLimits } from './pressure/backPressure.ts'
-import { queuesToTake } from './queues.ts'
+import { watchPressure } from './pressure/watch.ts'
+import { queuesToTake, requireTurns } from './queues.ts'
 import { type AutoscaleState, PoolSize } from './scale/poolSize.ts'
 import { Shutdown } from './shutdown.ts'
 import { WorkerState } from './state.ts'
@@ -60,6 +59,8 @@ export class Worker implements Service {
   readonly hostname: string
   /** Queues that it takes from when it starts. */
   readonly #ownQueues: readonly string[]
+  /** Of those that were named, by name. */
+  readonly #weights: ReadonlyMap<string, number>
   readonly #pools: TaskPools
   readonly #size: PoolSize
   readonly #grace: number
@@ -97,7 +98,8 @@ export class Worker implements Service {
     this.app = app
     this.#app = internalsOf(app)
     this.hostname = hostname ?? defaultName()
-    const taken = queuesToTake({ own: app.config.queue, all: () => queuesOf(app) }, queues, excludeQueues)
+    const taken = queuesToTake({ own: app.config.queue, all: () => queuesOf(app) }, queues?.keys(), excludeQueues)
+    this.#weights = queues ?? new Map()
     this.#ownQueues = isDirect ? [...taken, workerDirect(this.hostname)] : taken
     this.#maxTasks = maxTasks ?? Number.POSITIVE_INFINITY
     this.#state.onBegin = () => this.#count()
@@ -214,21 +216,30 @@ export class Worker implements Service {
     await hooks.workerInit.run(this.#facts, now)
     run.defer(() => hooks.workerShutdown.runAll(this.#facts, config.logger))
     const stores = requireSupport(this.#app.tasks, await this.#app.stores(), config.trackStarted)
+    requireTurns(stores, this.#weights)
     run.defer(() => this.#events.stop())
     await this.#events.start(stores.broker)
     run.defer(() => this.#orTell(this.#pools.stop()))
-    await untilStopped(this.#pools.start(), now)
+    await untilStopped(Promise.all([this.#pools.start(), turns.prepare()]), now)
     // A revoke may have started another one while the control listener stopped.
     run.defer(() => this.#shutdown.released())
     // Listening before reading: a revoke of this moment is in one of the two.
     await this.#control.start()
     run.defer(() => this.#orTell(this.#control.stop()))
     for (const id of await stores.backend.revoked.all()) this.#state.revoked.add(id)
+    await this.#take(run, stores, turns)
+    const ready = hooks.workerReady.runAll(this.#facts, config.logger, 'first first')
+    await untilStopped(ready, run.stopping).catch(() => undefined)
+  }
+
+  /** The second half of `#open`: from here on it takes messages. */
+  async #take(run: ServiceRun, stores: Stores, turns: Turns): Promise<void> {
+    const { config } = this.#app
     const limit = (count: number): number => Math.min(count, this.#maxTasks)
     const intake: Intake = new Intake({
       broker: stores.broker,
       queues: this.queues,
-      queueOf: (name) => queueToConsume(name, config.queues[name], uuid),
+      queueOf: (name) => ({ ...queueToConsume(name, config.queues[name], uuid), weight: this.#weights.get(name) }),
       ahead: this.#ahead,
       name: this.hostname,
       prefetch: limit(turns.prefetch),
@@ -248,7 +259,20 @@ export class Worker implements Service {
       pause: (all) => intake.pause(all),
     })
     run.defer(() => limits.stop())
-    const context = this.#contextOf(stores, turns, slots, limits)
+    const context = contextOf({
+      hostname: this.hostname,
+      app: this.#app,
+      stores,
+      pools: this.#pools,
+      turns,
+      limits,
+      lossLimits: this.#lossLimits,
+      timeLimits: this.#timeLimits,
+      state: this.#state,
+      events: this.#events,
+      lend: () => slots.lend(),
+      stopNow: this.#shutdown.now,
+    })
     turns.onPrefetch = () => slots.apply()
     this.#intake = intake
     this.#turns = turns
@@ -256,8 +280,9 @@ export class Worker implements Service {
     this.#state.unbegun = () => runnable(intake.unbegun, context)
     run.defer(() => this.#orTell(intake.release()))
     run.defer(() => slots.end())
-    run.defer(await this.#watchPressure(() => slots.apply()))
-    const joiner = this.#joinerOf(stores, context)
+    this.#pressure = await watchPressure(this.#pressureLimits, this, () => slots.apply())
+    run.defer(() => this.#pressure?.stop())
+    const joiner = joinerOf(context)
     // Ended after the last task: it may complete a chord.
     run.defer(() => joiner?.stop())
     await joiner?.start()
@@ -266,8 +291,6 @@ export class Worker implements Service {
     run.defer(() => this.#drain(intake, turns))
     const load = { clock: config.clock, broker: stores.broker, queues: () => this.queues, waiting: () => turns.waiting }
     run.defer(await this.#size.follow(this.#state, { ...load, takes: () => this.health.ready }))
-    const ready = hooks.workerReady.runAll(this.#facts, config.logger, 'first first')
-    await untilStopped(ready, run.stopping).catch(() => undefined)
   }
 
   get #facts(): WorkerFacts {
@@ -279,42 +302,6 @@ export class Worker implements Service {
     const spares = this.#ahead === 0 ? 0 : undefined
     const executions = (): Iterable<Promise<void>> => this.#state.executions
     return new Turns(this.#pools, this.queues, { app: this.#app, lossLimits: this.#lossLimits, spares, executions })
-  }
-
-  /** Where it has limits; `changed`: it may take more now, or less. The returned function ends it. */
-  async #watchPressure(changed: () => void): Promise<() => void> {
-    if (Object.values(this.#pressureLimits).every((max) => max === undefined)) return () => undefined
-    const { openPressure } = await import('./pressure/backPressure.ts')
-    this.#pressure = openPressure(this.#pressureLimits, this, changed)
-    return () => this.#pressure?.stop()
-  }
-
-  #contextOf(stores: Stores, turns: Turns, slots: LentSlots, limits: WorkerLimits): WorkerContext {
-    const advancer = advancerOf(this.#app, this.hostname, stores)
-    return {
-      ...advancer,
-      app: this.#app,
-      stores,
-      pools: this.#pools,
-      turns,
-      lossLimits: this.#lossLimits,
-      timeLimits: this.#timeLimits,
-      followUps: [linkFollowUp(advancer), ...this.#app.extensions.map(({ followUp }) => followUp)],
-      state: this.#state,
-      events: this.#events,
-      get limits() {
-        return limits.tasks
-      },
-      lend: () => slots.lend(),
-      stopNow: this.#shutdown.now,
-      accept: new Set(this.#app.config.accept.map((name) => CONTENT_TYPES[name])),
-    }
-  }
-
-  #joinerOf({ backend }: Stores, context: WorkerContext): ChordJoiner | undefined {
-    return context.joins && backend.chords
-      ? new ChordJoiner(backend.chords, { ...context, joiner: context })
-      : undefined
   }
 
   /**

@@ -195,6 +195,13 @@ describe('options of a task, an app and a worker', () => {
     ['a negative multiplier', { prefetchMultiplier: -1 }, /prefetchMultiplier: expected a whole number >= 0, got -1/],
     ['an unknown name', { threads: 3 }, /Worker: unknown option threads/],
     ['no queue', { queues: [] }, /queues: expected a list of at least one/],
+    ['no weights', { queues: {} }, /queues: expected weights of at least one queue, got \{\}/],
+    ['a weight of 0', { queues: { a: 0 } }, /queues: expected a weight above 0 and at most 100 for a, got 0/],
+    ['a negative weight', { queues: { a: 1, b: -1 } }, /queues: expected a weight .* for b, got -1/],
+    ['a weight above 100', { queues: { a: 101 } }, /queues: .* got 101/],
+    ['a weight that is no number', { queues: { a: Number.NaN } }, /queues: .* got null/],
+    ['a weight without end', { queues: { a: Number.POSITIVE_INFINITY } }, /queues: .* got null/],
+    ['a weight that is text', { queues: { a: '3' } }, /queues: .* got "3"/],
     ['a queue that is no list', { queues: 'celery' }, /queues: expected a list of at least one, got "celery"/],
     ['a concurrency of 0', { concurrency: 0 }, /concurrency: expected a whole number >= 1, got 0/],
     [

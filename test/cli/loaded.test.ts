@@ -70,3 +70,12 @@ test('a worker loads no server, no client of HTTP and no log format', async () =
   expect(fits(urls, /src[/]http[/](?:openapi[/](?!info)|server[/]node)/)).toEqual([])
   expect(urls.length).toBeLessThan(450)
 })
+
+test('a worker whose tasks have no batch never loads what batches need', async () => {
+  const { folder, env, loaded } = listing()
+  const worker = start(folder, ['worker', '-A', 'tasks.ts'], env)
+  await worker.until(/ ready/)
+  expect(await run(folder, ['call', 'add', '1', '2', '--wait'])).toMatchObject({ code: 0, stdout: '3\n' })
+  expect(fits(loaded(), /src[/]worker[/]task[/]execute[.]ts$/)).toHaveLength(1)
+  expect(fits(loaded(), /src[/](?:worker[/]task[/]batch|tasks[/]batch|worker[/]pool[/]together)/)).toEqual([])
+})

@@ -6,7 +6,7 @@ import { jsonText } from '../../src/cli/json.ts'
 import { lineText } from '../../src/cli/log.ts'
 import { ProgressLine, progressText, shareOf } from '../../src/cli/progress.ts'
 import { suggestion } from '../../src/cli/suggest.ts'
-import { duration, logLevel, moment, momentOrDuration, names, sizes } from '../../src/cli/values.ts'
+import { duration, logLevel, moment, momentOrDuration, names, sizes, weights } from '../../src/cli/values.ts'
 import { ConfigError, StoreUnavailableError } from '../../src/std/errors.ts'
 
 test('values', () => {
@@ -23,6 +23,15 @@ test('values', () => {
   expect(momentOrDuration('2d')).toBe(172_800_000)
   expect(momentOrDuration('2026-11-21')).toEqual(new Date('2026-11-21'))
   expect(names('a, b,a')).toEqual(['a', 'b'])
+})
+
+test('weights of queues', () => {
+  expect(weights('a,b')).toEqual(['a', 'b'])
+  expect(weights('a=3,b,c=0.5')).toEqual({ a: 3, b: 1, c: 0.5 })
+  // A name may contain the sign.
+  expect(weights('a=b=2')).toEqual({ 'a=b': 2 })
+  for (const wrong of ['a=', 'a=x', '=3', 'a=-1', 'a=1e9', 'a=b'])
+    expect(() => weights(wrong)).toThrow('Expected a weight after =')
 })
 
 test('suggestions', () => {

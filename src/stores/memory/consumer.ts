@@ -1,6 +1,7 @@
 import { earliest } from '../../broker/backlog.ts'
 import type { ConsumeOptions, Consumer, Delivery, Queue } from '../../broker/broker.ts'
 import { isLane, queueOfLane } from '../../broker/lane.ts'
+import { QueueTurns } from '../../broker/queueTurns.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
 import { type Clock, MAX_TIMER_MS } from '../../std/clock.ts'
 import { AsyncQueue } from '../../std/queue.ts'
@@ -44,8 +45,7 @@ export class MemoryConsumer implements Consumer {
   readonly #line = new AsyncQueue<Delivery>()
   readonly #held = new Set<MemoryDelivery>()
   #prefetch: number
-  /** Index of the queue whose turn it is. */
-  #turn = 0
+  readonly #turns: QueueTurns
   #closed = false
   /** Ends the wait for the next delayed message. */
   #stopWaiting: (() => void) | undefined
@@ -53,6 +53,7 @@ export class MemoryConsumer implements Consumer {
   constructor(broker: MessageStore, queues: readonly Queue[], { prefetch }: ConsumeOptions) {
     this.#broker = broker
     this.#queues = queues
+    this.#turns = new QueueTurns(queues)
     this.#prefetch = prefetch
   }
 
@@ -74,13 +75,10 @@ export class MemoryConsumer implements Consumer {
     if (this.#closed) return
     const { clock } = this.#broker
     const now = clock.now()
-    const count = this.#queues.length
-    const first = this.#turn
-    for (let index = 0; index < count; index++) {
+    for (const { name } of this.#turns.next()) {
       const free = this.#prefetch - this.#held.size
       if (free <= 0) return
-      const at = (first + index) % count
-      if (this.#takeFrom((this.#queues[at] as Queue).name, free, now) > 0) this.#turn = (at + 1) % count
+      this.#turns.took(this.#takeFrom(name, free, now))
     }
     const moments = [this.#broker.nextDue(now), this.#broker.limits.next(this.#queues.map(({ name }) => name))]
     const due = earliest(moments)
@@ -88,20 +86,19 @@ export class MemoryConsumer implements Consumer {
       this.#stopWaiting = clock.after(Math.min(Math.max(due - clock.now(), 1), MAX_TIMER_MS), () => this.look())
   }
 
-  /** Take up to `free` messages. Returns how many. */
-  #takeFrom(queue: string, free: number, now: number): number {
+  /** Take up to `free` messages. */
+  #takeFrom(queue: string, free: number, now: number): readonly Item[] {
     const lanes = this.#broker.limits.lanesOf(queue)
-    if (lanes.length === 0) {
-      const items = this.#broker.waiting(queue, now).slice(0, free)
-      for (const item of items) this.#hold(item)
-      return items.length
-    }
-    for (let taken = 0; taken < free; taken++) {
+    const items = lanes.length === 0 ? this.#broker.waiting(queue, now).slice(0, free) : []
+    for (const item of items) this.#hold(item)
+    if (lanes.length === 0) return items
+    while (items.length < free) {
       const item = this.#broker.next(queue, this.#broker.limits.lanesOf(queue), now)
-      if (!item) return taken
+      if (!item) break
       this.#hold(item)
+      items.push(item)
     }
-    return free
+    return items
   }
 
   #hold(item: Item): void {

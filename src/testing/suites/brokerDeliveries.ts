@@ -54,6 +54,37 @@ export function order(it: Case): void {
   })
 }
 
+export function weights(it: Case): void {
+  it('takes from its queues by their weights; an empty one gives its turns to the others', async ({ broker, send }) => {
+    if (broker.turns === 'random') return
+    const ids = (name: string): string[] => Array.from({ length: 40 }, (_, at) => `${name}${at}`)
+    await send('heavy', ids('h'))
+    await send('light', ids('l'))
+    const queues = [
+      { name: 'light', weight: 1 },
+      { name: 'empty', weight: 9 },
+      { name: 'heavy', weight: 3 },
+    ]
+    const consumer = await broker.consume(queues, { prefetch: 1, ahead: 0, name: 'celery@suite' })
+    const seen: string[] = []
+    try {
+      const reader = new Reader(consumer)
+      while (seen.length < 80) {
+        const delivery = await reader.next()
+        seen.push(delivery.queue)
+        await delivery.ack()
+      }
+    } finally {
+      await consumer.release()
+    }
+    // Of the first 40, three of four; then what is left of the other.
+    const heavy = seen.slice(0, 40).filter((queue) => queue === 'heavy').length
+    assert.ok(heavy >= 27 && heavy <= 33, `expected about 30 of 40, got ${heavy}`)
+    assert.ok(seen.slice(0, 8).includes('light'), 'expected that nothing starves')
+    assert.equal(seen.filter((queue) => queue === 'light').length, 40)
+  })
+}
+
 export function prefetch(it: Case): void {
   it('holds at most so many unsettled deliveries', async ({ broker, read, send }) => {
     await send('q', ['1', '2', '3', '4', '5'])

@@ -9,7 +9,7 @@ import { ackAll, envelopeOf, idsOf, toQueue } from '../factories.ts'
 import { type Kit, stays, until, WAIT_TIMEOUT_MS, within } from '../kit.ts'
 import { Reader } from '../reader.ts'
 import { delays } from './brokerDelays.ts'
-import { order, prefetch, settling } from './brokerDeliveries.ts'
+import { order, prefetch, settling, weights } from './brokerDeliveries.ts'
 import { events } from './brokerEvents.ts'
 
 /** What every broker must do: each case is a sentence of the contract in `broker/broker.ts`. */
@@ -27,6 +27,7 @@ export function brokerSuite(kit: Kit, name: string, open: () => Promise<OpenedBr
   }
   kit.describe(`broker ${name}`, () => {
     order(one)
+    weights(one)
     prefetch(one)
     settling(one)
     delays(one)

@@ -85,7 +85,8 @@ export class InlinePool implements Pool {
       }
       const run = new InlineRun(job.id, options, this.#app.config.logger, settle, this.#lend)
       run.place = this.#running.push(run) - 1
-      void this.#app.runJob(job, run).then(
+      const { batch } = options
+      void (batch ? batch.runHere(this.#app, run) : this.#app.runJob(job, run)).then(
         (outcome) => run.end(outcome),
         // A defect: it would keep its slot for ever.
         (error) => run.end({ kind: 'failure', error: errorInfo(error) }),

@@ -2,7 +2,25 @@ import type { Job, Report } from '../../protocol/job.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import type { Service } from '../../std/service.ts'
 import type { StopSignal } from '../../std/stopSignal.ts'
+import type { JobHost } from '../../tasks/jobContext.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
+import type { WorkerApp } from '../workerApp.ts'
+
+/** One of the jobs that a run takes together. */
+export interface BatchPart {
+  readonly job: Job
+  /** Of this job alone: its signal does not abort when that of the whole does. */
+  readonly options: Pick<RunOptions, 'signal' | 'report' | 'sendEvent' | 'emit'>
+  /** It has ended. Of several calls the first counts. */
+  ended(outcome: Outcome): void
+}
+
+/** Jobs of one task that one run takes together. */
+export interface BatchRun {
+  readonly parts: readonly BatchPart[]
+  /** Run them in this thread. Never rejects. */
+  runHere(app: Pick<WorkerApp, 'runJob'>, whole: Pick<JobHost, 'signal' | 'log'>): Promise<Outcome>
+}
 
 /** How one job is stopped, and where it reports. */
 export interface RunOptions {
@@ -21,6 +39,11 @@ export interface RunOptions {
   readonly lend?: (() => (() => void) | undefined) | undefined
   /** Takes what the task emits, in the order of its reports; absent where no store keeps it. */
   readonly emit?: Emit | undefined
+  /**
+   * The jobs that run together: `job` is the first of them. The end of each goes to its part; the outcome is how the
+   * whole has ended: by its own end (`success`, and then each part has its end), or as one job.
+   */
+  readonly batch?: BatchRun | undefined
 }
 
 /** A look into the thread or process of a child, also while a task keeps it busy. */

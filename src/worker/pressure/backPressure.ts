@@ -66,7 +66,8 @@ function memoryLimit(max: number): Limit {
 }
 
 /** The worker that has the limits. */
-interface Limited {
+/** The worker whose messages are limited. */
+export interface Limited {
   readonly hostname: string
   readonly app: { readonly signals: Pick<Emitter<Signals>, 'emit'> }
 }

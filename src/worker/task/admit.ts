@@ -51,11 +51,12 @@ export interface Receiver extends Finisher {
 
 /**
  * Read a delivery and decide: a request to run, or a refusal with its reason. Never throws, whatever a message holds.
+ * `read`: its message, where it was read before.
  */
-export function receive(delivery: Delivery, receiver: Receiver): Request | Refusal {
+export function receive(delivery: Delivery, receiver: Receiver, read?: TaskMessage): Request | Refusal {
   let message: TaskMessage
   try {
-    message = decodeTask(delivery.envelope, receiver.accept)
+    message = read ?? decodeTask(delivery.envelope, receiver.accept)
   } catch (error) {
     return refuseUndecodable(delivery, receiver, errorInfo(error))
   }

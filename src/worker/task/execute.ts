@@ -74,7 +74,7 @@ async function liveIn(turn: Turn, request: Request, context: WorkerContext): Pro
   try {
     if (request.delivery.gone) return lose(request, context)
     // It may have been revoked, or have expired, while it waited.
-    const decided = waited ? receive(request.delivery, context) : request
+    const decided = waited ? receive(request.delivery, context, request.message) : request
     if (!(decided instanceof Request)) return await refuse(decided, context)
     ran = request
     await run(request, turn.pool, context)
@@ -122,7 +122,7 @@ let processing: Promise<typeof import('./processing.ts')> | undefined
 /** `lend`: as of RunOptions, where its slot is the pool's own. */
 function run(
   request: Request,
-  pool: Pool,
+  pool: Pick<Pool, 'run'>,
   context: WorkerContext,
   lend?: NonNullable<RunOptions['lend']>,
 ): Promise<unknown> {
@@ -134,7 +134,7 @@ function run(
 
 /** Run it and settle it. Resolves with its end; undefined where it is another worker's, or was not settled. */
 async function processIn(
-  pool: Pool,
+  pool: Pick<Pool, 'run'>,
   request: Request,
   context: WorkerContext,
   lend: RunOptions['lend'],
@@ -223,13 +223,13 @@ function begin(request: Request, context: WorkerContext): void {
   if (signals.has('task:prerun')) signals.emit('task:prerun', { ...request.facts, waited: request.waited(now) })
 }
 
-/** The limits of the task are in its message, too, but a sender by name alone does not know them. */
+/** Limits of the task are in its message, too, if its sender knows them. Items of a batch have none of their own. */
 function runOptions(request: Request, context: WorkerContext, lend: RunOptions['lend']): RunOptions {
   const { message, definition } = request
   const { config } = context.app
   const { clock } = config
   const { softTimeLimit, timeLimit } = timeLimitsOf(
-    message,
+    definition.options.batch ? {} : message,
     definition.options,
     context.timeLimits,
     config,

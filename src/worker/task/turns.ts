@@ -5,6 +5,8 @@ import type { TaskDefinition } from '../../tasks/definition.ts'
 import type { Pool } from '../pool/pool.ts'
 import { type TaskPools, tasksOf } from '../pool/taskPools.ts'
 import type { WorkerApp } from '../workerApp.ts'
+import type { Seat } from './batch/batch.ts'
+import type { Batches } from './batch/batches.ts'
 import { Bucket } from './bucket.ts'
 import { Line, type WaitEnd } from './line.ts'
 import { afterLoss, type LossLimits } from './losses.ts'
@@ -12,7 +14,9 @@ import type { Request } from './request.ts'
 
 /** Where a request runs, and what it waits for. */
 export interface Turn {
-  readonly pool: Pool
+  readonly pool: Pick<Pool, 'run'>
+  /** Of that pool. */
+  readonly line: Line
   /** Until it has a slot; absent where it has one. Rejects when its pool cannot be opened. */
   readonly wait?: Promise<WaitEnd> | undefined
   /** It does not need its slot any more. `runtime`: how long it ran, ms; absent where it did not. */
@@ -48,11 +52,15 @@ export class Turns {
   readonly #rates = new Map<string, number | undefined>()
   readonly #executions: () => Iterable<Promise<void>>
   readonly #clock: Clock
+  readonly #tasks: TurnsParts['app']['tasks']
   /** Pools that have been opened. */
   readonly #ready: Set<Pool>
   readonly #limits: LossLimits
   readonly #spares: number | undefined
   readonly #stopping = new Stop()
+  /** Loaded where there are tasks with `batch`. */
+  #loading: Promise<Batches> | undefined
+  #batches: Batches | undefined
   /** How many messages it holds beside one for each slot of the worker's own pool. */
   #besideSlots: number
   /** Called when `prefetch` changes. */
@@ -66,6 +74,7 @@ export class Turns {
   constructor(pools: TaskPools, queues: readonly string[], { app, lossLimits, spares, executions }: TurnsParts) {
     this.#pools = pools
     this.#clock = app.config.clock
+    this.#tasks = app.tasks
     this.#limits = lossLimits
     this.#spares = spares
     this.#executions = executions
@@ -83,12 +92,17 @@ export class Turns {
 
   /** How many messages the worker holds at once. */
   get prefetch(): number {
-    return this.#pools.main.size + this.#besideSlots + this.#alone
+    return this.#pools.main.size + this.#besideSlots + this.#alone + (this.#batches?.extra ?? 0)
   }
 
   /** How many requests wait here for a slot of the worker's own pool. */
   get waiting(): number {
     return this.#lines.get(this.#pools.main)?.waiting ?? 0
+  }
+
+  /** Load what the batches of its app need, where it has tasks with `batch`. */
+  async prepare(): Promise<void> {
+    if ([...this.#tasks.values()].some(({ definition }) => definition.options.batch)) await this.#load()
   }
 
   /**
@@ -98,19 +112,23 @@ export class Turns {
   of(request: Request, now: number): Turn | number | undefined {
     const alone = this.#aloneFor(request)
     const pool = alone ?? this.#pools.of(request.definition.options.pool)
+    if (request.definition.options.batch && !alone) return this.#inBatch(request, pool)
     const bucket = this.#bucketOf(request.definition)
     const line = bucket || pool !== this.#pools.main ? this.#beginLine(pool) : this.#lines.get(pool)
     if (!line) return undefined
     // One that was held before may have run, and that is known of this delivery alone.
     const patient = alone !== undefined || request.delivery.redelivered
-    if (!patient && !line.hasRoom) return this.#returnAt(line, now)
+    if (!patient && !line.hasRoom) {
+      this.#batches?.forget()
+      return this.#returnAt(line, now)
+    }
     const delay = bucket ? bucket.reserve(now) : 0
     if (delay === undefined) return bucket?.returnAt(now)
     const end = (runtime?: number): void => line.free(runtime)
     const hasSlot = delay === 0 && line.take()
-    if (hasSlot && this.#ready.has(pool)) return { pool, end }
+    if (hasSlot && this.#ready.has(pool)) return { pool, line, end }
     const wait = hasSlot ? this.#open(pool) : this.#wait(pool, line, delay, patient)
-    return { pool, wait: alone ? this.#beside(wait) : wait, end }
+    return { pool, line, wait: alone ? this.#beside(wait) : wait, end }
   }
 
   /** The rate limit of a task, ms between runs; undefined: none. */
@@ -131,8 +149,8 @@ export class Turns {
   }
 
   /** When a request that has waited in vain may begin, ms since the epoch. */
-  later({ pool }: Turn, now: number): number {
-    return this.#returnAt(this.#lineOf(pool), now)
+  later({ line }: Turn, now: number): number {
+    return this.#returnAt(line, now)
   }
 
   /** Those that wait do not begin any more. */
@@ -160,6 +178,42 @@ export class Turns {
   #resize(by: 1 | -1): void {
     this.#alone += by
     this.onPrefetch(this.prefetch)
+  }
+
+  /**
+   * With others of its task. The first of a worker begins the line of its pool at once: what the worker holds then is
+   * no item that waits.
+   */
+  #inBatch(request: Request, pool: Pool): Turn {
+    const line = this.#beginLine(pool)
+    let seat: Seat | undefined
+    const wait = this.#load().then(async (batches): Promise<WaitEnd> => {
+      seat = await batches.join(request, pool)
+      return seat ? 'slot' : 'stopped'
+    })
+    const run: Pool['run'] = (job, options) => (seat as Seat).run(job, options)
+    return { pool: { run }, line, wait, end: () => seat?.leave() }
+  }
+
+  #load(): Promise<Batches> {
+    this.#loading ??= this.#loadBatches()
+    return this.#loading
+  }
+
+  async #loadBatches(): Promise<Batches> {
+    const { Batches: Loaded } = await import('./batch/batches.ts')
+    this.#batches = new Loaded({
+      clock: this.#clock,
+      stopping: this.#stopping,
+      slotOf: (pool) => {
+        const line = this.#lineOf(pool)
+        if (!line.take()) return this.#wait(pool, line, 0, true)
+        return this.#ready.has(pool) ? undefined : this.#open(pool)
+      },
+      free: (pool, runtime) => this.#lineOf(pool).free(runtime),
+      changed: () => this.onPrefetch(this.prefetch),
+    })
+    return this.#batches
   }
 
   /** First for the rate limit of its task, `delay` ms, then for a slot, then for its pool. */

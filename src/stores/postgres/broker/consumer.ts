@@ -1,5 +1,6 @@
 import type { ConsumeOptions, Consumer, Delivery, Queue } from '../../../broker/broker.ts'
 import { PrefetchBuffer } from '../../../broker/prefetchBuffer.ts'
+import { QueueTurns } from '../../../broker/queueTurns.ts'
 import { type Clock, MAX_TIMER_MS } from '../../../std/clock.ts'
 import { AsyncQueue } from '../../../std/queue.ts'
 import type { Database } from '../connection/database.ts'
@@ -55,6 +56,8 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
   readonly #ahead: PrefetchBuffer<PostgresDelivery>
   readonly #claims = new Claims()
   readonly #laneClaims = new LaneClaims()
+  readonly #turns: QueueTurns
+  #lanesFirst = false
   readonly #stops: (() => unknown)[] = []
   #id = 0
   #prefetch: number
@@ -70,7 +73,6 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
   #lanesClaimed: number | undefined
   /** Ends the wait for a limit that lets something through again. */
   #stopWaiting: (() => void) | undefined
-  #turn = 0
   #polls = 0
   #closed = false
   #problem: Error | undefined
@@ -79,6 +81,7 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
   constructor(parts: ConsumerParts, queues: readonly Queue[], { name, prefetch, ahead }: ConsumeOptions) {
     this.#parts = parts
     this.#queues = queues
+    this.#turns = new QueueTurns(queues)
     this.#name = name
     this.#prefetch = prefetch
     this.#ahead = new PrefetchBuffer((stale) => this.#giveBack(stale), ahead ?? AHEAD, AHEAD_WINDOW_MS)
@@ -157,9 +160,7 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
   }
 
   claimSteps(limit: number, mayTakeLanes: boolean): ClaimSteps {
-    const count = this.#queues.length
-    const names = this.#queues.map((_, at, all) => (all[(at + this.#turn) % count] as Queue).name)
-    this.#turn++
+    const names = this.#turns.next().map(({ name }) => name)
     this.#claiming += limit
     const ofLanes = mayTakeLanes && this.#moreLanes ? this.#shareOfLanes(limit) : 0
     const own = this.#more && limit > ofLanes ? this.#claims.step(this.#id, names, limit - ofLanes) : undefined
@@ -174,7 +175,8 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
   /** The messages of the queues themselves and those of their lanes take turns. */
   #shareOfLanes(limit: number): number {
     if (!this.#more) return limit
-    return this.#turn % 2 === 0 ? Math.ceil(limit / 2) : Math.floor(limit / 2)
+    this.#lanesFirst = !this.#lanesFirst
+    return this.#lanesFirst ? Math.ceil(limit / 2) : Math.floor(limit / 2)
   }
 
   claimed({ own, lanes }: ClaimedRows, limit: number, consumer: number): void {
@@ -183,7 +185,9 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
     const taken = this.#claims.read(own)
     if (this.#claims.isFull) this.#more = true
     else if (this.#claims.rest > 0) setTimeout(() => this.#look(), this.#claims.rest).unref()
-    this.#take([...taken, ...this.#claimedOfLanes(lanes)], consumer)
+    const all = [...taken, ...this.#claimedOfLanes(lanes)]
+    this.#turns.took(all)
+    this.#take(all, consumer)
   }
 
   #claimedOfLanes(rows: readonly Row[]): readonly ClaimedMessage[] {

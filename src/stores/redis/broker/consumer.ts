@@ -1,5 +1,6 @@
 import type { ConsumeOptions, Consumer, Delivery, Queue } from '../../../broker/broker.ts'
 import { PrefetchBuffer } from '../../../broker/prefetchBuffer.ts'
+import { QueueTurns } from '../../../broker/queueTurns.ts'
 import { uuid } from '../../../std/id.ts'
 import { AsyncQueue } from '../../../std/queue.ts'
 import type { Command, RedisConnection } from '../connection/connection.ts'
@@ -42,6 +43,7 @@ export class RedisConsumer implements Consumer, Holder {
   readonly #waiters: ListWaiter[] = []
   /** Queues that have, or had, lanes. */
   readonly #laned = new Set<string>()
+  readonly #turns: QueueTurns
   readonly #stops: (() => unknown)[] = []
   #prefetch: number
   #places = 0
@@ -51,7 +53,6 @@ export class RedisConsumer implements Consumer, Holder {
   #scheduled = false
   /** How many claims are to come within two turns. */
   #coming = 0
-  #turn = 0
   #claims = 0
   #closed = false
   #problem: Error | undefined
@@ -60,6 +61,7 @@ export class RedisConsumer implements Consumer, Holder {
   constructor(parts: ConsumerParts, queues: readonly Queue[], { prefetch, ahead }: ConsumeOptions) {
     this.#parts = parts
     this.#queues = queues
+    this.#turns = new QueueTurns(this.#fed)
     this.#prefetch = prefetch
     this.#ahead = new PrefetchBuffer((stale) => this.#tooLong(stale), ahead)
   }
@@ -239,8 +241,7 @@ export class RedisConsumer implements Consumer, Holder {
 
   async #take(places: number): Promise<number> {
     const { connection, keys, renewer, scoreOffset } = this.#parts
-    const queues = this.#fed.map((_, at, all) => all[(at + this.#turn) % all.length] as Queue)
-    this.#turn++
+    const queues = this.#turns.next()
     // In kombu's order: the first step of all queues, then the next step. A transient queue has one list.
     const lists = PRIORITY_STEPS.flatMap((step) =>
       queues.flatMap(({ name, transient }) => (transient && step > 0 ? [] : { list: keys.list(name, step), name })),
@@ -249,7 +250,7 @@ export class RedisConsumer implements Consumer, Holder {
     this.#parts.flush()
     const claim: Claim = { name: `${TAG_PREFIX} ${this.#id} claim ${++this.#claims} message `, left: 0 }
     const names = queues.map(({ name }) => name)
-    const ways = this.#laned.size === 0 ? [keys.laned] : [keys.prefix, this.#turn % 2, names.length, ...names]
+    const ways = this.#laned.size === 0 ? [keys.laned] : [keys.prefix, this.#claims % 2, names.length, ...names]
     const answer = (await connection.script(
       this.#laned.size === 0 ? CLAIM : CLAIM_WITH_LANES,
       [keys.unacked, keys.index, ...lists.map(({ list }) => list)],
@@ -268,6 +269,7 @@ export class RedisConsumer implements Consumer, Holder {
       }
     }
     renewer.add(claim)
+    this.#turns.took(taken)
     this.#receive(taken)
     return taken.length
   }

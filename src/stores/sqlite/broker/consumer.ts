@@ -1,5 +1,6 @@
 import { earliest } from '../../../broker/backlog.ts'
 import type { ConsumeOptions, Consumer, Delivery, Queue } from '../../../broker/broker.ts'
+import { QueueTurns } from '../../../broker/queueTurns.ts'
 import { type Clock, MAX_TIMER_MS, systemClock } from '../../../std/clock.ts'
 import { AsyncQueue } from '../../../std/queue.ts'
 import type { SqliteFile } from '../file.ts'
@@ -41,6 +42,7 @@ export class SqliteConsumer implements Consumer, Participant {
   readonly #name: string
   readonly #line = new AsyncQueue<Delivery>()
   readonly #stops: (() => void)[] = []
+  readonly #turns: QueueTurns
   #id = 0
   /** The id whose lease is renewed: the last one whose registration was committed. */
   #kept = 0
@@ -48,7 +50,6 @@ export class SqliteConsumer implements Consumer, Participant {
   #held = 0
   /** There may be messages that were not seen yet: a claim is worth its cost. */
   #more = true
-  #turn = 0
   /** Queues with lanes whose own messages are next. */
   readonly #ownNext = new Set<string>()
   #claimed: Row[] = []
@@ -63,6 +64,7 @@ export class SqliteConsumer implements Consumer, Participant {
   constructor(parts: ConsumerParts, queues: readonly Queue[], options: ConsumeOptions) {
     this.#parts = parts
     this.#queues = queues
+    this.#turns = new QueueTurns(queues)
     this.#name = options.name
     this.#prefetch = options.prefetch
   }
@@ -191,16 +193,15 @@ export class SqliteConsumer implements Consumer, Participant {
   /** From each queue in turn; each call begins with the next queue. */
   #claimAll(places: number): Row[] {
     const rows: Row[] = []
-    const count = this.#queues.length
-    for (let index = 0; index < count && rows.length < places; index++) {
-      const { name } = this.#queues[(this.#turn + index) % count] as Queue
+    for (const { name } of this.#turns.next()) {
+      if (rows.length >= places) break
       const left = places - rows.length
       const claimed = this.#parts.lanes.active
         ? this.#claimInTurns(name, left)
         : this.#parts.messages.claim(this.#id, name, left)
       for (const row of claimed) rows.push(row)
     }
-    this.#turn++
+    this.#turns.took(rows)
     return rows
   }
 

@@ -15,7 +15,9 @@ function rateLimit({ task_name, rate_limit: rate }: Arguments, { app, turns }: C
   } catch {
     return { error: `Invalid rate limit string: ${pythonRepr(rate, 80)}` }
   }
-  if (!app.definition(name)) return { error: 'unknown task' }
+  const definition = app.definition(name)
+  if (!definition) return { error: 'unknown task' }
+  if (definition.options.batch) return { error: 'a task with batch has no rate limit' }
   const present = turns()
   if (!present) return { error: 'the worker does not take tasks yet' }
   present.setRateLimit(name, interval)

@@ -5,12 +5,13 @@ import type { Outcome, StopReason } from '../../../protocol/outcome.ts'
 import { Deferred } from '../../../std/deferred.ts'
 import { EncodeError, WorkerLostError } from '../../../std/errors.ts'
 import { type Logger, ONCE_FIELD } from '../../../std/log.ts'
+import type { StopSignal } from '../../../std/stopSignal.ts'
 import { asError } from '../../../std/thrown.ts'
-import type { ChildInfo, RunOptions } from '../pool.ts'
+import type { BatchPart, ChildInfo, RunOptions } from '../pool.ts'
 import { stopped } from '../stopped.ts'
 import type { ChildHost, ChildKind } from './host.ts'
 import { loadError } from './loadFailure.ts'
-import type { ChildData, FromChild } from './messages.ts'
+import type { BatchedJob, ChildData, FromChild, ToChild } from './messages.ts'
 import { packJob } from './packedJob.ts'
 
 /** How long a child may take to close its stores, ms. */
@@ -18,10 +19,13 @@ const CLOSE_TIMEOUT_MS = 1000
 /** How long the end of a terminated child may take, ms: native code in a thread cannot be interrupted. */
 const TERMINATE_TIMEOUT_MS = 3000
 
+type Emitter = (emission: string | Uint8Array) => void
+
 interface Running {
   readonly job: Job
   readonly options: RunOptions
-  readonly emit: (emission: string | Uint8Array) => void
+  /** Of the job, or of each item. */
+  readonly emits: readonly Emitter[]
   readonly end: (outcome: Outcome) => void
 }
 
@@ -110,20 +114,21 @@ export class JobChild {
   /** Run one job to its end. Only while alive and without another job; never rejects. */
   run(job: Job, options: RunOptions): Promise<Outcome> {
     return new Promise((resolve) => {
-      const { signal, kill } = options
-      const abort = (): void => this.#host.send({ type: 'abort', reason: signal.reason })
+      const { kill, batch } = options
+      const stops = [() => kill.removeEventListener('abort', terminate)]
       const terminate = (): void => void this.#kill(kill.reason)
       const end = (outcome: Outcome): void => {
-        signal.removeEventListener('abort', abort)
-        kill.removeEventListener('abort', terminate)
+        for (const stop of stops) stop()
         this.#running = undefined
         resolve(outcome)
       }
       this.#jobs++
-      this.#running = { job, options, emit: this.#emitter(job, options), end }
+      const emits = batch?.parts.map((part, item) => this.#emitter(part.job, part.options, item)) ?? [
+        this.#emitter(job, options),
+      ]
+      this.#running = { job, options, emits, end }
       try {
-        const reason = signal.aborted ? signal.reason : undefined
-        this.#host.send({ type: 'run', job: packJob(job), abort: reason, emits: options.emit !== undefined })
+        this.#host.send(runMessage(job, options))
       } catch (error) {
         end({
           kind: 'failure',
@@ -131,19 +136,27 @@ export class JobChild {
         })
         return
       }
-      signal.addEventListener('abort', abort)
+      stops.push(this.#forward(options.signal))
+      for (const [item, part] of batch?.parts.entries() ?? []) stops.push(this.#forward(part.options.signal, item))
       kill.addEventListener('abort', terminate)
     })
+  }
+
+  /** Of the job, or of one item: pass its abort on to the child. The returned function ends that. */
+  #forward(signal: StopSignal, item?: number): () => void {
+    const abort = (): void => this.#host.send({ type: 'abort', reason: signal.reason, item })
+    signal.addEventListener('abort', abort)
+    return () => signal.removeEventListener('abort', abort)
   }
 
   /**
    * Passes on the emissions of a job, and reports to the child how many were stored, in one message for all of one
    * moment.
    */
-  #emitter({ id }: Job, { emit }: RunOptions): Running['emit'] {
+  #emitter({ id }: Job, { emit }: Pick<RunOptions, 'emit'>, item?: number): Emitter {
     let count = 0
     const tell = (): void => {
-      if (this.alive) this.#host.send({ type: 'taken', id, count })
+      if (this.alive) this.#host.send({ type: 'taken', id, count, item })
       count = 0
     }
     return (emission) =>
@@ -186,17 +199,21 @@ export class JobChild {
         this.#ready.reject(loadError(message.error))
         break
       case 'report':
-        this.#running?.options.report(message.report)
+        this.#optionsOf(message.item)?.report(message.report)
         break
       case 'event':
-        this.#running?.options.sendEvent?.(message.event, message.fields)
+        this.#optionsOf(message.item)?.sendEvent?.(message.event, message.fields)
         break
       case 'emit':
-        this.#running?.emit(message.emission)
+        this.#running?.emits[message.item ?? 0]?.(message.emission)
         break
       case 'done':
         this.#memory = message.memory ?? 0
         this.#running?.end(message.outcome)
+        break
+      case 'allDone':
+        this.#memory = message.memory ?? 0
+        this.#endAll(message.outcomes)
         break
       case 'log':
         this.#write(message)
@@ -211,6 +228,18 @@ export class JobChild {
         this.#closed.resolve()
         break
     }
+  }
+
+  /** Where the job reports, or one item. */
+  #optionsOf(item: number | undefined): BatchPart['options'] | undefined {
+    const options = this.#running?.options
+    return item === undefined ? options : options?.batch?.parts[item]?.options
+  }
+
+  #endAll(outcomes: readonly Outcome[]): void {
+    const running = this.#running
+    for (const [at, outcome] of outcomes.entries()) running?.options.batch?.parts[at]?.ended(outcome)
+    running?.end({ kind: 'success', result: null })
   }
 
   /** A line that each child has its own reason for is written once for the pool. */
@@ -268,4 +297,13 @@ export class JobChild {
     this.#state = 'gone'
     this.#gone.resolve()
   }
+}
+
+function runMessage(job: Job, options: RunOptions): ToChild {
+  const batch = options.batch?.parts.map((part) => ({ job: packJob(part.job), ...startOf(part.options) }))
+  return { type: 'run', job: batch?.[0]?.job ?? packJob(job), ...startOf(options), batch }
+}
+
+function startOf({ signal, emit }: Pick<RunOptions, 'signal' | 'emit'>): Pick<BatchedJob, 'abort' | 'emits'> {
+  return { abort: signal.aborted ? signal.reason : undefined, emits: emit !== undefined }
 }

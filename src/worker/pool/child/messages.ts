@@ -23,23 +23,39 @@ export type ToChild =
       readonly abort: AbortReason | undefined
       /** Its emissions are stored. */
       readonly emits: boolean
+      /** Jobs that run together: `job` is the first of them. */
+      readonly batch?: readonly BatchedJob[] | undefined
     }
   /** This many more emissions of the job were stored, or never will be, from the first. */
-  | { readonly type: 'taken'; readonly id: string; readonly count: number }
-  | { readonly type: 'abort'; readonly reason: AbortReason }
+  | { readonly type: 'taken'; readonly id: string; readonly count: number; readonly item?: number | undefined }
+  | { readonly type: 'abort'; readonly reason: AbortReason; readonly item?: number | undefined }
   /** Run its last hooks, dispose of the resources and close the stores; answered by `closing`, then `closed`. */
   | { readonly type: 'close' }
+
+/** One of the jobs that run together. Messages about it have its place in their list as `item`. */
+export interface BatchedJob {
+  readonly job: PackedJob
+  readonly abort: AbortReason | undefined
+  readonly emits: boolean
+}
 
 /** From a child to its pool. */
 export type FromChild =
   | { readonly type: 'ready' }
   /** The module cannot be loaded. */
   | { readonly type: 'failed'; readonly error: LoadFailure }
-  | { readonly type: 'report'; readonly report: Report }
-  | { readonly type: 'event'; readonly event: string; readonly fields: Readonly<Record<string, unknown>> }
-  | { readonly type: 'emit'; readonly emission: string | Uint8Array }
+  | { readonly type: 'report'; readonly report: Report; readonly item?: number }
+  | {
+      readonly type: 'event'
+      readonly event: string
+      readonly fields: Readonly<Record<string, unknown>>
+      readonly item?: number
+    }
+  | { readonly type: 'emit'; readonly emission: string | Uint8Array; readonly item?: number }
   /** `memory`: bytes, where the pool wants to know. */
   | { readonly type: 'done'; readonly outcome: Outcome; readonly memory?: number | undefined }
+  /** The same of jobs that ran together. */
+  | { readonly type: 'allDone'; readonly outcomes: readonly Outcome[]; readonly memory?: number | undefined }
   | {
       readonly type: 'log'
       readonly level: LineLevel

@@ -1,7 +1,7 @@
 import { internalsOf } from '../../../app/internals.ts'
 import { loadApp } from '../../../app/loadApp.ts'
 import { errorInfo } from '../../../protocol/exception.ts'
-import type { Job } from '../../../protocol/job.ts'
+import type { AbortReason, Job } from '../../../protocol/job.ts'
 import type { Outcome } from '../../../protocol/outcome.ts'
 import { EncodeError } from '../../../std/errors.ts'
 import type { Logger } from '../../../std/log.ts'
@@ -11,8 +11,9 @@ import type { Emit } from '../../../tasks/outputBuffer.ts'
 import type { WorkerApp } from '../../workerApp.ts'
 import type { Channel } from './channel.ts'
 import { ChannelLogger } from './channelLogger.ts'
+import type { ChildBatch } from './childBatch.ts'
 import { loadFailureOf } from './loadFailure.ts'
-import type { ChildData, ToChild } from './messages.ts'
+import type { BatchedJob, ChildData, ToChild } from './messages.ts'
 import { UnpackedJob } from './packedJob.ts'
 
 /*
@@ -63,6 +64,8 @@ class JobRunner {
   readonly #channel: Channel
   readonly #log: Logger
   #current: AbortController | undefined
+  /** The jobs that run, where they run together. */
+  #batch: Promise<ChildBatch> | undefined
   /** Of the job that runs, and what it emitted that is not stored yet. */
   #id: string | undefined
   #emitted: (() => void)[] = []
@@ -76,10 +79,25 @@ class JobRunner {
   }
 
   async handle(message: ToChild): Promise<void> {
-    if (message.type === 'run') await this.#run(message)
-    else if (message.type === 'taken') this.#taken(message.id, message.count)
-    else if (message.type === 'abort') this.#current?.abort(message.reason)
+    if (message.type === 'run')
+      await (message.batch ? this.#runBatch(message.batch, message.abort) : this.#run(message))
+    else if (message.type === 'taken') await this.#taken(message)
+    else if (message.type === 'abort') await this.#abort(message)
     else await this.#close()
+  }
+
+  async #runBatch(jobs: readonly BatchedJob[], abort: AbortReason | undefined): Promise<void> {
+    this.#batch = import('./childBatch.ts').then(({ ChildBatch: Batch }) => new Batch(jobs, this.#channel))
+    const batch = await this.#batch
+    if (abort) batch.abort(abort)
+    const outcomes = await batch.run(this.#app, this.#log)
+    this.#batch = undefined
+    const memory = this.#data.measures ? this.#channel.memory() : undefined
+    try {
+      this.#channel.send({ type: 'allDone', outcomes, memory })
+    } catch {
+      this.#channel.send({ type: 'allDone', outcomes: outcomes.map(sendable), memory })
+    }
   }
 
   async #run({ job: packed, abort: reason, emits }: Extract<ToChild, { type: 'run' }>): Promise<void> {
@@ -124,8 +142,14 @@ class JobRunner {
     }
   }
 
-  #taken(id: string, count: number): void {
-    if (id === this.#id) for (const taken of this.#emitted.splice(0, count)) taken()
+  async #abort({ reason, item }: Extract<ToChild, { type: 'abort' }>): Promise<void> {
+    if (this.#batch) (await this.#batch).abort(reason, item)
+    else this.#current?.abort(reason)
+  }
+
+  async #taken({ id, count, item }: Extract<ToChild, { type: 'taken' }>): Promise<void> {
+    if (item !== undefined) (await this.#batch)?.taken(id, count, item)
+    else if (id === this.#id) for (const taken of this.#emitted.splice(0, count)) taken()
   }
 
   async #close(): Promise<void> {
@@ -138,6 +162,15 @@ class JobRunner {
       this.#log.error({ err: asError(error) }, 'a child of the pool could not close its stores')
     }
     this.#channel.send({ type: 'closed' })
+  }
+}
+
+/** The outcome, if it can cross; else the failure that says why it cannot. */
+function sendable(outcome: Outcome): Outcome {
+  try {
+    return structuredClone(outcome)
+  } catch (error) {
+    return { kind: 'failure', error: errorInfo(uncloneable(error)) }
   }
 }
 

@@ -1,0 +1,32 @@
+import { type Advancer, advancerOf, linkFollowUp } from '../canvas/advance.ts'
+import { CONTENT_TYPES } from '../protocol/serializer.ts'
+import { ChordJoiner } from './chordJoiner.ts'
+import type { WorkerLimits } from './limits/openLimits.ts'
+import type { WorkerContext } from './task/workerContext.ts'
+
+/** What a context is made of. */
+export interface ContextParts
+  extends Omit<WorkerContext, 'limits' | 'followUps' | 'accept' | Exclude<keyof Advancer, 'app' | 'hostname'>> {
+  readonly limits: WorkerLimits
+}
+
+/** What the executions of a worker need of it. */
+export function contextOf({ limits, ...parts }: ContextParts): WorkerContext {
+  const { app, stores, hostname } = parts
+  const advancer = advancerOf(app, hostname, stores)
+  return {
+    ...advancer,
+    ...parts,
+    followUps: [linkFollowUp(advancer), ...app.extensions.map(({ followUp }) => followUp)],
+    get limits() {
+      return limits.tasks
+    },
+    accept: new Set(app.config.accept.map((name) => CONTENT_TYPES[name])),
+  }
+}
+
+/** Sends the bodies of chords that are complete; undefined where the store leaves that to each worker. */
+export function joinerOf(context: WorkerContext): ChordJoiner | undefined {
+  const { chords } = context.stores.backend
+  return context.joins && chords ? new ChordJoiner(chords, { ...context, joiner: context }) : undefined
+}
