@@ -8,13 +8,13 @@ import { fileURLToPath } from 'node:url'
 import { HOOK_OPTIONS } from '../src/app/lifeCycle/hookOptions.ts'
 import { SCHEDULE_OPTIONS } from '../src/beat/scheduleOptions.ts'
 import { APP_OPTIONS } from '../src/config/appOptions.ts'
-import { BATCH_OPTIONS } from '../src/config/batchOptions.ts'
 import { CALL_OPTIONS } from '../src/config/callOptions.ts'
 import { QUEUE_OPTIONS } from '../src/config/queueOptions.ts'
 import { REQUEST_OPTIONS } from '../src/config/requestOptions.ts'
 import { RETRY_OPTIONS } from '../src/config/retryOptions.ts'
 import { ROUTE_OPTIONS } from '../src/config/routeOptions.ts'
 import { TASK_OPTIONS } from '../src/config/taskOptions.ts'
+import { BATCH_OPTIONS } from '../src/config/taskValues.ts'
 import { WEBHOOK_OPTIONS } from '../src/config/webhookOptions.ts'
 import { RECEIVER_OPTIONS } from '../src/events/receiverOptions.ts'
 import { HTTP_OPTIONS } from '../src/http/options.ts'
@@ -36,7 +36,7 @@ const GROUPS = {
   TASK_OPTIONS: { table: TASK_OPTIONS, source: 'src/config/taskOptions.ts', page: 'docs/reference.md' },
   BATCH_OPTIONS: {
     table: BATCH_OPTIONS,
-    source: 'src/config/batchOptions.ts',
+    source: 'src/config/taskValues.ts',
     page: 'docs/how-to/handle-in-batches.md',
   },
   RETRY_OPTIONS: { table: RETRY_OPTIONS, source: 'src/config/retryOptions.ts', page: 'docs/reference.md' },

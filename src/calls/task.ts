@@ -1,7 +1,7 @@
-import type { BatchOptions } from '../config/batchOptions.ts'
 import type { CallOptions } from '../config/callOptions.ts'
 import type { ContextValues } from '../config/requestValues.ts'
 import { parseTaskOptions, type TaskOptions } from '../config/taskOptions.ts'
+import type { BatchOptions } from '../config/taskValues.ts'
 import { callHeaders } from '../protocol/callHeaders.ts'
 import { chunksData, mapData, starmapData, taskData } from '../protocol/canvas.ts'
 import { ArgumentError } from '../std/errors.ts'

@@ -2,16 +2,19 @@ import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import type { LineLevel } from '../std/log.ts'
 import { type OptionTable, readOptions } from '../std/optionTable.ts'
-import { type BatchOptions, type ParsedBatch, parseBatch, requireBatchable } from './batchOptions.ts'
 import { type ErrorClass, parseRetry, type RetryOptions, type RetryPolicy } from './retryOptions.ts'
 import {
+  type BatchOptions,
   contentTypeOf,
   exposedLevel,
   type ParamsOption,
+  type ParsedBatch,
   parseAccepts,
+  parseBatch,
   parseExample,
   parseRate,
   type RateLimit,
+  requireBatchable,
   requireErrors,
   requireUpgrade,
   type TaskExample,
