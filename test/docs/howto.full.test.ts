@@ -346,10 +346,8 @@ const AROUND: readonly (readonly [page: string, before: string])[] = [
     'run-it-once',
     `${APP}
      import { z } from 'zod'
-     declare function sync(customer: string, full: boolean): Promise<void>
-     declare function index(document: string, text: string): Promise<void>
-     declare const pay: import('celeriac').Task<[order: { id: string }], void>
-     declare const order: { id: string }`,
+     declare const [sync, index]: [(customer: string, full: boolean) => unknown, (document: string, text: string) => unknown]
+     declare const [pay, order]: [import('celeriac').Task<[order: { id: string }], void>, { id: string }]`,
   ],
   ['tune-a-worker', APP],
   ['watch-a-fleet', `${APP}\ndeclare const ctx: import('celeriac').TaskContext`],
