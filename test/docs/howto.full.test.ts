@@ -344,8 +344,7 @@ const AROUND: readonly (readonly [page: string, before: string])[] = [
   ['jobs-by-hand', APP],
   [
     'run-it-once',
-    `${APP}
-     import { z } from 'zod'
+    `${APP}; import { z } from 'zod'
      declare const [sync, index]: [(customer: string, full: boolean) => unknown, (document: string, text: string) => unknown]
      declare const [pay, order]: [import('celeriac').Task<[order: { id: string }], void>, { id: string }]`,
   ],
