@@ -15,6 +15,7 @@ import { RabbitServer } from '../rabbitmq/server.ts'
 import { freePort, RedisServer } from '../redis/server.ts'
 import { written } from '../stores/written.ts'
 import { type Command, curl, Document } from './document.ts'
+import { ONCE_EXAMPLE } from './onceExample.ts'
 import { celeriac, folderWith, node, serve, typeErrors } from './reader.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -342,15 +343,7 @@ const AROUND: readonly (readonly [page: string, before: string])[] = [
      declare function ask(name: string): Promise<string>`,
   ],
   ['jobs-by-hand', APP],
-  [
-    'run-it-once',
-    `${APP}
-     import { z } from 'zod'
-     declare function sync(customer: string, full: boolean): Promise<void>
-     declare function index(document: string, text: string): Promise<void>
-     declare const pay: import('celeriac').Task<[order: { id: string }], void>
-     declare const order: { id: string }`,
-  ],
+  ['run-it-once', APP + ONCE_EXAMPLE],
   ['tune-a-worker', APP],
   ['watch-a-fleet', `${APP}\ndeclare const ctx: import('celeriac').TaskContext`],
   ['what-is-my-worker-doing', APP],
