@@ -1,10 +1,14 @@
 import type { App } from '../../app/app.ts'
 import { queuesOf } from '../../app/knownQueues.ts'
+import { MAX_LISTED } from '../../app/limits/limits.ts'
+import { subjectText } from '../../app/limits/subject.ts'
 import { Control } from '../../control/control.ts'
+import { NotSupportedError } from '../../std/errors.ts'
 import { isStoreAway } from '../../std/thrown.ts'
 import { workerName } from '../hostname.ts'
 import { jsonText } from '../json.ts'
 import { type AppOptions, withApp } from '../loadApp.ts'
+import { printable } from './printable.ts'
 
 export interface StatusCommandOptions extends AppOptions {
   queues?: string[]
@@ -30,6 +34,9 @@ interface Status {
   readonly workers?: readonly string[]
   /** Messages that wait, by queue. */
   readonly queues?: Readonly<Record<string, number>>
+  /** What begins nothing, and breakers that are not closed; absent where the store keeps no limits. */
+  readonly paused?: readonly string[]
+  readonly breakers?: Readonly<Record<string, string>>
   /** Records by state, where all are listed. */
   readonly jobs?: Readonly<Record<string, number>>
   /** There are more records than were counted. */
@@ -55,7 +62,8 @@ async function look(app: App, queues: readonly string[], worker?: string): Promi
     for (const queue of queues) sizes[queue] = await app.queueSize(queue)
     const counts = lists === 'all' ? await countStates(app) : {}
     const workers = await workersOf(app, worker)
-    return { broker, backend, reachable: true, workers, queues: sizes, ...counts }
+    const blocked = await blockedOf(app)
+    return { broker, backend, reachable: true, workers, queues: sizes, ...blocked, ...counts }
   } catch (error) {
     if (!isStoreAway(error)) throw error
     return { ...urls, reachable: false, problem: (error as Error).message }
@@ -70,6 +78,21 @@ async function workersOf(app: App, worker?: string): Promise<readonly string[]> 
   return replies.flatMap((reply) => Object.keys(reply)).sort()
 }
 
+/** What is paused, and the breakers that are not closed, among the first `MAX_LISTED` limits. */
+async function blockedOf(app: App): Promise<Pick<Status, 'paused' | 'breakers'>> {
+  try {
+    const [paused, all] = await Promise.all([app.limits.paused(), app.limits.list({ limit: MAX_LISTED })])
+    const opened = all.filter(({ breaker = 'closed' }) => breaker !== 'closed')
+    return {
+      paused: paused.map(subjectText),
+      breakers: Object.fromEntries(opened.map((limit) => [subjectText(limit), limit.breaker as string])),
+    }
+  } catch (error) {
+    if (error instanceof NotSupportedError) return {}
+    throw error
+  }
+}
+
 async function countStates(app: App): Promise<Pick<Status, 'jobs' | 'more'>> {
   const counts: Record<string, number> = {}
   let cursor: string | undefined
@@ -82,7 +105,8 @@ async function countStates(app: App): Promise<Pick<Status, 'jobs' | 'more'>> {
   return { jobs: counts, more: true }
 }
 
-function statusText({ broker, backend, reachable, problem, workers, queues, jobs, more }: Status): string {
+function statusText(status: Status): string {
+  const { broker, backend, reachable, problem, workers, queues, paused, breakers, jobs, more } = status
   const lines = [
     `store:     ${broker}`,
     ...(backend === broker ? [] : [`results:   ${backend}`]),
@@ -90,6 +114,9 @@ function statusText({ broker, backend, reachable, problem, workers, queues, jobs
   ]
   if (workers) lines.push(`workers:   ${workers.join(', ') || 'none answers'}`)
   if (queues) lines.push(`waiting:   ${listText(queues)}`)
+  if (paused?.length) lines.push(`paused:    ${printable(paused.join(', '))}`)
+  const opened = Object.entries(breakers ?? {}).map(([limit, state]) => `${limit} ${state}`)
+  if (opened.length > 0) lines.push(`breakers:  ${printable(opened.join(', '))}`)
   if (jobs) lines.push(`tasks:     ${listText(jobs)}${more ? ` (the newest ${MAX_COUNTED_RECORDS})` : ''}`)
   return lines.join('\n')
 }
