@@ -78,6 +78,9 @@ describe('pause, resume, hold-back, limits', () => {
       ['hold-back queue slow 1s', /'queue' is invalid/],
       ['hold-back task sync 5', /'5' is invalid.*with its unit/],
       ['limits -n 0', /'0' is invalid/],
+      ['control pause worker a', /pause: expected queue, task or limit, got worker/],
+      ['control pause queue', /pause: expected the arguments <queue[|]task[|]limit> <name> \[key\], got queue/],
+      ['control resume queue', /resume: expected the arguments \[<queue/],
     ]
     const ended = await Promise.all(wrong.map(([args]) => celeriac(folder, ...args.split(' '))))
     for (const [at, { code, stdout, stderr }] of ended.entries()) {

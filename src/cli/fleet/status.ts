@@ -1,14 +1,11 @@
 import type { App } from '../../app/app.ts'
 import { queuesOf } from '../../app/knownQueues.ts'
-import { MAX_LISTED } from '../../app/limits/limits.ts'
-import { subjectText } from '../../app/limits/subject.ts'
 import { Control } from '../../control/control.ts'
-import { NotSupportedError } from '../../std/errors.ts'
 import { isStoreAway } from '../../std/thrown.ts'
 import { workerName } from '../hostname.ts'
 import { jsonText } from '../json.ts'
 import { type AppOptions, withApp } from '../loadApp.ts'
-import { printable } from './printable.ts'
+import { type Blocked, blockedLines, blockedOf } from './blocked.ts'
 
 export interface StatusCommandOptions extends AppOptions {
   queues?: string[]
@@ -24,6 +21,9 @@ const PAGE_SIZE = 1000
 const REPLY_TIMEOUT_MS = 500
 const NAMED_REPLY_TIMEOUT_MS = 5000
 
+/** Columns before the text of a line. */
+const NAME_WIDTH = 11
+
 interface Status {
   readonly broker: string
   readonly backend: string
@@ -34,9 +34,8 @@ interface Status {
   readonly workers?: readonly string[]
   /** Messages that wait, by queue. */
   readonly queues?: Readonly<Record<string, number>>
-  /** What begins nothing, and breakers that are not closed; absent where the store keeps no limits. */
-  readonly paused?: readonly string[]
-  readonly breakers?: Readonly<Record<string, string>>
+  /** Absent where the store keeps no limits. */
+  readonly blocked?: Blocked | undefined
   /** Records by state, where all are listed. */
   readonly jobs?: Readonly<Record<string, number>>
   /** There are more records than were counted. */
@@ -63,7 +62,7 @@ async function look(app: App, queues: readonly string[], worker?: string): Promi
     const counts = lists === 'all' ? await countStates(app) : {}
     const workers = await workersOf(app, worker)
     const blocked = await blockedOf(app)
-    return { broker, backend, reachable: true, workers, queues: sizes, ...blocked, ...counts }
+    return { broker, backend, reachable: true, workers, queues: sizes, blocked, ...counts }
   } catch (error) {
     if (!isStoreAway(error)) throw error
     return { ...urls, reachable: false, problem: (error as Error).message }
@@ -76,21 +75,6 @@ async function workersOf(app: App, worker?: string): Promise<readonly string[]> 
     worker === undefined ? { timeout: REPLY_TIMEOUT_MS } : { timeout: NAMED_REPLY_TIMEOUT_MS, destination: [worker] }
   const replies = await new Control(app).ping(one)
   return replies.flatMap((reply) => Object.keys(reply)).sort()
-}
-
-/** What is paused, and the breakers that are not closed, among the first `MAX_LISTED` limits. */
-async function blockedOf(app: App): Promise<Pick<Status, 'paused' | 'breakers'>> {
-  try {
-    const [paused, all] = await Promise.all([app.limits.paused(), app.limits.list({ limit: MAX_LISTED })])
-    const opened = all.filter(({ breaker = 'closed' }) => breaker !== 'closed')
-    return {
-      paused: paused.map(subjectText),
-      breakers: Object.fromEntries(opened.map((limit) => [subjectText(limit), limit.breaker as string])),
-    }
-  } catch (error) {
-    if (error instanceof NotSupportedError) return {}
-    throw error
-  }
 }
 
 async function countStates(app: App): Promise<Pick<Status, 'jobs' | 'more'>> {
@@ -106,7 +90,7 @@ async function countStates(app: App): Promise<Pick<Status, 'jobs' | 'more'>> {
 }
 
 function statusText(status: Status): string {
-  const { broker, backend, reachable, problem, workers, queues, paused, breakers, jobs, more } = status
+  const { broker, backend, reachable, problem, workers, queues, blocked, jobs, more } = status
   const lines = [
     `store:     ${broker}`,
     ...(backend === broker ? [] : [`results:   ${backend}`]),
@@ -114,9 +98,7 @@ function statusText(status: Status): string {
   ]
   if (workers) lines.push(`workers:   ${workers.join(', ') || 'none answers'}`)
   if (queues) lines.push(`waiting:   ${listText(queues)}`)
-  if (paused?.length) lines.push(`paused:    ${printable(paused.join(', '))}`)
-  const opened = Object.entries(breakers ?? {}).map(([limit, state]) => `${limit} ${state}`)
-  if (opened.length > 0) lines.push(`breakers:  ${printable(opened.join(', '))}`)
+  if (blocked) lines.push(...blockedLines(blocked, NAME_WIDTH))
   if (jobs) lines.push(`tasks:     ${listText(jobs)}${more ? ` (the newest ${MAX_COUNTED_RECORDS})` : ''}`)
   return lines.join('\n')
 }
