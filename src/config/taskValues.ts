@@ -25,7 +25,7 @@ export function parseRate(rate: unknown, where: string): number | undefined {
   return Number(runs) === 0 ? undefined : (RATE_UNITS[unit] as number) / Number(runs)
 }
 
-/** The rate of this interval (ms) as Celery writes it: in the first unit in which it is a whole number, or at least one. */
+/** The rate of this interval (ms) as Celery writes it: in the first unit with a whole number, or at least one. */
 export function rateText(interval: number): string {
   const rates = Object.entries(RATE_UNITS).map(([unit, time]) => ({ unit, runs: roundedRuns(time / interval) }))
   const { unit, runs } = rates.find((rate) => Number.isInteger(rate.runs)) ??

@@ -40,7 +40,7 @@ export const TASK_EVENTS: { readonly [Name in keyof Signals]?: TaskEventRow<Sign
   },
 }
 
-/** Of `worker-breaker-opened` and `worker-breaker-closed`. Celery has no such events, and its receivers keep the fields. */
+/** `worker-breaker-opened` and `worker-breaker-closed`: Celery has no such events, and its receivers ignore them. */
 export function breakerEvent({ rule, key, state, until }: Signals['limit:breaker']): { type: string; fields: Fields } {
   const fields = { limit: rule, key, until: until === undefined ? null : until / 1000 }
   return { type: state === 'open' ? 'worker-breaker-opened' : 'worker-breaker-closed', fields }

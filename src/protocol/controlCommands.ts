@@ -17,7 +17,7 @@ export interface ControlCommand {
   readonly args?: readonly (readonly [name: string, type: ArgumentType])[]
   /** Argument that takes the rest of the command line, as a list. */
   readonly rest?: string
-  /** On the command line its arguments are `queue`, `task` or `limit`, a name, and a key; it is sent `{ queue: name }`. */
+  /** On the command line: `queue`, `task` or `limit`, a name, and a key; it is sent `{ queue: name }`. */
   readonly target?: true
   /** The arguments, as the help shows them. */
   readonly usage?: string

@@ -80,7 +80,7 @@ function textOf({ kind, name }: Subject, key: string | undefined): string {
   return printable(`${kind} ${name}${key === undefined ? '' : `, key ${key}`}`)
 }
 
-/** It may be known elsewhere, or later: what was asked is done all the same. */
+/** Only a warning: it may be known elsewhere, or later. */
 function warnOfUnknown(app: App, { kind, name }: Subject, states: readonly LimitState[]): void {
   const queues = [...queuesOf(app), ...Object.keys(app.config.queues)]
   const known: readonly string[] = kind === 'limit' ? [] : kind === 'queue' ? queues : [...app.tasks.keys()]
