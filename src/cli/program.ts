@@ -7,8 +7,7 @@ import { redactUrl } from '../std/url.ts'
 import { version } from '../std/version.ts'
 import { POOLS, WORKER_OPTIONS } from '../worker/options.ts'
 import { oneLine } from './exit.ts'
-import { choiceFlag, countFlag, flag, flagWithDefault, timeFlag } from './optionHelp.ts'
-import { command, withModule, withStores } from './syntax.ts'
+import { choiceFlag, countFlag, flag, flagWithDefault, timeFlag, withModule, withStores } from './optionHelp.ts'
 import {
   controlled,
   duration,
@@ -55,6 +54,11 @@ export function program(): Command {
 function withoutUrls(text: string): string {
   const urls = process.argv.flatMap((argument) => /[a-z][a-z0-9+.-]*:\/\/.*$/is.exec(argument)?.[0] ?? [])
   return urls.reduce((line, url) => line.replaceAll(url, redactUrl(url)), text)
+}
+
+/** A command that inherits the settings of the root: how it fails and what it says then. */
+function command(root: Command, name: string, summary: string): Command {
+  return root.command(name).summary(summary).description(summary)
 }
 
 function addServers(root: Command): void {

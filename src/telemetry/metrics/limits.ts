@@ -1,5 +1,5 @@
-import { subjectOf } from '../../app/limits/subject.ts'
 import type { BreakerState, LimitState, LimitStore } from '../../broker/limits.ts'
+import { subjectOf } from '../../config/limitPlan.ts'
 import { gauge, type MetricFacts } from './counters.ts'
 import type { Family } from './family.ts'
 
