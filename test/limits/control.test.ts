@@ -1,13 +1,14 @@
 import { expect, test } from 'vitest'
 import { Control } from '../../src/control/control.ts'
 import { until } from '../app/lab.ts'
+import { PythonClient } from '../interop/celery.ts'
 import { onLimitedStores } from './fixture.ts'
 
 const NAME = 'celeriac@a'
 const ONE = { destination: [NAME], timeout: '10s' } as const
 const done = (ok: string) => [{ [NAME]: { ok } }]
 
-onLimitedStores((lab) => {
+onLimitedStores((lab, kind) => {
   test('pause and resume by remote control; what a worker says of a paused queue; limits', async () => {
     const app = lab().app()
     const api = app.limit('api', { rate: '600/m', burst: 5, breaker: { failures: 1, within: '1m', pause: '1h' } })
@@ -49,6 +50,25 @@ onLimitedStores((lab) => {
     for (const one of sent) await one.get({ timeout: '20s' })
     expect((await control.inspect(ONE).activeQueues())[NAME]).not.toMatchObject([{}, { paused: true }])
   })
+
+  // Celery is on Redis, of the stores that keep limits.
+  if (kind === 'redis')
+    test("Python's app.control pauses and resumes, and lists limits", async () => {
+      const app = lab().app()
+      const plain = app.task('plain', () => 'ran', { queue: 'other' })
+      await lab().work(app, { hostname: NAME, queues: ['celery', 'other'] })
+      const python = await PythonClient.start({ broker: lab().url })
+      lab().after(() => python.stop())
+      const ask = (command: string, given: object): Promise<unknown> =>
+        python.call('broadcast', { command, arguments: given, destination: [NAME], timeout: 10 })
+      expect(await ask('pause', { queue: 'other' })).toEqual(done('queue other is paused'))
+      expect(await ask('limits', {})).toEqual([
+        { [NAME]: [expect.objectContaining({ rule: 'queue:other', paused: true })] },
+      ])
+      const sent = await plain.delay()
+      expect(await ask('resume', { queue: 'other' })).toEqual(done('queue other is not paused'))
+      expect(await sent.get({ timeout: '20s' })).toBe('ran')
+    })
 
   test('commands of any sender: what is wrong is an answer, and nothing is paused', async () => {
     const app = lab().app()
