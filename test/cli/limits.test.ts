@@ -41,6 +41,8 @@ describe('pause, resume, hold-back, limits', () => {
       limits: [{ rule: 'queue:slow', key: '', limit: { concurrency: 2 }, held: 0, paused: true, waiting: 1 }],
     })
     expect([code, json.code, json.stderr]).toEqual([0, 0, ''])
+    const status = await celeriac(folder, 'status')
+    expect(status.stdout).toMatch(/^paused: {4}queue slow, task mail[.]send, concurrency of acme$/m)
   })
 
   test('each target; what is so already; what is not known', async () => {
