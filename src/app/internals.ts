@@ -13,6 +13,7 @@ import type { Resources } from '../tasks/resources.ts'
 import type { Ended } from './afterTask.ts'
 import type { Hooks } from './lifeCycle/hooks.ts'
 import type { Layers } from './lifeCycle/layers.ts'
+import type { Limits } from './limits/limits.ts'
 import type { Override } from './override.ts'
 import type { Signals } from './signals.ts'
 
@@ -22,6 +23,7 @@ interface AppFacts {
   readonly tasks: ReadonlyMap<string, AnyTask>
   readonly signals: Emitter<Signals>
   readonly extensions: readonly Extension[]
+  readonly limits: Limits
 }
 
 /** What only an app itself can do, and its users do not need. */
@@ -76,9 +78,12 @@ export function defineInternals(app: AppFacts, actions: AppActions): void {
     tasks,
     signals,
     extensions,
-    // Another object after `configure`.
+    // Other objects after `configure`.
     get config() {
       return app.config
+    },
+    get limits() {
+      return app.limits
     },
   }
   Object.defineProperty(app, INTERNALS, { value })

@@ -46,7 +46,7 @@ export interface Signals {
   /** It cannot run here, and waits for another worker. Once for each message. */
   'task:postponed': TaskFacts & { readonly reason: string }
   /** In the worker whose run did it: a breaker has opened or closed. `until`: ms since the epoch. */
-  'limit:breaker': BreakerChange
+  'limit:breaker': BreakerChange & { readonly hostname: string }
   /** The message cannot be read. */
   'task:undecodable': { readonly queue: string; readonly error: ErrorInfo }
   /** Its lease had expired: another worker has it, and the result of this one was not stored. */

@@ -1,12 +1,13 @@
 import { CommanderError } from 'commander'
 import { codeOf } from '../std/thrown.ts'
 
-/** Codes of errors that the user corrects: by another command line, module, or argument. */
+/** Codes of errors that the user corrects: by another command line, module, argument, or store. */
 const USAGE_ERROR_CODES: ReadonlySet<string> = new Set([
   'INVALID_ARGUMENT',
   'CANNOT_ENCODE',
   'INVALID_INPUT',
   'INVALID_CONFIG',
+  'NOT_SUPPORTED',
 ])
 /** Codes of failures that need no stack: their message says all. */
 const EXPECTED_ERROR_CODES: ReadonlySet<string> = new Set([

@@ -1,6 +1,7 @@
-import { Option } from 'commander'
+import { type Command, Option } from 'commander'
+import { APP_OPTIONS } from '../config/appOptions.ts'
 import type { AnyRow } from '../std/optionTable.ts'
-import { duration, wholeNumber } from './values.ts'
+import { duration, logLevel, wholeNumber } from './values.ts'
 
 /*
  * Flags of the command line that set an option: their help, defaults, bounds and choices are those of its row in the
@@ -52,4 +53,24 @@ function absenceOf(row: AnyRow): string | undefined {
 /** Markdown as text. */
 function plain(markdown: string): string {
   return markdown.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replace(/[`*]/g, '')
+}
+
+const OF_APP = { absent: "the app's" }
+
+/** `-A`. */
+export function withModule(own: Command, required: boolean): Command {
+  const option = new Option('-A, --app <module>', 'the TypeScript or JavaScript module with the app')
+  return own.addOption(option.makeOptionMandatory(required))
+}
+
+/** `-b`, `--result-backend` and `-l`, with this level by default. */
+export function withStores(own: Command, level: string): Command {
+  return own
+    .addOption(flag('-b, --broker <url>', APP_OPTIONS.broker, OF_APP).env('CELERIAC_BROKER'))
+    .addOption(flag('--result-backend <url>', APP_OPTIONS.backend, OF_APP).env('CELERIAC_BACKEND'))
+    .addOption(
+      new Option('-l, --loglevel <level>', 'debug, info, warn or error')
+        .default(logLevel(level), level)
+        .argParser(logLevel),
+    )
 }

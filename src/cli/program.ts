@@ -1,6 +1,5 @@
 import { Argument, Command, Option } from 'commander'
 import { SCHEDULE_OPTIONS } from '../beat/scheduleOptions.ts'
-import { APP_OPTIONS } from '../config/appOptions.ts'
 import { CALL_OPTIONS } from '../config/callOptions.ts'
 import { SERVE_OPTIONS } from '../http/server/serveOptions.ts'
 import { CONTROL_COMMANDS } from '../protocol/controlCommands.ts'
@@ -8,11 +7,10 @@ import { redactUrl } from '../std/url.ts'
 import { version } from '../std/version.ts'
 import { POOLS, WORKER_OPTIONS } from '../worker/options.ts'
 import { oneLine } from './exit.ts'
-import { choiceFlag, countFlag, flag, flagWithDefault, timeFlag } from './optionHelp.ts'
+import { choiceFlag, countFlag, flag, flagWithDefault, timeFlag, withModule, withStores } from './optionHelp.ts'
 import {
   controlled,
   duration,
-  logLevel,
   maxMin,
   moment,
   momentOrDuration,
@@ -24,7 +22,6 @@ import {
   wholeNumber,
 } from './values.ts'
 
-const OF_APP = { absent: "the app's" }
 const CONTROL = { as: 'inspect,revoke (none: no command)', absent: 'all' }
 const HOSTNAME = {
   as: 'mail@%h (%h: host name)',
@@ -47,6 +44,7 @@ export function program(): Command {
   addCall(root)
   addRecords(root)
   addStore(root)
+  addLimits(root)
   addFleet(root)
   addControl(root)
   addSchedule(root)
@@ -306,20 +304,34 @@ function addStore(root: Command): void {
   )
 }
 
-function withModule(own: Command, required: boolean): Command {
-  const option = new Option('-A, --app <module>', 'the TypeScript or JavaScript module with the app')
-  return own.addOption(option.makeOptionMandatory(required))
-}
-
-function withStores(own: Command, level: string): Command {
-  return own
-    .addOption(flag('-b, --broker <url>', APP_OPTIONS.broker, OF_APP).env('CELERIAC_BROKER'))
-    .addOption(flag('--result-backend <url>', APP_OPTIONS.backend, OF_APP).env('CELERIAC_BACKEND'))
-    .addOption(
-      new Option('-l, --loglevel <level>', 'debug, info, warn or error')
-        .default(logLevel(level), level)
-        .argParser(logLevel),
+/** What is paused, held back and limited, for all workers. */
+function addLimits(root: Command): void {
+  const own = (name: string, summary: string, kinds: readonly string[]): Command =>
+    withStores(withModule(command(root, name, summary), false), 'warn')
+      .addArgument(new Argument('<kind>').choices(kinds))
+      .argument('<name>')
+      .option('--key <key>', 'of a task: this key of its limits alone')
+  const summaries = {
+    pause: 'begin nothing more of a queue, a task or a limit, on all workers, until it is resumed',
+    resume: 'end its pause',
+  } as const
+  for (const doing of ['pause', 'resume'] as const) {
+    own(doing, summaries[doing], ['queue', 'task', 'limit']).action(async (kind, name, options) =>
+      (await import('./commands/limits.ts')).change(doing, { kind, name }, options),
     )
+  }
+  own('hold-back', 'begin nothing of a task or a limit for a time, on all workers', ['task', 'limit'])
+    .addArgument(new Argument('<time>', 'as 30s').argParser(duration))
+    .action(async (kind, name, time, options) =>
+      (await import('./commands/limits.ts')).holdBack({ kind, name }, time, options),
+    )
+  const limits = command(root, 'limits', 'limits that are in use, paused or held back, and what waits for them')
+  withStores(withModule(limits, false), 'warn')
+    .option('--rule <name>', 'of this rule alone, as task:mail.send, queue:slow, github')
+    .option('--paused', 'those that are paused alone')
+    .option('-n, --limit <number>', 'how many', wholeNumber(1, 1000), 50)
+    .option('--json', 'as JSON')
+    .action(async (options) => (await import('./commands/limits.ts')).limits(options))
 }
 
 function withTimeout(own: Command): Command {

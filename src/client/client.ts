@@ -1,6 +1,7 @@
 import type { EventOptions } from './events.ts'
 import { type CancelOptions, JobHandle, type WaitOptions } from './handle.ts'
 import { parse, stringify } from './json.ts'
+import { changePause, type LimitOptions, listLimits, type PauseTarget } from './limits.ts'
 import { ProblemError, WaitTimeoutError } from './problem.ts'
 import { type Ask, type ClientOptions, Transport } from './transport.ts'
 import type {
@@ -9,6 +10,7 @@ import type {
   InputOf,
   JobDocument,
   JobEvent,
+  LimitPage,
   OutputOf,
   ProgressOf,
   SignatureLike,
@@ -20,6 +22,7 @@ import type {
 // The face of `celeriac/client`: for browsers and Node, without a line of the server.
 export type { EventOptions } from './events.ts'
 export { type CancelOptions, type ChangeOptions, JobHandle, type WaitOptions } from './handle.ts'
+export type { LimitOptions, PauseTarget } from './limits.ts'
 export { ConnectionError, type ProblemDocument, ProblemError, WaitTimeoutError } from './problem.ts'
 export type { ClientOptions } from './transport.ts'
 export type {
@@ -30,6 +33,8 @@ export type {
   JobEvent,
   JobLinks,
   JsonOf,
+  LimitDocument,
+  LimitPage,
   LoggedLine,
   OnError,
   OutputOf,
@@ -107,6 +112,12 @@ export interface Client<Tasks> {
    * waits any more. Not repeated by itself: after a ConnectionError the answer may have been taken.
    */
   completeWait(token: string, value?: unknown, options?: { signal?: AbortSignal | undefined }): Promise<void>
+  /** Limits that are in use, paused or held back. For admins, as the next two, where the server has `authorize`. */
+  limits(options?: LimitOptions): Promise<LimitPage>
+  /** Begin nothing more of it, on all workers, until `resume`. */
+  pause(target: PauseTarget): Promise<void>
+  /** The end of a pause. */
+  resume(target: PauseTarget): Promise<void>
 }
 
 /** s that the first request of `run` waits, so that a quick task takes one request. */
@@ -132,6 +143,9 @@ export function createClient<Tasks>(url: string, options: ClientOptions = {}): C
       job(await idOf(await post(transport, '/workflows', workflow, submitOptions))),
     workflow: async (id: string, { signal }: { signal?: AbortSignal | undefined } = {}) =>
       (await transport.ask(`/jobs/${encodeURIComponent(id)}/workflow`, { signal })).json(),
+    limits: (limitOptions?: LimitOptions) => listLimits(transport, limitOptions),
+    pause: (target: PauseTarget) => changePause(transport, 'PUT', target),
+    resume: (target: PauseTarget) => changePause(transport, 'DELETE', target),
     run: (task: string, input: unknown, runOptions: RunOptions<unknown> = {}) =>
       run(transport, task, input, runOptions),
   }

@@ -4,6 +4,7 @@ import type { OnError } from '../protocol/onError.ts'
 import type { SignatureLike } from '../protocol/signature.ts'
 
 export type { JobDocument, JobError, JobLinks } from '../protocol/jobDocument.ts'
+export type { LimitDocument, LimitPage } from '../protocol/limitDocument.ts'
 export type { OnError } from '../protocol/onError.ts'
 export type { SignatureLike } from '../protocol/signature.ts'
 export type { WorkflowEdge, WorkflowNode, WorkflowTree } from '../protocol/workflowTree.ts'

@@ -46,6 +46,18 @@ export function parseRate(rate: unknown, where: string): number | undefined {
   return Number(runs) === 0 ? undefined : (RATE_UNITS[unit] as number) / Number(runs)
 }
 
+/** The rate of this interval (ms) as Celery writes it: in the first unit with a whole number, or at least one. */
+export function rateText(interval: number): string {
+  const rates = Object.entries(RATE_UNITS).map(([unit, time]) => ({ unit, runs: roundedRuns(time / interval) }))
+  const { unit, runs } = rates.find((rate) => Number.isInteger(rate.runs)) ??
+    rates.find((rate) => rate.runs >= 1) ?? { unit: 'h', runs: roundedRuns(3_600_000 / interval) }
+  return `${runs}/${unit}`
+}
+
+function roundedRuns(runs: number): number {
+  return Number(runs.toPrecision(6))
+}
+
 /** The level from which lines of the log are exposed; undefined: none is. Throws ArgumentError. */
 export function exposedLevel(level: boolean | LineLevel, where: string): LineLevel | undefined {
   if (level === false) return undefined

@@ -1,5 +1,6 @@
 import type { App } from '../app/app.ts'
 import { internalsOf } from '../app/internals.ts'
+import type { LimitTarget } from '../app/limits/limits.ts'
 import { parseRate } from '../config/taskValues.ts'
 import { PROFILE_SECONDS, waitOf } from '../protocol/controlCommands.ts'
 import { type Duration, milliseconds } from '../std/duration.ts'
@@ -19,6 +20,7 @@ export type {
   CommandDone,
   CommandError,
   ControlReply,
+  LimitInfo,
   RunningTask,
   ScheduledTask,
   TaskInfo,
@@ -190,6 +192,19 @@ export class Control {
     return this.broadcast('quiet', {}, options)
   }
 
+  /**
+   * Begin nothing more of a queue, a task, one key of it or a shared limit, on all workers, until `unpause`. The pause
+   * is in the store of the workers: one that answers is enough. Celery's workers do not know it.
+   */
+  pause(target: LimitTarget, options: ControlOptions = {}): Promise<ControlReply<CommandAnswer>[]> {
+    return this.broadcast('pause', targetArguments(target), options)
+  }
+
+  /** The end of `pause`. */
+  unpause(target: LimitTarget, options: ControlOptions = {}): Promise<ControlReply<CommandAnswer>[]> {
+    return this.broadcast('resume', targetArguments(target), options)
+  }
+
   /** After `quiet`: take tasks again. */
   resume(options: ControlOptions = {}): Promise<ControlReply<CommandAnswer>[]> {
     return this.broadcast('resume', {}, options)
@@ -215,6 +230,23 @@ export class Control {
   async shutdown(options: ControlOptions = {}): Promise<void> {
     await send(internalsOf(this.#app), { method: 'shutdown', arguments: {} }, parseControlOptions(options))
   }
+}
+
+/** What `pause` and `resume` are sent. Throws ArgumentError. */
+function targetArguments(target: LimitTarget): Arguments {
+  requireObject(target, 'target', '{ queue }, { task } or { limit }')
+  const { queue, task, limit, key } = target as Readonly<Record<string, unknown>>
+  const nameOf = (given: unknown): unknown =>
+    typeof given === 'function' || (typeof given === 'object' && given !== null)
+      ? (given as { name?: unknown }).name
+      : given
+  const [[kind, name] = [], ...more] = Object.entries({ queue, task: nameOf(task), limit: nameOf(limit) }).filter(
+    ([, value]) => value !== undefined,
+  )
+  if (kind === undefined || more.length > 0)
+    throw new ArgumentError(`target: expected { queue }, { task } or { limit }, got ${shown(target)}`)
+  requireText(name, `target: ${kind}`)
+  return { [kind]: name, ...(key !== undefined && { key }) }
 }
 
 /** Throws ArgumentError. */

@@ -5,6 +5,7 @@ import type {
   ActiveQueue,
   Answers,
   CommandDone,
+  LimitInfo,
   RunningTask,
   ScheduledTask,
   TaskInfo,
@@ -93,6 +94,23 @@ export class Inspect {
   /** Their logical clocks. */
   clock(): Promise<Answers<{ readonly clock: number }>> {
     return this.#ask('clock')
+  }
+
+  /**
+   * Limits that are in use, paused or held back, and what waits for them, by rule and key: those of all workers, so
+   * each of them answers the same. `rule`: of this one alone; `paused`: those that are paused alone; `limit`: at most
+   * so many, default 100. Celery's workers do not know it.
+   */
+  limits({
+    rule,
+    paused = false,
+    limit,
+  }: {
+    rule?: string | undefined
+    paused?: boolean | undefined
+    limit?: number | undefined
+  } = {}): Promise<Answers<readonly LimitInfo[]>> {
+    return this.#ask('limits', { rule: rule ?? null, paused, limit: limit ?? null })
   }
 
   /** Their memory (RSS), as `80.25MB`; null of a worker of Celery without psutil. */

@@ -55,6 +55,8 @@ export interface ActiveQueue {
   readonly name: string
   readonly exchange: Readonly<Record<string, unknown>>
   readonly routing_key: string
+  /** Of one of our workers: nothing is taken from it until it is resumed. */
+  readonly paused?: true
   readonly [fact: string]: unknown
 }
 
@@ -68,9 +70,31 @@ export interface WorkerStats {
   readonly pool: Readonly<Record<string, unknown>>
   readonly broker: Readonly<Record<string, unknown>>
   readonly prefetch_count: number
+  /** Of one of our workers: those of its queues that are paused, where some are. */
+  readonly paused_queues?: readonly string[]
   /** `N/A` on systems without it. */
   readonly rusage: Readonly<Record<string, number>> | string
   readonly [fact: string]: unknown
+}
+
+/** A limit of all workers, as one of ours reads it in the store. */
+export interface LimitInfo {
+  /** As `task:mail.send`, `queue:slow`, `github`. */
+  readonly rule: string
+  /** Empty: it has no keys. */
+  readonly key: string
+  /** How much is held, of how much; null: any number. */
+  readonly held: number
+  readonly concurrency: number | null
+  /** As `100/m`; null: any. */
+  readonly rate: string | null
+  readonly burst: number | null
+  /** Messages that wait and need it, as far as they are counted. */
+  readonly waiting: number
+  readonly paused: boolean
+  /** Nothing begins until then, since the epoch. */
+  readonly until: number | null
+  readonly breaker: 'closed' | 'open' | 'half-open' | null
 }
 
 /** One of our workers. */

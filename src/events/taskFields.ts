@@ -40,6 +40,12 @@ export const TASK_EVENTS: { readonly [Name in keyof Signals]?: TaskEventRow<Sign
   },
 }
 
+/** `worker-breaker-opened` and `worker-breaker-closed`: Celery has no such events, and its receivers ignore them. */
+export function breakerEvent({ rule, key, state, until }: Signals['limit:breaker']): { type: string; fields: Fields } {
+  const fields = { limit: rule, key, until: until === undefined ? null : until / 1000 }
+  return { type: state === 'open' ? 'worker-breaker-opened' : 'worker-breaker-closed', fields }
+}
+
 /** Of `task-retried`. A snoozed task is one that is retried: Celery knows no other. */
 export function retriedFields(outcome: Outcome & { kind: 'retry' | 'snooze' }): Fields {
   if (outcome.kind === 'retry') return errorFields(outcome.error)

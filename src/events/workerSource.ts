@@ -5,7 +5,7 @@ import type { Outcome } from '../protocol/outcome.ts'
 import type { Emitter } from '../std/emitter.ts'
 import { version } from '../std/version.ts'
 import { type DispatcherParts, EventDispatcher } from './dispatcher.ts'
-import { callFields, retriedFields, TASK_EVENTS, type TaskEventRow } from './taskFields.ts'
+import { breakerEvent, callFields, retriedFields, TASK_EVENTS, type TaskEventRow } from './taskFields.ts'
 
 /** A worker, as its events describe it. */
 export interface SourceParts extends DispatcherParts {
@@ -40,7 +40,7 @@ export class WorkerEventSource {
   enable(): void {
     if (this.#ends.length > 0) return
     const names = Object.keys(TASK_EVENTS) as (keyof typeof TASK_EVENTS)[]
-    this.#ends = names.map((name) => this.#listen(name))
+    this.#ends = [...names.map((name) => this.#listen(name)), this.#listenToBreakers()]
   }
 
   disable(): void {
@@ -100,6 +100,14 @@ export class WorkerEventSource {
     const load = loadavg().map((value) => Math.round(value * 100) / 100)
     const software = { sw_ident: 'celeriac', sw_ver: version(), sw_sys: `${type()} ${release()}` }
     this.#dispatcher.send(event, { freq, active, processed, loadavg: load, ...software })
+  }
+
+  #listenToBreakers(): () => void {
+    return this.#parts.signals.on('limit:breaker', (change) => {
+      if (change.hostname !== this.#parts.hostname) return
+      const { type: name, fields } = breakerEvent(change)
+      this.#dispatcher.send(name, fields)
+    })
   }
 
   #listen<Name extends keyof Signals>(name: Name): () => void {

@@ -14,6 +14,7 @@ import { addDocsRoutes } from './routes/docs.ts'
 import { addEventRoute } from './routes/events.ts'
 import { addHealthRoutes } from './routes/health.ts'
 import { addJobRoutes } from './routes/jobs.ts'
+import { addLimitRoutes } from './routes/limits.ts'
 import { addListRoute } from './routes/list.ts'
 import { addMetricsRoute } from './routes/metrics.ts'
 import { addDocumentRoute } from './routes/openapi.ts'
@@ -59,6 +60,7 @@ export function createHttp(app: App, options: HttpOptions): Hono {
   addTreeRoute(api, base, scope)
   addRetryRoute(api, base, scope)
   addWaitRoute(api, base, scope)
+  if (gate.authorize) addLimitRoutes(api, base, scope)
   api.notFound((c) => respondProblem({ kind: 'not-found', detail: `nothing is at ${c.req.path}` }, c.req.path))
   api.onError((error, c) => respondError(app, error, c.req.method, c.req.path))
   if (!gate.authorize && !gate.limiter && !gate.cors) {

@@ -17,6 +17,8 @@ export interface ControlCommand {
   readonly args?: readonly (readonly [name: string, type: ArgumentType])[]
   /** Argument that takes the rest of the command line, as a list. */
   readonly rest?: string
+  /** On the command line: `queue`, `task` or `limit`, a name, and a key; it is sent `{ queue: name }`. */
+  readonly target?: true
   /** The arguments, as the help shows them. */
   readonly usage?: string
   /** How many arguments it needs at least. */
@@ -40,6 +42,12 @@ const INSPECT: Readonly<Record<string, Omit<ControlCommand, 'kind'>>> = {
   clock: { doc: 'its logical clock' },
   conf: { args: [['with_defaults', 'flag']], usage: '[with_defaults=false]', doc: 'its settings, without secrets' },
   hello: { args: [['from_node', 'text']], hidden: true, doc: 'what workers ask of each other when they start' },
+  limits: {
+    own: true,
+    args: [['rule', 'text']],
+    usage: '[rule]',
+    doc: 'limits that are in use, paused or held back, and what waits for them: of all workers',
+  },
   memdump: { args: [['samples', 'whole']], usage: '[samples=10]', doc: "of Celery's workers: samples of memory" },
   memsample: { doc: 'its memory (RSS)' },
   objgraph: {
@@ -97,6 +105,13 @@ const CONTROL: Readonly<Record<string, Omit<ControlCommand, 'kind'>>> = {
   },
   enable_events: { doc: 'send events of tasks' },
   heartbeat: { doc: 'send a heartbeat event now' },
+  pause: {
+    own: true,
+    target: true,
+    usage: '<queue|task|limit> <name> [key]',
+    needs: 2,
+    doc: 'begin nothing more of it, on all workers, until it is resumed',
+  },
   pool_grow: { args: [['n', 'whole']], usage: '[n=1]', doc: 'more slots' },
   pool_restart: { doc: "of Celery's workers: restart the pool" },
   pool_shrink: { args: [['n', 'whole']], usage: '[n=1]', doc: 'fewer slots' },
@@ -118,7 +133,12 @@ const CONTROL: Readonly<Record<string, Omit<ControlCommand, 'kind'>>> = {
     needs: 2,
     doc: 'change the rate limit of a task: 10/s, 100/m, 1000/h; 0: none',
   },
-  resume: { own: true, doc: 'after quiet: take tasks again' },
+  resume: {
+    own: true,
+    target: true,
+    usage: '[<queue|task|limit> <name> [key]]',
+    doc: 'end a pause; without arguments, after quiet: take tasks again',
+  },
   revoke: {
     rest: 'task_id',
     usage: '<id...>',

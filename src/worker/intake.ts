@@ -110,6 +110,11 @@ export class Intake {
     return this.#named.get(name)
   }
 
+  /** It leaves this queue alone, because it is paused. */
+  isPaused(queue: string): boolean {
+    return this.#paused.has(queue)
+  }
+
   /** Take from this queue too. `bound`: with other bindings than those of its name. */
   add(queue: string, bound?: Queue): Promise<void> {
     return this.#change(async () => {

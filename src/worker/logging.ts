@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import type { Signals, TaskFacts } from '../app/signals.ts'
+import { subjectText } from '../config/limitPlan.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
 import type { Emitter } from '../std/emitter.ts'
 import { DecodeError } from '../std/errors.ts'
@@ -90,6 +91,12 @@ const LINES: { readonly [Name in keyof Signals]?: Line<Signals[Name]> } = {
     text: ({ group, id, error }) => `Chord ${group} failed, and its body ${id}: ${errorText(error)}`,
     fields: ({ group, id, error }) => ({ group, id, error: error.type }),
   },
+  'limit:breaker': {
+    level: 'warn',
+    levelOf: ({ state }) => (state === 'open' ? 'warn' : 'info'),
+    text: breakerText,
+    fields: ({ rule, key, state }) => ({ rule, ...(key !== '' && { key }), state }),
+  },
   'worker:ready': { level: 'info', text: ({ hostname }) => `${hostname} ready` },
   'worker:blocked': {
     level: 'warn',
@@ -164,6 +171,13 @@ function pressureText({ isExceeded, time, limit, reason }: Signals['worker:press
   const how = time > 0 ? `has taken one task at a time for ${Math.round(time / 1000)} s` : 'takes one task at a time'
   const advice = time > 0 && limit === 'memory' ? '; where it does not come down, a new process is needed' : ''
   return `${how}: ${reason}${advice}`
+}
+
+function breakerText({ state, until, ...limit }: Signals['limit:breaker']): string {
+  const breaker = `the breaker of ${subjectText(limit)}`
+  if (state !== 'open') return `${breaker} is closed: runs succeed again`
+  const end = until === undefined ? '' : ` before ${new Date(until).toISOString()}`
+  return `${breaker} is open: its runs have failed, and nothing of it begins${end}`
 }
 
 function nameOf({ task, id }: Pick<TaskFacts, 'task' | 'id'>): string {

@@ -124,7 +124,7 @@ export class Worker implements Service {
       timeLimits: this.#timeLimits,
       profileFolder,
       revokeGrace,
-      queueOf: (name) => this.#intake?.named(name),
+      intake: () => this.#intake,
       retract: (id) => this.#context && this.#state.hold(retract(id, this.#context)),
     })
   }

@@ -1,6 +1,7 @@
 import type { Ended } from '../app/afterTask.ts'
 import type { Hooks } from '../app/lifeCycle/hooks.ts'
 import type { Layers } from '../app/lifeCycle/layers.ts'
+import type { Limits } from '../app/limits/limits.ts'
 import type { Signals } from '../app/signals.ts'
 import type { Extension } from '../calls/extension.ts'
 import type { LimitRules } from '../calls/limits/limitRules.ts'
@@ -26,6 +27,8 @@ export interface WorkerApp {
   readonly extensions: readonly Extension[]
   /** The limits of its tasks and queues, and those that tasks share. */
   readonly limitRules: LimitRules
+  /** What is paused and held back in its store: for remote control. */
+  readonly limits: Limits
   /** What its tasks share, in this thread. */
   readonly resources: Resources
   /** What runs at the start and the end of its workers and of their threads and processes. */

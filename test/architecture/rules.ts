@@ -55,6 +55,7 @@ const faces: Readonly<Record<string, ReadonlySet<string>>> = {
   http: new Set([
     'app/app.ts',
     'app/jobStore.ts',
+    'app/limits/limits.ts',
     'calls/asyncResult.ts',
     'calls/eventFeed.ts',
     'calls/groupResult.ts',
@@ -67,6 +68,7 @@ const faces: Readonly<Record<string, ReadonlySet<string>>> = {
     'app/app.ts',
     'app/jobStore.ts',
     'app/knownQueues.ts',
+    'app/limits/limits.ts',
     'app/loadApp.ts',
     'app/storeInfo.ts',
     'calls/asyncResult.ts',

@@ -181,6 +181,10 @@ test('help and version', async () => {
     'top',
     'report',
     'completion',
+    'pause',
+    'resume',
+    'hold-back',
+    'limits',
   ]) {
     expect(help.stdout).toMatch(new RegExp(`^ {2}${name} `, 'm'))
   }

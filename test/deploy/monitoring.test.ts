@@ -35,18 +35,26 @@ const rules = documents<{ groups: { rules: { alert: string; expr: string }[] }[]
   .flatMap(({ groups }) => groups)
   .flatMap((group) => group.rules)
 
-/** What a process that has an API, a worker and a beat reports, once each has done something. */
+/** What a process that has an API, a worker, a beat and limits reports, once each has done something. */
 let known: Exposition
 beforeAll(async () => {
-  const lab = new Lab('sqlite')
+  // A store that keeps limits.
+  const lab = new Lab('memory')
   const app = new Celeriac({ broker: lab.url, logger: createLogger('silent') })
   const add = app.task('add', (x: number) => x)
+  app.limit('api', { breaker: { failures: 1, within: '1m', pause: '1h' } })
+  const fail = app.task('fail', () => Promise.reject(new Error('down')), { uses: 'api' })
   const api = app.http({ expose: [add] })
   const beat = new Beat(app)
   const worker = new Worker(app)
   const probes = createWorkerHttp(worker)
   await Promise.all([worker.start(), beat.start()])
   await add.delay(1).get({ timeout: '20s' })
+  await fail
+    .delay()
+    .get({ timeout: '20s' })
+    .catch(() => undefined)
+  await app.limits.pause({ limit: 'api' })
   await api.request('http://localhost/livez')
   known = new Exposition(await (await probes.request('http://localhost/metrics')).text())
   await beat.stop()

@@ -39,6 +39,8 @@ function eventsOf(random: () => number): Fields[] {
     'task-cancelled': () => ({}),
     'worker-online': () => ({ freq: 2, active: 0, processed: 0, loadavg: [1, 2, 3], sw_ident: 'x' }),
     'worker-heartbeat': (at) => ({ freq: pick([2, 5, 30]), active: at, processed: at, loadavg: [1, 2, 3] }),
+    'worker-breaker-opened': (at) => ({ limit: 'api', key: 'acme', until: 1000 + at }),
+    'worker-breaker-closed': () => ({ limit: 'api', key: '', until: null }),
     'worker-offline': () => ({ freq: 2 }),
   }
   return Array.from({ length: 80 }, (_, at) => {

@@ -71,7 +71,7 @@ test('CORS: what an allowed origin may do, and no other', async () => {
   expect(allowed.status).toBe(204)
   expect(allowed.headers).toMatchObject({
     'access-control-allow-origin': APP,
-    'access-control-allow-methods': 'GET, HEAD, POST, PATCH, DELETE',
+    'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
     'access-control-allow-headers': 'content-type, idempotency-key',
     'access-control-max-age': '600',
     vary: 'Origin',

@@ -107,7 +107,7 @@ export async function listenerSubject(lab: Lab): Promise<Subject> {
     timeLimits: {},
     profileFolder: undefined,
     revokeGrace: 0,
-    queueOf: () => undefined,
+    intake: () => undefined,
     retract: () => undefined,
   })
   return {

@@ -9,6 +9,8 @@ import { type Duration, milliseconds } from '../../std/duration.ts'
 import { ArgumentError } from '../../std/errors.ts'
 import { requireText, shown } from '../../std/validate.ts'
 
+export type { LimitState } from '../../broker/limits.ts'
+
 /**
  * What is paused, held back or looked at: a queue; a task, or one key of it; a shared limit. A task is named or given
  * itself.
@@ -59,24 +61,27 @@ export class Limits {
     return this.#each(target, (limits, name) => limits.holdBack(name, until))
   }
 
-  /** What is paused. Rejects with StoreUnavailableError. */
-  async paused(): Promise<readonly LimitState[]> {
-    const limits = await this.#open()
-    return limits.list({ paused: true, limit: MAX_LISTED })
+  /** What is paused, at most 1000. Rejects with StoreUnavailableError. */
+  paused(): Promise<readonly LimitState[]> {
+    return this.list({ paused: true, limit: MAX_LISTED })
   }
 
   /** What is known of these limits. Throws ArgumentError; rejects with StoreUnavailableError. */
-  async of(target: LimitTarget): Promise<readonly LimitState[]> {
-    const names = this.#namesOf(target)
-    return (await this.#open()).states(names)
+  of(target: LimitTarget): Promise<readonly LimitState[]> {
+    return this.states(this.#namesOf(target))
+  }
+
+  /** The same by their names, as `list` has them. */
+  async states(names: readonly LimitName[]): Promise<readonly LimitState[]> {
+    return (await this.#openToRead()).states(names)
   }
 
   /** Limits that are in use, paused or held back, by rule and key, at most `limit` after `after`. */
   async list(filter: LimitListFilter = {}): Promise<readonly LimitState[]> {
-    const { limit = 50, after, rule } = filter
+    const { limit = 50, after, rule, paused } = filter
     if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LISTED)
       throw new ArgumentError(`limit: expected a whole number from 1 to ${MAX_LISTED}, got ${shown(limit)}`)
-    return (await this.#open()).list({ rule, after, limit })
+    return (await this.#openToRead()).list({ rule, paused, after, limit })
   }
 
   async #each(target: LimitTarget, change: (limits: LimitStore, name: LimitName) => Promise<void>): Promise<void> {
@@ -87,6 +92,12 @@ export class Limits {
 
   async #open(): Promise<LimitStore> {
     const { broker } = await this.#stores.openSending()
+    return requireLimits(broker)
+  }
+
+  /** Without defining the limits of the app in the store: who only looks changes nothing. */
+  async #openToRead(): Promise<LimitStore> {
+    const { broker } = await this.#stores.open()
     return requireLimits(broker)
   }
 
@@ -108,10 +119,11 @@ export class Limits {
   #ofKey(task: string, key: string): readonly LimitName[] {
     if (typeof key !== 'string' || Buffer.byteLength(key) > MAX_LIMIT_NAME_BYTES)
       throw new ArgumentError(`key: expected text of at most ${MAX_LIMIT_NAME_BYTES} bytes, got ${shown(key)}`)
-    const rules = keyedRules(this.#stores.definition(task)?.options.limits)
+    const definition = this.#stores.definition(task)
+    const rules = keyedRules(definition?.options.limits)
     if (rules.length === 0)
       throw new ArgumentError(
-        `task ${task}: key: expected a task with a key: rateLimit, concurrency, breaker or fair, got one without`,
+        `task ${task}: key: expected a task with a key: rateLimit, concurrency, breaker or fair, got one ${definition ? 'without' : 'that is not defined here'}`,
       )
     return rules.map((rule) => ({ rule, key }))
   }
@@ -121,10 +133,13 @@ export class Limits {
 export interface LimitListFilter {
   /** Of this rule alone: `task:mail.send`, `queue:slow`, `github`. */
   readonly rule?: string | undefined
+  /** Those that are paused alone. */
+  readonly paused?: boolean | undefined
   /** At most so many. Default 50, at most 1000. */
   readonly limit?: number | undefined
   /** Those after this one. */
   readonly after?: LimitName | undefined
 }
 
-const MAX_LISTED = 1000
+/** How many limits one call lists. */
+export const MAX_LISTED = 1000

@@ -5,6 +5,7 @@ import { isStoreAway } from '../../std/thrown.ts'
 import { version } from '../../std/version.ts'
 import { type Finding, findingsOf, INSTALLATION_CHECKS, JOB_CHECKS, type JobEvidence } from '../doctor/checks.ts'
 import { type Fleet, fleetOf } from '../doctor/fleet.ts'
+import { limitsOfJob, limitsOfStore } from '../doctor/limits.ts'
 import { STORE_CHECKS } from '../doctor/stores.ts'
 import { SURROUNDING_CHECKS, type Surroundings } from '../doctor/surroundings.ts'
 import { printable } from '../fleet/printable.ts'
@@ -80,7 +81,7 @@ async function evidenceOf(app: App, id: string): Promise<Omit<JobEvidence, 'flee
     finds = false
     return undefined
   })
-  return { id, info, message, finds }
+  return { id, info, message, finds, limits: await limitsOfJob(app, { task: info?.task, message }) }
 }
 
 async function installation(app: App, fleet: Fleet): Promise<Finding[]> {
@@ -90,5 +91,5 @@ async function installation(app: App, fleet: Fleet): Promise<Finding[]> {
     waiting.set(queue, await app.queueSize(queue))
     dead.set(deadLetterQueue(queue), await app.queueSize(deadLetterQueue(queue)))
   }
-  return findingsOf(INSTALLATION_CHECKS, { fleet, waiting, dead })
+  return findingsOf(INSTALLATION_CHECKS, { fleet, waiting, dead, limits: await limitsOfStore(app) })
 }

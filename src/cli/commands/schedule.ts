@@ -1,6 +1,7 @@
 import type { ScheduleInfo } from '../../beat/info.ts'
 import { type Schedules, schedulesOf } from '../../beat/schedules.ts'
 import { ArgumentError } from '../../std/errors.ts'
+import { columnsText } from '../columns.ts'
 import { jsonText } from '../json.ts'
 import { type AppOptions, withApp } from '../loadApp.ts'
 import { argumentsOf } from '../values.ts'
@@ -106,7 +107,7 @@ async function whenOf({ cron, tz, every, at }: ScheduleAddOptions): Promise<Para
 }
 
 function tableText(entries: readonly ScheduleInfo[]): string {
-  const rows = [
+  return columnsText([
     ['NAME', 'WHEN', 'TASK', 'NEXT', 'LAST', 'RUNS'],
     ...entries.map(({ name, when, task, nextRunAt, lastRunAt, paused, runs }) => [
       name,
@@ -116,16 +117,7 @@ function tableText(entries: readonly ScheduleInfo[]): string {
       lastRunAt ? momentText(lastRunAt) : '-',
       String(runs),
     ]),
-  ]
-  const widths = (rows[0] as string[]).map((_, at) => Math.max(...rows.map((row) => (row[at] as string).length)))
-  return rows
-    .map((row) =>
-      row
-        .map((cell, at) => cell.padEnd(widths[at] as number))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
+  ])
 }
 
 function lineOf({ name, time }: { name: string; time: Date }, only: string | undefined): string {

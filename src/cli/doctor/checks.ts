@@ -1,7 +1,9 @@
 import type { App } from '../../app/app.ts'
+import type { LimitState } from '../../app/limits/limits.ts'
 import type { JobInfo } from '../../calls/jobInfo.ts'
 import { isFinal } from '../../protocol/states.ts'
 import type { Fleet } from './fleet.ts'
+import { JOB_LIMIT_CHECKS, LIMIT_CHECKS, type NeededLimit } from './limits.ts'
 
 /** What is wrong: the evidence, and what to do, in one line. */
 export interface Finding {
@@ -17,6 +19,8 @@ export interface JobEvidence {
   readonly message: Awaited<ReturnType<App['message']>>
   /** The store can find messages. */
   readonly finds: boolean
+  /** Those that it needs, while it waits. */
+  readonly limits: readonly NeededLimit[]
   readonly fleet: Fleet
   /** By the clock of the store, ms since the epoch. */
   readonly now: number
@@ -28,6 +32,8 @@ export interface InstallationEvidence {
   /** Messages that wait, by queue; and in the queues of what could not be run. */
   readonly waiting: ReadonlyMap<string, number>
   readonly dead: ReadonlyMap<string, number>
+  /** Those that are in use or paused. */
+  readonly limits: readonly LimitState[]
 }
 
 /** Its name, and how it finds what is wrong. */
@@ -83,6 +89,7 @@ export const JOB_CHECKS: readonly Check<JobEvidence>[] = [
       return `${holder} has it${lease}: celeriac inspect query_task ${id} says whether it runs or waits there for a slot`
     },
   ],
+  ...JOB_LIMIT_CHECKS,
   [
     'no-consumer',
     ({ message, info, fleet }) => {
@@ -132,6 +139,7 @@ export const INSTALLATION_CHECKS: readonly Check<InstallationEvidence>[] = [
         : undefined
     },
   ],
+  ...LIMIT_CHECKS,
 ]
 
 /** What the checks of a table find. */

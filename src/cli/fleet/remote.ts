@@ -70,9 +70,10 @@ function commandOf(kind: Kind, name: string): ControlCommand {
 /** The arguments of a command by name, from those of the command line. Throws ArgumentError. */
 function argumentsOf(
   name: string,
-  { args: known = [], rest, usage, needs = 0 }: ControlCommand,
+  { args: known = [], rest, usage, needs = 0, target }: ControlCommand,
   args: readonly string[],
 ): Readonly<Record<string, unknown>> {
+  if (target && args.length > 1 && args.length <= 3) return targetOf(name, args)
   if (args.length < needs || (rest === undefined && args.length > known.length))
     throw new ArgumentError(
       `${name}: expected ${usage === undefined ? 'no arguments' : `the arguments ${usage}`}, got ${args.join(' ') || 'none'}`,
@@ -82,6 +83,13 @@ function argumentsOf(
     return [argument, READERS[type](text, `${name}: ${argument}`)] as const
   })
   return { ...Object.fromEntries(given), ...(rest !== undefined && { [rest]: args.slice(known.length) }) }
+}
+
+/** Throws ArgumentError. */
+function targetOf(command: string, [kind = '', name, key]: readonly string[]): Readonly<Record<string, unknown>> {
+  if (!['queue', 'task', 'limit'].includes(kind))
+    throw new ArgumentError(`${command}: expected queue, task or limit, got ${kind}`)
+  return { [kind]: name, ...(key !== undefined && { key }) }
 }
 
 /** How each type of argument is read. */

@@ -5,6 +5,7 @@ import { isStoreAway } from '../../std/thrown.ts'
 import { workerName } from '../hostname.ts'
 import { jsonText } from '../json.ts'
 import { type AppOptions, withApp } from '../loadApp.ts'
+import { type Blocked, blockedLines, blockedOf } from './blocked.ts'
 
 export interface StatusCommandOptions extends AppOptions {
   queues?: string[]
@@ -20,6 +21,9 @@ const PAGE_SIZE = 1000
 const REPLY_TIMEOUT_MS = 500
 const NAMED_REPLY_TIMEOUT_MS = 5000
 
+/** Columns before the text of a line. */
+const NAME_WIDTH = 11
+
 interface Status {
   readonly broker: string
   readonly backend: string
@@ -30,6 +34,8 @@ interface Status {
   readonly workers?: readonly string[]
   /** Messages that wait, by queue. */
   readonly queues?: Readonly<Record<string, number>>
+  /** Absent where the store keeps no limits. */
+  readonly blocked?: Blocked | undefined
   /** Records by state, where all are listed. */
   readonly jobs?: Readonly<Record<string, number>>
   /** There are more records than were counted. */
@@ -55,7 +61,8 @@ async function look(app: App, queues: readonly string[], worker?: string): Promi
     for (const queue of queues) sizes[queue] = await app.queueSize(queue)
     const counts = lists === 'all' ? await countStates(app) : {}
     const workers = await workersOf(app, worker)
-    return { broker, backend, reachable: true, workers, queues: sizes, ...counts }
+    const blocked = await blockedOf(app)
+    return { broker, backend, reachable: true, workers, queues: sizes, blocked, ...counts }
   } catch (error) {
     if (!isStoreAway(error)) throw error
     return { ...urls, reachable: false, problem: (error as Error).message }
@@ -82,7 +89,8 @@ async function countStates(app: App): Promise<Pick<Status, 'jobs' | 'more'>> {
   return { jobs: counts, more: true }
 }
 
-function statusText({ broker, backend, reachable, problem, workers, queues, jobs, more }: Status): string {
+function statusText(status: Status): string {
+  const { broker, backend, reachable, problem, workers, queues, blocked, jobs, more } = status
   const lines = [
     `store:     ${broker}`,
     ...(backend === broker ? [] : [`results:   ${backend}`]),
@@ -90,6 +98,7 @@ function statusText({ broker, backend, reachable, problem, workers, queues, jobs
   ]
   if (workers) lines.push(`workers:   ${workers.join(', ') || 'none answers'}`)
   if (queues) lines.push(`waiting:   ${listText(queues)}`)
+  if (blocked) lines.push(...blockedLines(blocked, NAME_WIDTH))
   if (jobs) lines.push(`tasks:     ${listText(jobs)}${more ? ` (the newest ${MAX_COUNTED_RECORDS})` : ''}`)
   return lines.join('\n')
 }

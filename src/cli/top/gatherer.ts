@@ -4,6 +4,7 @@ import { type QueueSizes, queueSizes, queuesOf } from '../../app/knownQueues.ts'
 import { Control } from '../../control/control.ts'
 import { type Event, EventReceiver } from '../../events/receiver.ts'
 import { isStoreAway } from '../../std/thrown.ts'
+import { type Blocked, blockedOf } from '../fleet/blocked.ts'
 import { askWorkers, type WorkerAnswer } from './answers.ts'
 import { EventRates } from './eventRates.ts'
 import type { Snapshot, TopFailure, TopTask, TopWorker, WorkerState } from './snapshot.ts'
@@ -31,6 +32,7 @@ export class Gatherer {
   readonly #quiet = new Set<string>()
   #answers: ReadonlyMap<string, WorkerAnswer> = new Map()
   #queues: QueueSizes = { queues: [] }
+  #blocked: Blocked | undefined
   #asked = false
   #enables = false
   #problem: string | undefined
@@ -67,6 +69,7 @@ export class Gatherer {
       const taken = [...answers.values()].flatMap(({ queues }) => queues)
       const names = [...new Set([...queuesOf(this.#app), ...taken])].slice(0, MAX_QUEUES)
       this.#queues = await queueSizes(this.#app, names)
+      this.#blocked = await blockedOf(this.#app)
       this.#answers = answers
       this.#problem = undefined
       const now = this.#now()
@@ -107,6 +110,7 @@ export class Gatherer {
       asked: this.#asked,
       workers: this.#workers(at),
       queues: this.#queues,
+      blocked: this.#blocked,
       rates: this.#rates.at(at),
       running: this.#running(at),
       failures: this.#failures,

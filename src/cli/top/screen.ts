@@ -1,3 +1,4 @@
+import { blockedLines } from '../fleet/blocked.ts'
 import type { Snapshot, TopFailure, TopTask, TopWorker } from './snapshot.ts'
 import { type Column, tableOf } from './table.ts'
 import type { Selected, View } from './view.ts'
@@ -86,7 +87,7 @@ function linesOf(lines: readonly Line[]): string[] {
 }
 
 function headOf(snapshot: Snapshot, columns: number): Line[] {
-  const { at, broker, workers, running, queues, rates, problem } = snapshot
+  const { at, broker, workers, running, queues, blocked, rates, problem } = snapshot
   const time = `${timeText(at)} UTC`
   const title = fitted(`celeriac top  ${broker}`, Math.max(0, columns - columnsOf(time) - 1))
   const alive = workers.filter(({ state }) => state !== 'lost' && state !== 'offline').length
@@ -98,7 +99,8 @@ function headOf(snapshot: Snapshot, columns: number): Line[] {
     ...(queues.delayed === undefined ? [] : [`delayed ${countText(queues.delayed)}`]),
     ...(queues.held === undefined ? [] : [`held ${countText(queues.held)}`]),
   ]
-  const lines: Line[] = [{ text: `${title} ${time}`, style: 'title' }, { text: counts.join('  ') }]
+  const stopped = blocked ? blockedLines(blocked, 0).map((text): Line => ({ text, style: 'warning' })) : []
+  const lines: Line[] = [{ text: `${title} ${time}`, style: 'title' }, { text: counts.join('  ') }, ...stopped]
   if (problem !== undefined) return [...lines, { text: `! ${problem}`, style: 'warning' }]
   if (rates) {
     const texts = Object.entries(rates).map(([name, rate]) => `${name} ${rate.toFixed(1)}`)

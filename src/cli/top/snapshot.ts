@@ -1,4 +1,5 @@
 import type { QueueSizes } from '../../app/knownQueues.ts'
+import type { Blocked } from '../fleet/blocked.ts'
 import type { Rates } from './eventRates.ts'
 
 /**
@@ -46,6 +47,8 @@ export interface Snapshot {
   readonly asked: boolean
   readonly workers: readonly TopWorker[]
   readonly queues: QueueSizes
+  /** What is paused, and breakers that are not closed; undefined where the store keeps no limits. */
+  readonly blocked: Blocked | undefined
   /** Undefined while no worker has sent an event of a task. */
   readonly rates: Rates | undefined
   /** The one that runs for the longest time first. */

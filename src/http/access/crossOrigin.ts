@@ -79,7 +79,7 @@ export function preflight(method: string, header: HeaderReader, cors: Cors): Res
   if (method !== 'OPTIONS' || wanted === null) return undefined
   const answer = corsHeaders(header('origin'), cors)
   if (answer['access-control-allow-origin'] !== undefined) {
-    answer['access-control-allow-methods'] = 'GET, HEAD, POST, PATCH, DELETE'
+    answer['access-control-allow-methods'] = 'GET, HEAD, POST, PUT, PATCH, DELETE'
     const asked = header('access-control-request-headers') ?? ''
     if (/^[\w!#$%&'*+.^`|~, -]{1,1000}$/.test(asked)) answer['access-control-allow-headers'] = asked
     answer['access-control-max-age'] = PREFLIGHT_MAX_AGE_S

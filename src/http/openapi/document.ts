@@ -2,6 +2,7 @@ import type { JsonSchema } from '../../std/jsonSchema.ts'
 import { Answers } from './answers.ts'
 import type { ApiInfo } from './info.ts'
 import { batchPaths, jobPaths, metricsPath, SUBMIT_HEADERS, systemPaths, waitPaths } from './jobs.ts'
+import { LIMIT_SCHEMAS, limitPaths } from './limits.ts'
 import { HEADERS, SCHEMAS, WEBHOOK_SCHEMAS } from './schemas.ts'
 import { delivery, type ExposedTask, taskParts } from './tasks.ts'
 import { treePath, WORKFLOW_SCHEMAS, workflowPath } from './workflows.ts'
@@ -46,6 +47,7 @@ export function openApi(facts: ApiFacts): JsonSchema {
     ...treePath(base, answers),
     ...workflowPath(base, answers, webhooks),
     ...waitPaths(base, answers),
+    ...(scheme ? limitPaths(base, answers) : {}),
     ...systemPaths(answers),
     ...(metrics ? metricsPath(answers, scheme !== undefined) : {}),
   }
@@ -60,6 +62,7 @@ export function openApi(facts: ApiFacts): JsonSchema {
       { name: 'batches', description: 'Submit many jobs at once.' },
       { name: 'workflows', description: 'Submit jobs that wait for each other, and see how they stand.' },
       { name: 'jobs', description: 'Follow jobs, cancel and repeat them.' },
+      ...(scheme ? [{ name: 'limits', description: 'See what is limited, and pause it.' }] : []),
       { name: 'system', description: 'The server itself.' },
     ],
     paths,
@@ -68,6 +71,7 @@ export function openApi(facts: ApiFacts): JsonSchema {
       schemas: {
         ...SCHEMAS,
         ...WORKFLOW_SCHEMAS,
+        ...(scheme ? LIMIT_SCHEMAS : {}),
         ...(webhooks ? WEBHOOK_SCHEMAS : {}),
         ...Object.assign({}, ...own.map(({ schemas }) => schemas)),
       },

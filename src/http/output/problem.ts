@@ -48,6 +48,7 @@ export type ProblemKind =
   | 'internal-error'
   | 'cannot-join'
   | 'cannot-change'
+  | 'cannot-limit'
   | 'cannot-list'
   | 'cannot-remember'
   | 'overloaded'
@@ -95,6 +96,7 @@ export const PROBLEMS: Readonly<Record<ProblemKind, ProblemType>> = {
   'internal-error': { status: 500, title: 'Internal server error' },
   'cannot-join': { status: 501, title: 'The stores cannot join such a workflow' },
   'cannot-change': { status: 501, title: 'The store changes no job that waits' },
+  'cannot-limit': { status: 501, title: 'The store keeps no limits' },
   'cannot-list': { status: 501, title: 'The store keeps no list of jobs' },
   'cannot-remember': { status: 501, title: 'The store keeps nothing but jobs' },
   overloaded: { status: 503, title: 'The server is overloaded' },

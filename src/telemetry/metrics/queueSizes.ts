@@ -6,6 +6,7 @@ import { withDeadline } from '../../std/deadline.ts'
 import { isStoreAway } from '../../std/thrown.ts'
 import { gauge, type MetricFacts } from './counters.ts'
 import type { Family } from './family.ts'
+import { LIMIT_GAUGES, type LimitLook, limitFamilies, lookAtLimits } from './limits.ts'
 
 /** How long the store has to answer, ms: well within the time of a scrape, 10 s by default. */
 const STORE_TIMEOUT_MS = 2000
@@ -26,13 +27,14 @@ const DELAYED = { name: 'celeriac_delayed_messages', help: 'Messages of the stor
 const RESERVED = { name: 'celeriac_reserved_messages', help: 'Messages of the store that workers hold.' }
 
 /** All of them. */
-export const STORE_GAUGES: readonly MetricFacts[] = [UP, MESSAGES, OLDEST, DEAD, DELAYED, RESERVED]
+export const STORE_GAUGES: readonly MetricFacts[] = [UP, MESSAGES, OLDEST, DEAD, DELAYED, RESERVED, ...LIMIT_GAUGES]
 
 /** What the store said; `undefined` is what it does not know. */
 interface Look {
   readonly queues: readonly QueueLook[]
   readonly delayed?: number | undefined
   readonly reserved?: number | undefined
+  readonly limits?: LimitLook | undefined
 }
 
 interface QueueLook {
@@ -81,6 +83,7 @@ export class StoreLook {
       ),
       gauge(DELAYED, valuesOf(look?.delayed)),
       gauge(RESERVED, valuesOf(look?.reserved)),
+      ...limitFamilies(look?.limits),
     ]
   }
 
@@ -120,7 +123,8 @@ export class StoreLook {
       const age = oldest === undefined ? undefined : Math.max(0, now - oldest) / 1000
       return { queue, waiting, dead: waitingIn(deadLetterQueue(queue)), age: waiting === 0 ? 0 : age }
     })
-    return { queues: looks, delayed: found.delayed, reserved: found.held }
+    const limits = broker.limits && (await lookAtLimits(broker.limits))
+    return { queues: looks, delayed: found.delayed, reserved: found.held, limits }
   }
 }
 

@@ -68,6 +68,12 @@ export class TaskMetrics {
     { name: 'celeriac_beat_lateness_seconds', help: 'How late beat sent the runs of its schedule.' },
     LATENESS_BUCKETS_S,
   )
+  readonly #breakerChanges = new Counts({
+    name: 'celeriac_breaker_changes_total',
+    help: 'How often the breaker of a limit changed its state by the end of a run, all of its keys together.',
+  })
+  /** By rule and state: those that the code of the app defines. */
+  readonly #changesOf = new Map<string, Count>()
   #beat: Timing | undefined
   readonly #submittedOf = new Map<string, Count>()
   readonly #runsOf = new Map<string, Runs>()
@@ -105,6 +111,12 @@ export class TaskMetrics {
       if (isExceeded) limits.add(limit)
       else limits.delete(limit)
     })
+    app.on('limit:breaker', ({ rule, state }) => {
+      const name = `${state} ${rule}`
+      const count = this.#changesOf.get(name) ?? this.#breakerChanges.count({ rule, state })
+      this.#changesOf.set(name, count)
+      count.value++
+    })
     app.on('worker:shutdown', ({ hostname }) => void this.#exceeded.delete(hostname))
     for (const [signal, state] of Object.entries(END_SIGNALS) as [keyof typeof END_SIGNALS, string][]) {
       app.on(signal, ({ task }) => this.#end(task, state))
@@ -138,6 +150,7 @@ export class TaskMetrics {
       this.#childrenLost.family(),
       this.#rescued.family(),
       this.#lateness.family(),
+      this.#breakerChanges.family(),
       gauge(running, [{ labels: {}, value: this.#running.size }]),
       gauge(
         { name: 'celeriac_worker_pressure', help: 'Workers that take one task at a time because of this limit.' },

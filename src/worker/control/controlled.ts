@@ -30,6 +30,13 @@ export interface ControlledWorker {
   stop(options: { readonly reason: string }): Promise<void>
 }
 
+/** The queues of a worker that takes tasks. */
+export interface TakenQueues {
+  /** As it takes from it by this name; undefined where it never did. */
+  named(name: string): Queue | undefined
+  isPaused(name: string): boolean
+}
+
 /** The worker, as remote control sees it. */
 export interface Controlled {
   readonly worker: ControlledWorker
@@ -45,8 +52,8 @@ export interface Controlled {
   readonly profileFolder: string | undefined
   /** How long a running task that is revoked with `terminate` may take to stop by itself, ms. */
   readonly revokeGrace: number
-  /** The queue that it takes from by this name; undefined before it takes tasks. */
-  queueOf(name: string): Queue | undefined
+  /** What it takes; undefined before it takes tasks. */
+  intake(): TakenQueues | undefined
   /** Take a postponed task out of its queue, to its end. */
   retract(id: string): void
 }

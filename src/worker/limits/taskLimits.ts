@@ -40,11 +40,11 @@ export class TaskLimits {
   }
 
   /** A run has ended: its breakers count that, and an API that asked to wait holds back its rates. Never rejects. */
-  async ended({ delivery, message }: Request, outcome: Outcome): Promise<void> {
+  async ended({ delivery, message, hostname }: Request, outcome: Outcome): Promise<void> {
     const uses = delivery.limited ? readLimits(message.headers[LIMITS_HEADER]) : undefined
     if (!uses) return
     try {
-      await Promise.all([this.#hold(uses, outcome), this.#report(uses, outcome)])
+      await Promise.all([this.#hold(uses, outcome), this.#report(uses, outcome, hostname)])
     } catch (error) {
       this.#parts.app.signals.emit('worker:error', { error, doing: 'reporting to limits' })
     }
@@ -59,14 +59,14 @@ export class TaskLimits {
     await Promise.all(rates.map(({ rule, key }) => limits.holdBack({ rule, key }, until)))
   }
 
-  async #report(uses: readonly LimitName[], outcome: Outcome): Promise<void> {
+  async #report(uses: readonly LimitName[], outcome: Outcome, hostname: string): Promise<void> {
     const ok = isOk(outcome)
     if (ok === undefined) return
     const { limits, app, hasBreaker } = this.#parts
     const ends: RunEnd[] = uses.flatMap(({ rule, key }) => (hasBreaker(rule) ? { rule, key, ok } : []))
     if (ends.length === 0) return
     const changes = await limits.report(ends)
-    for (const change of changes) app.signals.emit('limit:breaker', change)
+    for (const change of changes) app.signals.emit('limit:breaker', { ...change, hostname })
   }
 }
 

@@ -33,19 +33,23 @@ test('bash completes commands, options, and what options take', async () => {
   expect(code).toBe(0)
   expect(stdout).not.toMatch(/\beval\b/)
   writeFileSync(join(folder, 'celeriac.bash'), stdout)
-  const [commands, late, options, pools, equal, level, group, entry, remote, shells, files] = await offered(folder, [
-    'celeriac ',
-    'celeriac -A tasks.ts wor',
-    'celeriac worker --po',
-    'celeriac worker -P ',
-    'celeriac worker --pool=th',
-    'celeriac call add -l d',
-    'celeriac schedule ',
-    'celeriac schedule add --mis',
-    'celeriac -b redis://x control pool_',
-    'celeriac completion ',
-    'celeriac worker -A t',
-  ])
+  const [commands, late, options, pools, equal, level, group, entry, remote, shells, files, paused] = await offered(
+    folder,
+    [
+      'celeriac ',
+      'celeriac -A tasks.ts wor',
+      'celeriac worker --po',
+      'celeriac worker -P ',
+      'celeriac worker --pool=th',
+      'celeriac call add -l d',
+      'celeriac schedule ',
+      'celeriac schedule add --mis',
+      'celeriac -b redis://x control pool_',
+      'celeriac completion ',
+      'celeriac worker -A t',
+      'celeriac pause ',
+    ],
+  )
   expect(commands).toEqual(program().commands.map((one) => one.name()))
   expect(late).toEqual(['worker'])
   expect(options).toEqual(['--pool'])
@@ -58,6 +62,7 @@ test('bash completes commands, options, and what options take', async () => {
   expect(shells).toEqual(['bash', 'zsh', 'fish'])
   // None: bash then completes the name of a file.
   expect(files).toEqual([])
+  expect(paused).toEqual(['queue', 'task', 'limit'])
 })
 
 test('every command and option of the program is in the tree', () => {

@@ -176,6 +176,10 @@ def ping(timeout=1.0, destination=None, limit=None):
     return app.control.ping(destination=destination, timeout=timeout, limit=limit)
 
 
+def broadcast(command, arguments, destination=None, timeout=1.0):
+    return app.control.broadcast(command, arguments=arguments, reply=True, destination=destination, timeout=timeout)
+
+
 def inspect(method, destination=None, timeout=1.0):
     return getattr(app.control.inspect(destination=destination, timeout=timeout), method)()
 
@@ -235,7 +239,7 @@ def captured():
 
 COMMANDS = {
     name: globals()[name]
-    for name in "send send_python repr_of many get caught watch get_many state children run_chain run_chord run_canvas run_chain_to_group run_groups save_group restore_group ping inspect revoke declare_exchanges fold capture captured".split()
+    for name in "send send_python repr_of many get caught watch get_many state children run_chain run_chord run_canvas run_chain_to_group run_groups save_group restore_group ping broadcast inspect revoke declare_exchanges fold capture captured".split()
 }
 
 print(json.dumps({"ready": True}), flush=True)

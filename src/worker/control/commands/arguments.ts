@@ -8,7 +8,7 @@ import { pythonRepr } from '../../../protocol/repr.ts'
 const MAX_TEXT_LENGTH = 255
 
 /** An argument as errors show it. */
-function shown(value: unknown): string {
+export function shown(value: unknown): string {
   return pythonRepr(value, 80)
 }
 

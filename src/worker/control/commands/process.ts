@@ -21,10 +21,6 @@ export const PROCESS_COMMANDS: Readonly<Record<string, Command>> = {
     await worker.quiet()
     return { ok: 'takes no more tasks' }
   },
-  resume: async (_, { worker }) => {
-    await worker.resume()
-    return { ok: 'takes tasks' }
-  },
 }
 
 /** `time`: its clock, seconds since the epoch; `reason`: why it takes no tasks. */

@@ -1,11 +1,11 @@
-import { bindingOf, type ExchangeKind, type Queue } from '../../../broker/broker.ts'
+import { bindingOf, type ExchangeKind } from '../../../broker/broker.ts'
 import type { QueueOptions } from '../../../broker/queueOptions.ts'
-import type { Arguments, Command, CommandContext } from '../controlled.ts'
+import type { Arguments, Command, CommandContext, TakenQueues } from '../controlled.ts'
 import { textOf } from './arguments.ts'
 
 /** What it takes from. */
 export const QUEUE_COMMANDS: Readonly<Record<string, Command>> = {
-  active_queues: (_, { worker, queueOf }) => worker.queues.map((name) => queueInfo(name, queueOf(name))),
+  active_queues: (_, { worker, intake }) => worker.queues.map((name) => queueInfo(name, intake())),
   add_consumer: addConsumer,
   cancel_consumer: async ({ queue }, { worker }) => {
     const name = textOf(queue, 'queue')
@@ -31,8 +31,9 @@ function optionsGiven(name: string, given: Arguments): QueueOptions | undefined 
   return { exchange: { name: exchange, type }, ...(type !== 'fanout' && { routingKey }) }
 }
 
-/** A queue as kombu describes it: `Queue.as_dict(recurse=True)`. */
-function queueInfo(name: string, queue: Queue | undefined): Readonly<Record<string, unknown>> {
+/** A queue as kombu describes it, `Queue.as_dict(recurse=True)`; one that is paused says so. */
+function queueInfo(name: string, taken: TakenQueues | undefined): Readonly<Record<string, unknown>> {
+  const queue = taken?.named(name)
   const { exchange, kind, routingKey = '' } = queue?.bindings?.[0] ?? bindingOf(name)
   const isTransient = queue?.transient === true
   return {
@@ -63,5 +64,6 @@ function queueInfo(name: string, queue: Queue | undefined): Readonly<Record<stri
     max_length: null,
     max_length_bytes: null,
     max_priority: null,
+    ...(taken?.isPaused(name) && { paused: true }),
   }
 }

@@ -1,6 +1,7 @@
 import { arch, platform, release } from 'node:os'
 import { shownSettings } from '../../../config/shownSettings.ts'
 import { workerRate } from '../../../config/taskOptions.ts'
+import { rateText } from '../../../config/taskValues.ts'
 import { isSet } from '../../../protocol/control.ts'
 import { version } from '../../../std/version.ts'
 import type { TaskDefinition } from '../../../tasks/definition.ts'
@@ -21,7 +22,8 @@ const ATTRIBUTES: Readonly<Record<string, (definition: TaskDefinition, context: 
   queue: ({ options }) => options.queue,
   rate_limit: (definition, { turns }) => {
     const present = turns()
-    return rateText(present ? present.rateLimit(definition) : workerRate(definition.options))
+    const interval = present ? present.rateLimit(definition) : workerRate(definition.options)
+    return interval === undefined ? undefined : rateText(interval)
   },
   soft_time_limit: (definition, context) => secondsOf(limitsOf(definition, context).softTimeLimit),
   time_limit: (definition, context) => secondsOf(limitsOf(definition, context).timeLimit),
@@ -59,20 +61,6 @@ function secondsOf(time: number | undefined): number | undefined {
 /** As Python's `str`. */
 function pythonText(value: unknown): string {
   return typeof value === 'boolean' ? (value ? 'True' : 'False') : String(value)
-}
-
-/** Times in ms, with the unit that they have in the text of a rate. */
-const UNITS: readonly (readonly [unit: string, time: number])[] = [
-  ['s', 1000],
-  ['m', 60_000],
-  ['h', 3_600_000],
-]
-
-/** A rate limit as Celery writes it: in the first unit in which it is at least one. */
-function rateText(interval: number | undefined): string | undefined {
-  if (interval === undefined) return undefined
-  const [unit, time] = UNITS.find(([, unitTime]) => unitTime >= interval) ?? ['h', 3_600_000]
-  return `${Number((time / interval).toPrecision(6))}/${unit}`
 }
 
 /** In the form of Celery's report for bugs. */

@@ -6,8 +6,9 @@ import type { Command, CommandContext } from '../controlled.ts'
 export const STATS_COMMANDS: Readonly<Record<string, Command>> = { stats }
 
 function stats(_: unknown, context: CommandContext): unknown {
-  const { worker, app, state, since, turns } = context
+  const { worker, app, state, since, turns, intake } = context
   const { autoscale } = worker
+  const paused = worker.queues.filter((queue) => intake()?.isPaused(queue))
   return {
     total: Object.fromEntries(state.totals),
     pid: process.pid,
@@ -17,6 +18,7 @@ function stats(_: unknown, context: CommandContext): unknown {
     ...(autoscale && { autoscaler: { ...autoscale, qty: 0 } }),
     broker: brokerInfo(app.config.broker.reveal()),
     prefetch_count: turns()?.prefetch ?? 0,
+    ...(paused.length > 0 && { paused_queues: paused }),
     rusage: resources(),
   }
 }

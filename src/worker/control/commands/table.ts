@@ -2,6 +2,7 @@ import type { Command } from '../controlled.ts'
 import { EVENT_COMMANDS } from './events.ts'
 import { INSPECTOR_COMMANDS } from './inspector.ts'
 import { LIMIT_COMMANDS } from './limits.ts'
+import { PAUSE_COMMANDS } from './pauses.ts'
 import { POOL_COMMANDS } from './pool.ts'
 import { PROCESS_COMMANDS } from './process.ts'
 import { QUEUE_COMMANDS } from './queues.ts'
@@ -16,6 +17,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map(
     EVENT_COMMANDS,
     INSPECTOR_COMMANDS,
     LIMIT_COMMANDS,
+    PAUSE_COMMANDS,
     POOL_COMMANDS,
     PROCESS_COMMANDS,
     QUEUE_COMMANDS,
