@@ -8,21 +8,21 @@ import { fileURLToPath } from 'node:url'
 import { HOOK_OPTIONS } from '../src/app/lifeCycle/hookOptions.ts'
 import { SCHEDULE_OPTIONS } from '../src/beat/scheduleOptions.ts'
 import { APP_OPTIONS } from '../src/config/appOptions.ts'
-import { BATCH_OPTIONS } from '../src/config/batchOptions.ts'
 import { CALL_OPTIONS } from '../src/config/callOptions.ts'
+import { QUEUE_OPTIONS } from '../src/config/queueOptions.ts'
+import { REQUEST_OPTIONS } from '../src/config/requestOptions.ts'
+import { RETRY_OPTIONS } from '../src/config/retryOptions.ts'
+import { ROUTE_OPTIONS } from '../src/config/routeOptions.ts'
+import { BATCH_OPTIONS } from '../src/config/task/batchOptions.ts'
 import {
   BREAKER_OPTIONS,
   CONCURRENCY_OPTIONS,
   FAIR_OPTIONS,
   RATE_LIMIT_OPTIONS,
   SHARED_LIMIT_OPTIONS,
-} from '../src/config/limitOptions.ts'
-import { DEBOUNCE_OPTIONS, THROTTLE_OPTIONS, UNIQUE_OPTIONS } from '../src/config/onceOptions.ts'
-import { QUEUE_OPTIONS } from '../src/config/queueOptions.ts'
-import { REQUEST_OPTIONS } from '../src/config/requestOptions.ts'
-import { RETRY_OPTIONS } from '../src/config/retryOptions.ts'
-import { ROUTE_OPTIONS } from '../src/config/routeOptions.ts'
-import { TASK_OPTIONS } from '../src/config/taskOptions.ts'
+} from '../src/config/task/limitOptions.ts'
+import { DEBOUNCE_OPTIONS, THROTTLE_OPTIONS, UNIQUE_OPTIONS } from '../src/config/task/onceOptions.ts'
+import { TASK_OPTIONS } from '../src/config/task/taskTable.ts'
 import { WEBHOOK_OPTIONS } from '../src/config/webhookOptions.ts'
 import { RECEIVER_OPTIONS } from '../src/events/receiverOptions.ts'
 import { HTTP_OPTIONS } from '../src/http/options.ts'
@@ -49,20 +49,24 @@ const GROUPS = {
     SHARED_LIMIT_OPTIONS,
   }),
   ...limitGroups('docs/how-to/be-fair-to-tenants.md', { FAIR_OPTIONS }),
-  UNIQUE_OPTIONS: { table: UNIQUE_OPTIONS, source: 'src/config/onceOptions.ts', page: 'docs/how-to/run-it-once.md' },
+  UNIQUE_OPTIONS: {
+    table: UNIQUE_OPTIONS,
+    source: 'src/config/task/onceOptions.ts',
+    page: 'docs/how-to/run-it-once.md',
+  },
   DEBOUNCE_OPTIONS: {
     table: DEBOUNCE_OPTIONS,
-    source: 'src/config/onceOptions.ts',
+    source: 'src/config/task/onceOptions.ts',
     page: 'docs/how-to/run-it-once.md',
   },
   THROTTLE_OPTIONS: {
     table: THROTTLE_OPTIONS,
-    source: 'src/config/onceOptions.ts',
+    source: 'src/config/task/onceOptions.ts',
     page: 'docs/how-to/run-it-once.md',
   },
   BATCH_OPTIONS: {
     table: BATCH_OPTIONS,
-    source: 'src/config/batchOptions.ts',
+    source: 'src/config/task/batchOptions.ts',
     page: 'docs/how-to/handle-in-batches.md',
   },
   RETRY_OPTIONS: { table: RETRY_OPTIONS, source: 'src/config/retryOptions.ts', page: 'docs/reference.md' },
@@ -101,7 +105,7 @@ const TYPES = { duration: 'Duration', count: 'number', text: 'string', flag: 'bo
 function limitGroups(page, tables) {
   const entries = Object.entries(tables)
   return Object.fromEntries(
-    entries.map(([name, table]) => [name, { table, source: 'src/config/limitOptions.ts', page }]),
+    entries.map(([name, table]) => [name, { table, source: 'src/config/task/limitOptions.ts', page }]),
   )
 }
 

@@ -66,20 +66,8 @@ export { Chain, Chord, chain, chord, Group, group, Signature } from './calls/wor
 export type { HeaderOptions, SignatureOptions, WorkflowOptions } from './calls/workflowOptions.ts'
 export type { BodyList } from './calls/workflowTypes.ts'
 export { App, Celeriac } from './celeriac.ts'
-export type { BatchOptions } from './config/batchOptions.ts'
 export type { CallOptions } from './config/callOptions.ts'
 export type { CeleriacOptions, Config } from './config/config.ts'
-export type {
-  BreakerOptions,
-  ConcurrencyOptions,
-  FairOptions,
-  KeyFunction,
-  LimitReference,
-  RateLimitOptions,
-  SharedLimitOptions,
-  UsesOption,
-} from './config/limitOptions.ts'
-export type { DebounceOptions, KeyOption, ThrottleOptions, UniqueOptions, UniqueWhile } from './config/onceOptions.ts'
 export type { RequestOptions } from './config/requestOptions.ts'
 export type { ContextValues } from './config/requestValues.ts'
 export type {
@@ -90,6 +78,24 @@ export type {
   RetryOptions,
 } from './config/retryOptions.ts'
 export type { RoutedCall, RouteRule, Router, Routes, TaskRoute } from './config/routeOptions.ts'
+export type { BatchOptions } from './config/task/batchOptions.ts'
+export type {
+  BreakerOptions,
+  ConcurrencyOptions,
+  FairOptions,
+  KeyFunction,
+  LimitReference,
+  RateLimitOptions,
+  SharedLimitOptions,
+  UsesOption,
+} from './config/task/limitOptions.ts'
+export type {
+  DebounceOptions,
+  KeyOption,
+  ThrottleOptions,
+  UniqueOptions,
+  UniqueWhile,
+} from './config/task/onceOptions.ts'
 export type { TaskOptions } from './config/taskOptions.ts'
 export type { RateLimit, TaskExample } from './config/taskValues.ts'
 export type { WebhookOptions, WebhookSecret } from './config/webhookOptions.ts'

@@ -1,4 +1,4 @@
-import { type OnceRules, onceRuleOf } from '../config/onceOptions.ts'
+import { type OnceRules, onceRuleOf } from '../config/task/onceOptions.ts'
 import { chordParts, tasksOf } from '../protocol/canvas.ts'
 import { assertEncodable, type SerializerName } from '../protocol/encoding.ts'
 import { canvasOf, readSignatures, type SignatureData } from '../protocol/signature.ts'

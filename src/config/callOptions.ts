@@ -9,7 +9,7 @@ import { type OptionTable, readGiven } from '../std/optionTable.ts'
 import { requireDate, requireObject, requireText, shown } from '../std/validate.ts'
 import { requireName } from './queueOptions.ts'
 import { type CallRetryOptions, parseCallRetry, type RetryPolicy } from './retryOptions.ts'
-import { TASK_OPTIONS } from './taskOptions.ts'
+import { TASK_OPTIONS } from './task/taskTable.ts'
 
 /** Options of one call: they override those of its task; some exist for calls only. */
 export interface CallOptions {

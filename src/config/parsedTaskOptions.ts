@@ -1,9 +1,9 @@
 import type { LineLevel } from '../std/log.ts'
-import type { ParsedBatch } from './batchOptions.ts'
-import type { ParsedBreaker, ParsedConcurrency, ParsedFair, ParsedRateLimit } from './limitOptions.ts'
-import type { LimitPlan } from './limitPlan.ts'
-import type { OnceRules } from './onceOptions.ts'
 import type { ErrorClass, RetryPolicy } from './retryOptions.ts'
+import type { ParsedBatch } from './task/batchOptions.ts'
+import type { ParsedBreaker, ParsedConcurrency, ParsedFair, ParsedRateLimit } from './task/limitOptions.ts'
+import type { LimitPlan } from './task/limitPlan.ts'
+import type { OnceRules } from './task/onceOptions.ts'
 import type { TaskExample, TaskPool, Upgrade } from './taskValues.ts'
 
 /** A task's options, parsed once: times in ms, absent where the app's default holds. */

@@ -4,7 +4,7 @@ import { ArgumentError } from '../std/errors.ts'
 import { isTopicPattern } from '../std/glob.ts'
 import { type OptionTable, readOptions } from '../std/optionTable.ts'
 import { requireObject, shown } from '../std/validate.ts'
-import { MAX_CONCURRENCY } from './limitOptions.ts'
+import { MAX_CONCURRENCY } from './task/limitOptions.ts'
 
 type Exchange = NonNullable<QueueOptions['exchange']>
 

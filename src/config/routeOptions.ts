@@ -4,7 +4,7 @@ import { type OptionTable, readGiven } from '../std/optionTable.ts'
 import { requireText, shown } from '../std/validate.ts'
 import type { CallOptions } from './callOptions.ts'
 import { requireName } from './queueOptions.ts'
-import { isPriority } from './taskOptions.ts'
+import { isPriority } from './task/taskTable.ts'
 
 /** Where the calls of a task go. What a call or its task says for itself comes first. */
 export interface TaskRoute {

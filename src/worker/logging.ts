@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import type { Signals, TaskFacts } from '../app/signals.ts'
-import { subjectText } from '../config/limitPlan.ts'
+import { subjectText } from '../config/task/limitPlan.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
 import type { Emitter } from '../std/emitter.ts'
 import { DecodeError } from '../std/errors.ts'

@@ -1,5 +1,5 @@
 import type { FoundMessage } from '../../broker/broker.ts'
-import type { UniqueRule } from '../../config/onceOptions.ts'
+import type { UniqueRule } from '../../config/task/onceOptions.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
 import { isFinal, PENDING } from '../../protocol/states.ts'
 import type { OpenStores } from '../../stores/open.ts'

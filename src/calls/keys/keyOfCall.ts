@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { KeyOption } from '../../config/onceOptions.ts'
+import type { KeyOption } from '../../config/task/onceOptions.ts'
 import { encodePlain } from '../../protocol/encoding.ts'
 import { write } from '../../protocol/serializer.ts'
 import { isRecord } from '../../std/isRecord.ts'

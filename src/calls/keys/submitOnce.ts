@@ -1,5 +1,5 @@
 import type { SubmissionNote } from '../../backend/notes.ts'
-import type { DebounceRule, ThrottleRule, UniqueRule } from '../../config/onceOptions.ts'
+import type { DebounceRule, ThrottleRule, UniqueRule } from '../../config/task/onceOptions.ts'
 import { pythonIso } from '../../protocol/iso.ts'
 import { isoOf } from '../../std/clock.ts'
 import { NotSupportedError, NotUniqueError, StoreUnavailableError } from '../../std/errors.ts'

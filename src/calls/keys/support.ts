@@ -1,4 +1,4 @@
-import { type OnceRule, onceRuleOf } from '../../config/onceOptions.ts'
+import { type OnceRule, onceRuleOf } from '../../config/task/onceOptions.ts'
 import { ConfigError } from '../../std/errors.ts'
 import type { OpenStores } from '../../stores/open.ts'
 import type { TaskDefinition } from '../../tasks/definition.ts'

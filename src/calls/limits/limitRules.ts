@@ -1,7 +1,7 @@
 import type { Broker } from '../../broker/broker.ts'
 import type { LimitRule, LimitStore } from '../../broker/limits.ts'
 import type { Config } from '../../config/config.ts'
-import { type LimitPlan, queueRules } from '../../config/limitPlan.ts'
+import { type LimitPlan, queueRules } from '../../config/task/limitPlan.ts'
 import { ConfigError, NotSupportedError } from '../../std/errors.ts'
 
 /** The limits of an app, and whether its store knows them as they are here. Most apps have none. */

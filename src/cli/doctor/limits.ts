@@ -1,6 +1,6 @@
 import type { App } from '../../app/app.ts'
 import { type LimitState, MAX_LISTED } from '../../app/limits/limits.ts'
-import { queueRule, subjectArguments, subjectText, taskRule } from '../../config/limitPlan.ts'
+import { queueRule, subjectArguments, subjectText, taskRule } from '../../config/task/limitPlan.ts'
 import { LIMITS_HEADER, type LimitUse, readLimits } from '../../protocol/limits.ts'
 import { NotSupportedError } from '../../std/errors.ts'
 

@@ -1,6 +1,6 @@
 import type { App } from '../../app/app.ts'
 import { MAX_LISTED } from '../../app/limits/limits.ts'
-import { subjectText } from '../../config/limitPlan.ts'
+import { subjectText } from '../../config/task/limitPlan.ts'
 import { NotSupportedError } from '../../std/errors.ts'
 import { printable } from './printable.ts'
 

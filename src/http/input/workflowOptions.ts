@@ -1,4 +1,4 @@
-import { isPriority } from '../../config/taskOptions.ts'
+import { isPriority } from '../../config/task/taskTable.ts'
 import { isoTime } from '../../protocol/iso.ts'
 import { memberOnErrorOf, ON_ERROR, type OnError, onErrorOf } from '../../protocol/onError.ts'
 import type { SignatureData } from '../../protocol/signature.ts'

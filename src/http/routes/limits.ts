@@ -1,6 +1,6 @@
 import type { Context, Hono } from 'hono'
 import type { LimitState, LimitTarget } from '../../app/limits/limits.ts'
-import { subjectOf } from '../../config/limitPlan.ts'
+import { subjectOf } from '../../config/task/limitPlan.ts'
 import { rateText } from '../../config/taskValues.ts'
 import type { LimitDocument } from '../../protocol/limitDocument.ts'
 import type { LimitName } from '../../protocol/limits.ts'

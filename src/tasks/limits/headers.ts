@@ -1,4 +1,4 @@
-import { queueRule, taskRule } from '../../config/limitPlan.ts'
+import { queueRule, taskRule } from '../../config/task/limitPlan.ts'
 import { LIMITS_HEADER, type LimitUse, limitsHeader, MAX_LIMITS } from '../../protocol/limits.ts'
 import { ArgumentError } from '../../std/errors.ts'
 import type { Given } from '../bind.ts'

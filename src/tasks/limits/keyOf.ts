@@ -1,4 +1,4 @@
-import type { KeyFunction } from '../../config/limitOptions.ts'
+import type { KeyFunction } from '../../config/task/limitOptions.ts'
 import { MAX_LIMIT_NAME_BYTES } from '../../protocol/limits.ts'
 import { ArgumentError } from '../../std/errors.ts'
 import { asError } from '../../std/thrown.ts'

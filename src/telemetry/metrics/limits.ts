@@ -1,5 +1,5 @@
 import type { BreakerState, LimitState, LimitStore } from '../../broker/limits.ts'
-import { subjectOf } from '../../config/limitPlan.ts'
+import { subjectOf } from '../../config/task/limitPlan.ts'
 import { gauge, type MetricFacts } from './counters.ts'
 import type { Family } from './family.ts'
 

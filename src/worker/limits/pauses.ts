@@ -1,5 +1,5 @@
 import type { LimitStore } from '../../broker/limits.ts'
-import { queueOfRule, taskOfRule } from '../../config/limitPlan.ts'
+import { queueOfRule, taskOfRule } from '../../config/task/limitPlan.ts'
 import { type Clock, MAX_TIMER_MS } from '../../std/clock.ts'
 
 interface PausesParts {

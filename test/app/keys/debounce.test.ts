@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { App } from '../../../src/app/app.ts'
-import type { DebounceOptions, ThrottleOptions } from '../../../src/config/onceOptions.ts'
+import type { DebounceOptions, ThrottleOptions } from '../../../src/config/task/onceOptions.ts'
 import { ArgumentError, NotSupportedError } from '../../../src/std/errors.ts'
 import { eventually } from '../../wait.ts'
 import { onAllStores } from '../lab.ts'

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { App } from '../../../src/app/app.ts'
 import type { AsyncResult } from '../../../src/calls/asyncResult.ts'
-import type { UniqueOptions } from '../../../src/config/onceOptions.ts'
+import type { UniqueOptions } from '../../../src/config/task/onceOptions.ts'
 import { NotSupportedError, NotUniqueError } from '../../../src/std/errors.ts'
 import { eventually } from '../../wait.ts'
 import { type Lab, onAllStores, type StoreKind } from '../lab.ts'

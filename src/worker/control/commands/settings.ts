@@ -1,6 +1,6 @@
 import { arch, platform, release } from 'node:os'
 import { shownSettings } from '../../../config/shownSettings.ts'
-import { workerRate } from '../../../config/taskOptions.ts'
+import { workerRate } from '../../../config/task/taskTable.ts'
 import { rateText } from '../../../config/taskValues.ts'
 import { isSet } from '../../../protocol/control.ts'
 import { version } from '../../../std/version.ts'

@@ -1,7 +1,7 @@
-import type { Duration } from '../std/duration.ts'
-import { ArgumentError } from '../std/errors.ts'
-import { type OptionTable, readOptions } from '../std/optionTable.ts'
-import { requireFunction, shown } from '../std/validate.ts'
+import type { Duration } from '../../std/duration.ts'
+import { ArgumentError } from '../../std/errors.ts'
+import { type OptionTable, readOptions } from '../../std/optionTable.ts'
+import { requireFunction, shown } from '../../std/validate.ts'
 
 /** Most items that one run may ask for. */
 const MAX_BATCH_SIZE = 10_000

@@ -1,7 +1,7 @@
-import { type Duration, milliseconds } from '../std/duration.ts'
-import { ArgumentError } from '../std/errors.ts'
-import { type AnyRow, type OptionTable, readOptions } from '../std/optionTable.ts'
-import { requireObject, shown } from '../std/validate.ts'
+import { type Duration, milliseconds } from '../../std/duration.ts'
+import { ArgumentError } from '../../std/errors.ts'
+import { type AnyRow, type OptionTable, readOptions } from '../../std/optionTable.ts'
+import { requireObject, shown } from '../../std/validate.ts'
 
 /*
  * The options of a task by which several calls make one run: `unique`, `debounce` and `throttle`. Calls belong together

@@ -1,6 +1,6 @@
-import type { BreakerRule, LimitRule, RateRule } from '../broker/limits.ts'
-import type { QueueOptions } from '../broker/queueOptions.ts'
-import type { LimitName } from '../protocol/limits.ts'
+import type { BreakerRule, LimitRule, RateRule } from '../../broker/limits.ts'
+import type { QueueOptions } from '../../broker/queueOptions.ts'
+import type { LimitName } from '../../protocol/limits.ts'
 import {
   type KeyFunction,
   type ParsedBreaker,

@@ -1,11 +1,11 @@
-import type { BreakerRule, LimitRule, RateRule } from '../broker/limits.ts'
-import { MAX_LIMIT_COUNT, MAX_LIMIT_NAME_BYTES, MAX_LIMITS } from '../protocol/limits.ts'
-import type { Duration } from '../std/duration.ts'
-import { ArgumentError } from '../std/errors.ts'
-import { isRecord } from '../std/isRecord.ts'
-import { type OptionTable, readOptions } from '../std/optionTable.ts'
-import { requireFunction, requireObject, shown } from '../std/validate.ts'
-import { parseRate, type RateLimit } from './taskValues.ts'
+import type { BreakerRule, LimitRule, RateRule } from '../../broker/limits.ts'
+import { MAX_LIMIT_COUNT, MAX_LIMIT_NAME_BYTES, MAX_LIMITS } from '../../protocol/limits.ts'
+import type { Duration } from '../../std/duration.ts'
+import { ArgumentError } from '../../std/errors.ts'
+import { isRecord } from '../../std/isRecord.ts'
+import { type OptionTable, readOptions } from '../../std/optionTable.ts'
+import { requireFunction, requireObject, shown } from '../../std/validate.ts'
+import { parseRate, type RateLimit } from '../taskValues.ts'
 
 /**
  * Makes the key of a call: of a task with an input schema from its input, of a positional task from its arguments. Text
