@@ -105,6 +105,8 @@ local prefix, queues = ARGV[4], {}
 local own = prefix .. 'celeriac.'
 local all = lanes(prefix)
 local trouble
+-- What may pass by now is woken by a consumer that is busy; the rescuer is for those that wait.
+all.wake_due(8)
 for at = 1, tonumber(ARGV[6]) do queues[at] = ARGV[6 + at] end
 -- By which of its limits a lane with this turn is blocked (nil: by none), and how many messages pass.
 local function look_at(queue, turn, uses)
