@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { limitsHeader } from '../../../src/protocol/limits.ts'
+import { LIMITS_HEADER, limitsHeader } from '../../../src/protocol/limits.ts'
 import type { RedisBroker } from '../../../src/stores/redis/broker/broker.ts'
-import { idsOf } from '../../../src/testing/factories.ts'
+import { envelopeOf, idsOf } from '../../../src/testing/factories.ts'
 import { until } from '../../../src/testing/kit.ts'
 import { atOnce, heldOf, numbered, sendLimited } from '../../../src/testing/limitFixture.ts'
 import { Reader } from '../../../src/testing/reader.ts'
@@ -170,4 +170,30 @@ test('without limits nothing of them is in the server, and no script enters thei
   for (const command of ['hsetnx', 'hincrby', 'incr', 'zrangebylex', 'hmget', 'hrandfield']) {
     expect(stats).not.toContain(`cmdstat_${command}:`)
   }
+})
+
+test('through an exchange: each queue that is bound has a lane of its own, also for what is delayed', async () => {
+  await broker.limits.define([atOnce('one', 1)])
+  const bindings = [{ exchange: 'news', kind: 'direct' as const, routingKey: 'r' }]
+  const queues = ['p', 'q'].map((name) => ({ name, bindings }))
+  const headers = { [LIMITS_HEADER]: limitsHeader([{ rule: 'one', key: '', count: 1 }]) }
+  const send = (id: string, notBefore?: number): Promise<void> => {
+    const envelope = envelopeOf(id)
+    const route = { exchange: 'news', routingKey: 'r', kind: 'direct' as const, queues }
+    return broker.publish({ ...envelope, headers: { ...envelope.headers, ...headers } }, route, { notBefore })
+  }
+  await send('1')
+  await send('2', Date.now() + 200)
+  expect([await broker.size('p'), await broker.size('q')]).toEqual([1, 1])
+  const consumer = await broker.consume(queues, { prefetch: 10, name: 'test' })
+  closing.push(() => consumer.release())
+  const reader = new Reader(consumer)
+  const seen: string[] = []
+  for (let count = 0; count < 4; count++) {
+    const delivery = await reader.next()
+    expect(await heldOf(broker.limits, 'one')).toBe(1)
+    seen.push(`${idsOf([delivery])[0]} ${delivery.queue}`)
+    await delivery.ack()
+  }
+  expect(seen.sort()).toEqual(['1 p', '1 q', '2 p', '2 q'])
 })
