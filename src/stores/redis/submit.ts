@@ -353,7 +353,9 @@ function isPlain(submission: Submission | undefined): submission is PlainSubmiss
   return (message.notBefore === undefined || isSelfTimed(message)) && PLAIN_ID.test(meta.task_id)
 }
 
-/** The submission at this place, where it is plain. One of another lane than the next is not worth a call of its own. */
+/**
+ * The submission at this place, where it is plain. One of another lane than the next is not worth a call of its own.
+ */
 function plainAt(items: readonly Submission[], at: number): PlainSubmission | undefined {
   const one = items[at]
   if (!isPlain(one)) return undefined

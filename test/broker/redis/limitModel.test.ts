@@ -71,6 +71,6 @@ test('whatever is done: never more than the limits allow, nothing that may pass 
         await broker.close()
       }
     }),
-    { numRuns: runs(Number(process.env.RUNS ?? 25)) },
+    { numRuns: runs(60) },
   )
 })

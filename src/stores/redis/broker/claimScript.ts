@@ -105,6 +105,8 @@ local prefix, queues = ARGV[4], {}
 local own = prefix .. 'celeriac.'
 local all = lanes(prefix)
 local trouble
+-- What may pass by now is woken by a consumer that is busy; the rescuer is for those that wait.
+all.wake_due(8)
 for at = 1, tonumber(ARGV[6]) do queues[at] = ARGV[6 + at] end
 -- By which of its limits a lane with this turn is blocked (nil: by none), and how many messages pass.
 local function look_at(queue, turn, uses)
@@ -129,9 +131,8 @@ local function pop(lane, most)
   end
   return taken
 end
--- Answers how many were taken.
-local function take_from(queue, digest, turn, most)
-  local value = redis.call('HGET', own .. 'lanes.' .. queue, digest)
+-- Answers how many were taken. value: what 'lanes.<queue>' has of it; turns: those of lanes that are open again.
+local function take_from(queue, digest, turn, value, most, turns)
   if not value then
     all.close(queue, digest)
     return 0
@@ -156,8 +157,13 @@ local function take_from(queue, digest, turn, most)
   end
   local next = all.new_turn()
   by = look_at(queue, next, uses)
-  if by then all.block(queue, digest, next, limits, by) else all.open(queue, digest, next) end
+  if by then all.block(queue, digest, next, limits, by) else turns[#turns + 1], turns[#turns + 2] = next, digest end
   return #taken
+end
+local function digests_in(open)
+  local digests = {}
+  for at = 1, #open, 2 do digests[#digests + 1] = open[at] end
+  return digests
 end
 local function take_lanes(queue, most)
   local key, left, passed = own .. 'lanes-open.' .. queue, most, 0
@@ -170,12 +176,15 @@ local function take_lanes(queue, most)
   while left > 0 and passed < ${MAX_PASSED_LANES} do
     local open = redis.call('ZRANGE', key, 0, math.min(left, ${MAX_LANES_AT_ONCE}) - 1, 'WITHSCORES')
     if #open == 0 then break end
-    local share = math.max(1, math.floor(left / (#open / 2)))
-    for at = 1, #open, 2 do
-      local taken = left > 0 and take_from(queue, open[at], tonumber(open[at + 1]), math.min(share, left))
+    local share, turns = math.max(1, math.floor(left / (#open / 2))), {}
+    local values = redis.call('HMGET', own .. 'lanes.' .. queue, unpack(digests_in(open)))
+    for number, value in ipairs(values) do
+      local digest, turn = open[2 * number - 1], tonumber(open[2 * number])
+      local taken = left > 0 and take_from(queue, digest, turn, value, math.min(share, left), turns)
       if taken == 0 then passed = passed + 1 end
       left = left - (taken or 0)
     end
+    if #turns > 0 then redis.call('ZADD', key, unpack(turns)) end
   end
   return most - left
 end

@@ -278,7 +278,7 @@ export class RedisConsumer implements Consumer, Holder {
   #learn(queues: readonly string[]): void {
     const { keys } = this.#parts
     for (const queue of queues) {
-      if (this.#laned.has(queue)) continue
+      if (this.#closed || this.#laned.has(queue)) continue
       this.#laned.add(queue)
       this.#waitFor(keys.bell(queue))
     }

@@ -4,6 +4,8 @@ import type { Keys } from './keys.ts'
 import { SWEEP } from './scripts.ts'
 
 const MAX_MESSAGES_PER_STEP = 100
+/** Least time between two rounds that limits cause, and between one and the notice of another process, ms. */
+const MIN_INTERVAL_MS = 10
 /** What scripts publish when a queue has its first lane. */
 const LANES_OPENED = 'lanes'
 
@@ -24,6 +26,8 @@ export class Rescuer {
   readonly #facts: RescuerFacts
   readonly #users = new Set<() => void>()
   #timer: NodeJS.Timeout | undefined
+  /** When the last round began, ms since the epoch. */
+  #last = 0
   /** When the next round was planned, ms since the epoch: if it is far later than that, this process was stopped. */
   #next = Number.POSITIVE_INFINITY
   #sweeping = false
@@ -58,6 +62,7 @@ export class Rescuer {
       return
     }
     this.#sweeping = true
+    this.#last = systemClock.now()
     let wait = this.#facts.every
     try {
       // If this process was stopped, its own leases are renewed first: else it would rescue its own messages.
@@ -67,8 +72,12 @@ export class Rescuer {
       wait = Math.min(1000, wait)
     }
     this.#sweeping = false
-    if (this.#again) wait = 0
+    if (this.#again) wait = Math.min(wait, MIN_INTERVAL_MS)
     this.#again = false
+    this.#plan(wait)
+  }
+
+  #plan(wait: number): void {
     clearTimeout(this.#timer)
     this.#next = systemClock.now() + wait
     if (this.#users.size > 0) this.#timer = setTimeout(() => void this.sweep(), wait)
@@ -87,7 +96,7 @@ export class Rescuer {
     this.#isFresh = false
     if (count === MAX_MESSAGES_PER_STEP) return 0
     const due = Number(next) * 1000
-    return due < 0 && next === '-1' ? every : Math.min(every, Math.max(1, due))
+    return due < 0 && next === '-1' ? every : Math.min(every, Math.max(lanes === 1 ? MIN_INTERVAL_MS : 1, due))
   }
 
   async #start(): Promise<void> {
@@ -105,8 +114,10 @@ export class Rescuer {
 
   /** Of an empty text: something is due earlier than was known. */
   #hear(message: string): void {
+    const elapsed = systemClock.now() - this.#last
     if (message === LANES_OPENED) this.#tell()
-    else void this.sweep()
+    else if (this.#sweeping || elapsed < 0 || elapsed >= MIN_INTERVAL_MS) void this.sweep()
+    else this.#plan(MIN_INTERVAL_MS - elapsed)
   }
 
   #tell(): void {

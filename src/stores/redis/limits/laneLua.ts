@@ -265,11 +265,17 @@ const MESSAGES_LUA = `
     counts[queue] = (counts[queue] or 0) + count
     if redis.call('HSETNX', own .. 'lanes.' .. queue, digest, '00' .. limits) == 0 then return end
     if redis.call('ZADD', own .. 'lanes', 'NX', now, queue) == 1 then redis.pcall('PUBLISH', own .. 'parked', 'lanes') end
-    open(queue, digest, new_turn())
-    for _, use in ipairs(uses_of(limits)) do
+    local by, latest = nil, 0
+    for at, use in ipairs(uses_of(limits)) do
       redis.call('SADD', own .. 'limit-lanes.' .. use.id, lane)
       redis.call('ZADD', own .. 'limits', 0, use.id)
+      local passes, from = passing(limiter(use.id), use.count)
+      if passes == 0 and (from or math.huge) > latest then by, latest = at, from or math.huge end
     end
+    if not by then return open(queue, digest, new_turn()) end
+    -- Consumers are not woken for what does not pass.
+    limiter(uses_of(limits)[by].id).wakes = true
+    block(queue, digest, new_turn(), limits, by)
   end
   -- Messages were taken out of its lists. Answers whether there are more.
   function it.departed(lane, count)
