@@ -228,10 +228,10 @@ export interface Broker {
   /** Drop the waiting and delayed messages of the queue; held ones stay. */
   purge(queue: string): Promise<Purged>
   /**
-   * Limits of what is taken. Present, each message whose header names limits (protocol/limits.ts) waits in a lane of its
-   * queue: it counts as a message of the queue, and is found, changed, purged and taken by its queue and task id as any
-   * other. Lanes of a queue, and the messages of the queue that have no limits, are served in turns; within a lane by
-   * priority, then by arrival. Absent: the store keeps no limits, and the header means nothing to it.
+   * Limits of what is taken. Present, each message whose header names limits (protocol/limits.ts) waits in a lane of
+   * its queue: it counts as a message of the queue, and is found, changed, purged and taken by its queue and task id as
+   * any other. Lanes of a queue, and the messages of the queue that have no limits, are served in turns; within a lane
+   * by priority, then by arrival. Absent: the store keeps no limits, and the header means nothing to it.
    */
   readonly limits?: LimitStore
   close(): Promise<void>

@@ -2,9 +2,9 @@ import type { LimitName } from '../protocol/limits.ts'
 
 /*
  * Limits, a part of the broker: how much may run at once, how often, and what is paused. The truth is in the store, one
- * for all workers. A message names its limits in a header (protocol/limits.ts) and waits in a lane (lane.ts) until all of
- * them let it through; then a consumer of its queue takes it, and what it needs is taken from all of its limits in the
- * same write. What it took of a concurrency limit returns when it is settled, released, or lost with its lease.
+ * for all workers. A message names its limits in a header (protocol/limits.ts) and waits in a lane (lane.ts) until all
+ * of them let it through; then a consumer of its queue takes it, and what it needs is taken from all of its limits in
+ * the same write. What it took of a concurrency limit returns when it is settled, released, or lost with its lease.
  * Each sentence of these docs is a case of `testing/suites/limitsSuite.ts`.
  */
 

@@ -1,7 +1,7 @@
 /*
- * Header of ours: what a message needs before it may be taken, as JSON text, `[[rule, key, count], …]`. It is fixed when
- * the message is submitted and goes along with every copy of it: a retry has the limits of its first attempt. Python's
- * Celery does not read it.
+ * Header of ours: what a message needs before it may be taken, as JSON text, `[[rule, key, count], …]`. It is fixed
+ * when the message is submitted and goes along with every copy of it: a retry has the limits of its first attempt.
+ * Python's Celery does not read it.
  */
 
 /** Its name. */

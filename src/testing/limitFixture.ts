@@ -7,7 +7,7 @@ import { envelopeOf, toQueue } from './factories.ts'
 /** A store with limits, whose broker can be left as by a process that dies. */
 export interface OpenedLimits extends OpenedBroker {
   /**
-   * Take one message of the queue by a consumer that is gone without a word: its lease ends, and nobody settles.
+   * Take one message of the queue by a consumer that dies: its lease ends, and the message is not settled.
    * Resolves when the message may be taken again. Absent where the store cannot be treated so.
    */
   readonly loseOne?: ((queue: string) => Promise<void>) | undefined
