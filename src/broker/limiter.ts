@@ -50,7 +50,8 @@ export function passing(limiter: Limiter, rule: LimitRule | undefined, count: nu
   setBack(limiter, rule, now)
   if (limiter.paused) return BLOCKED
   if (limiter.until > now) return { messages: 0, from: limiter.until }
-  if (limiter.isHalfOpen) return limiter.held > 0 ? BLOCKED : { messages: 1, from: now }
+  // Without a breaker nothing is reported that would close it.
+  if (limiter.isHalfOpen && rule?.breaker) return limiter.held > 0 ? BLOCKED : { messages: 1, from: now }
   const slots = slotsOf(limiter, rule?.concurrency, count)
   if (slots === 0) return BLOCKED
   if (!rule?.rate) return { messages: slots, from: now }
