@@ -94,6 +94,20 @@ it('keys that came once leave nothing behind', async () => {
   await until('it comes', () => seen.has('again'))
 })
 
+it('what is held back for ever stops nothing else', async () => {
+  const broker = openBroker()
+  const consumer = await broker.consume([{ name: 'q' }], { prefetch: 10, name: 'celery@suite' })
+  const seen = new Set<string>()
+  void ackAll(consumer, (id) => seen.add(id))
+  for (const moment of [Number.MAX_VALUE, Number.POSITIVE_INFINITY]) {
+    await broker.limits.holdBack({ rule: 'api', key: String(moment) }, moment)
+    await sendLimited(broker, 'q', `held back until ${moment}`, [['api', String(moment)]])
+    await sendLimited(broker, 'q', `beside ${moment}`, ['other'])
+    await until(`what is beside ${moment} comes`, () => seen.has(`beside ${moment}`))
+  }
+  expect(await broker.size('q')).toBe(2)
+})
+
 it('a transient queue ends with its lanes', async () => {
   const broker = openBroker()
   const queue = { name: 'own', transient: true, bindings: [{ exchange: 'news', kind: 'fanout' as const }] }
