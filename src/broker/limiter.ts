@@ -43,8 +43,8 @@ export interface Passing {
 const BLOCKED: Passing = { messages: 0, from: Number.POSITIVE_INFINITY }
 
 /**
- * What passes of a limit at this moment. Where the clock was set back, this changes the limiter, and a store keeps that:
- * else it would be found as far ahead the next time.
+ * What passes of a limit at this moment. Where the clock was set back, this changes the limiter, and a store keeps the
+ * change: else what is ahead would be as far ahead the next time.
  */
 export function passing(limiter: Limiter, rule: LimitRule | undefined, count: number, now: number): Passing {
   setBack(limiter, rule, now)

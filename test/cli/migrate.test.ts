@@ -24,7 +24,7 @@ describe('migrate', () => {
     expect(done.stdout).toMatch(step)
     expect(tables(path)).toContain('celeriac_message')
     const again = await run(folder, flags)
-    expect(again).toMatchObject({ code: 0, stdout: `sqlite:${path}: schema version 3, nothing to migrate\n` })
+    expect(again).toMatchObject({ code: 0, stdout: `sqlite:${path}: schema version 4, nothing to migrate\n` })
   })
 
   test('a store that is not there yet: printing makes none', async () => {

@@ -67,7 +67,7 @@ it.skipIf(!isThere)(
     const handle = await chord(members, sum.s().set({ queue: 'new' })).delay()
     expect(await old.says('shutdown')).toMatchObject({ shutdown: 'store lost' })
     old.child.send({})
-    const refusal = /schema version 3, for processes of version 3 or later; this celeriac has 2/
+    const refusal = /schema version 4, for processes of version 3 or later; this celeriac has 2/
     expect((await old.says('refused')).refused).toMatch(refusal)
     expect((await startOld(url).says('refused')).refused).toMatch(refusal)
 

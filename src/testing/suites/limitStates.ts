@@ -147,6 +147,14 @@ export function breakers(it: LimitCase): void {
     assert.deepEqual(idsOf([await reader.next()]), ['2'])
   })
 
+  it('breaker: one that is taken away lets all through after its time', async ({ limits, limited, read }) => {
+    await limits.define([{ name: 'api', breaker: { failures: 1, within: 1000, pause: 50 } }])
+    await limits.report([{ ...api, ok: false }])
+    await limits.define([{ name: 'api' }])
+    await limited('q', ['1', '2'], ['api'])
+    assert.deepEqual(idsOf(await (await read(['q'], 10)).take(2)), ['1', '2'])
+  })
+
   it('breaker: failures that are older do not count, nor those of what has none', async ({ limits }) => {
     await limits.define([{ name: 'api', breaker: { failures: 2, within: 50, pause: 60_000 } }])
     await limits.report([{ ...api, ok: false }])

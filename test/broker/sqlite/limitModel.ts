@@ -240,8 +240,8 @@ class Model {
     const { rule, paused, until, halfOpen, passed } = this.#oracle(use)
     const held = this.#held(use)
     if (paused || until > this.#now) return false
-    if (halfOpen) return held === 0
-    const { concurrency, rate } = rule
+    const { concurrency, rate, breaker } = rule
+    if (halfOpen && breaker) return held === 0
     if (concurrency !== undefined && held + Math.min(use.count, concurrency) > concurrency) return false
     if (!rate) return true
     const all = [...passed, { at: this.#now, count: use.count }]

@@ -9,6 +9,7 @@ import { openDatabase, plannedMigration } from '../../../src/stores/sqlite/datab
 import { SQLITE_STEPS } from '../../../src/stores/sqlite/migrations.ts'
 import { envelopeOf, metaOf, toQueue } from '../../../src/testing/factories.ts'
 import { until } from '../../../src/testing/kit.ts'
+import { sendLimited } from '../../../src/testing/limitFixture.ts'
 import { Worker } from '../../../src/worker/worker.ts'
 import { record } from '../../app/lab.ts'
 import { openSqliteParts, type SqliteParts } from '../../stores/standalone.ts'
@@ -239,6 +240,21 @@ describe('a process that goes on running while another one migrates', () => {
     const says = /schema version 4, for processes of version 3 or later; this celeriac has 2/
     await expect(submit(old, 'three')).rejects.toThrow(says)
     expect(() => open(SQLITE_STEPS.slice(0, 1))).toThrow(says)
+  })
+
+  it('of version 3 goes on where version 4 adds the tables of limits, until there is a message with limits', async () => {
+    const old = open(SQLITE_STEPS.slice(0, 2))
+    await submit(old, 'one')
+    const { broker } = open()
+    await broker.limits.define([{ name: 'one', concurrency: 1 }])
+    await broker.limits.pause({ rule: 'one', key: '' })
+    expect([versionIn(folder.file()), await submit(old, 'two')]).toEqual([4, true])
+    await sendLimited(broker, 'q', 'limited', ['one'])
+    // It would move the message out of its lane where it changes its queue.
+    const says = /schema version 4, for processes of version 4 or later; this celeriac has 3/
+    await expect(submit(old, 'three')).rejects.toThrow(says)
+    expect(() => open(SQLITE_STEPS.slice(0, 2))).toThrow(says)
+    expect(await broker.size('q')).toBe(3)
   })
 
   it('a step that expands does not let those in again that a chord has ended', async () => {

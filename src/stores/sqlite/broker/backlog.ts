@@ -8,7 +8,7 @@ interface NextRow {
   readonly head: string
 }
 
-/** In how many lanes of a queue the oldest message is looked for: in those that were not served for the longest time. */
+/** In how many lanes of a queue the oldest message is looked for: those that were not served for the longest time. */
 const MAX_LANES = 100
 
 /** What lies in a file. */
@@ -24,14 +24,14 @@ export function readBacklog(db: DatabaseSync, queues: readonly string[]): Backlo
 }
 
 /** A queue and its lanes. */
-const QUEUE_AND_LANES = 'queue IN (SELECT ?1 UNION ALL SELECT name FROM celeriac_lane WHERE queue = ?1)'
+const QUEUE_AND_LANES = 'queue IN (SELECT ? UNION ALL SELECT name FROM celeriac_lane WHERE queue = ?)'
 
 /** How many messages wait in a queue and its lanes. */
 export function sizeOf(db: DatabaseSync, queue: string): number {
   const size = db.prepare(
     `SELECT count(*) AS n FROM celeriac_message WHERE ${QUEUE_AND_LANES} AND owner IS NULL AND due IS NULL`,
   )
-  return (size.get(queue) as { n: number }).n
+  return (size.get(queue, queue) as { n: number }).n
 }
 
 function queueBacklog(db: DatabaseSync, queue: string): QueueBacklog {

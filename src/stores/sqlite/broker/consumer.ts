@@ -1,4 +1,3 @@
-import { earliest } from '../../../broker/backlog.ts'
 import type { ConsumeOptions, Consumer, Delivery, Queue } from '../../../broker/broker.ts'
 import { QueueTurns } from '../../../broker/queueTurns.ts'
 import { type Clock, MAX_TIMER_MS, systemClock } from '../../../std/clock.ts'
@@ -271,8 +270,8 @@ export class SqliteConsumer implements Consumer, Participant {
     if (limited) sweeper.soon()
     const wake = limited ? lanes.next() : undefined
     this.#stopWaiting?.()
-    const next = earliest([due, wake])
-    if (next === undefined) return false
+    const next = Math.min(due ?? Number.POSITIVE_INFINITY, wake ?? Number.POSITIVE_INFINITY)
+    if (!Number.isFinite(next)) return false
     const now = clock.now()
     const pause = due !== undefined && due <= now ? this.#promoteFrom - performance.now() : 0
     if ((wake !== undefined && wake <= now) || (next <= now && pause <= 0)) return true

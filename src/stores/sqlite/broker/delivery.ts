@@ -1,5 +1,5 @@
 import type { Delivery } from '../../../broker/broker.ts'
-import { isLane, queueOfLane } from '../../../broker/lane.ts'
+import { LANE_PREFIX, queueOfLane } from '../../../broker/lane.ts'
 import type { Envelope } from '../../../protocol/envelope.ts'
 import type { SqliteFile } from '../file.ts'
 import { envelopeOf, type Hold, type Messages, type Row } from './messages.ts'
@@ -31,8 +31,8 @@ export class SqliteDelivery implements Delivery {
     onSettle: (limited: boolean) => void,
   ) {
     this.#row = row
-    this.queue = queueOfLane(row.queue)
-    this.limited = isLane(row.queue)
+    this.limited = row.queue.startsWith(LANE_PREFIX)
+    this.queue = this.limited ? queueOfLane(row.queue) : row.queue
     this.redelivered = row.claims > 1
     this.lost = row.lost
     this.hold = { seq: row.seq, owner, claims: row.claims, limited: this.limited }

@@ -4,7 +4,7 @@ import type { Clock } from '../../../std/clock.ts'
 import { StoreUnavailableError } from '../../../std/errors.ts'
 import type { SqliteFile } from '../file.ts'
 import { changeWindow, writeInWindows } from '../window.ts'
-import { JOIN_RULE, type KeptLimiter, LIMITER_COLUMNS, type LimiterRow, limiterOf } from './limiterRows.ts'
+import { JOIN_RULE, type KeptLimiter, LIMITER_COLUMNS, type LimiterRow, limiterOf, wakeAt } from './limiterRows.ts'
 
 /** How long an empty lane stays, for the next message of its key, at least, ms. */
 const SWEEP_DELAY_MS = 10_000
@@ -95,10 +95,11 @@ export class LaneSweeper {
   #removeLimiter(limiter: KeptLimiter, now: number): void {
     const { isNeeded, remove, setIdle } = this.#statements
     const ends = endsOf(limiter)
-    const rest = { ...limiter, failures: [] }
-    if (isNeeded.get(limiter.id) !== undefined || limiter.paused || limiter.isHalfOpen) setIdle.run(null, limiter.id)
+    const isHalfOpen = limiter.isHalfOpen && limiter.rule?.breaker !== undefined
+    const rest = { ...limiter, isHalfOpen, failures: [] }
+    if (isNeeded.get(limiter.id) !== undefined || limiter.paused || isHalfOpen) setIdle.run(null, limiter.id)
     else if (ends <= now && isIdle(rest, now)) remove.run(limiter.id)
-    else setIdle.run(Math.ceil(Math.max(ends, now + SWEEP_DELAY_MS)), limiter.id)
+    else setIdle.run(wakeAt(Math.max(ends, now + SWEEP_DELAY_MS), now), limiter.id)
   }
 
   get #statements(): Statements {

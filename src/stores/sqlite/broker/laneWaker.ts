@@ -44,9 +44,9 @@ export class LaneWaker {
     )
     this.#queue = db.prepare('SELECT queue FROM celeriac_lane WHERE limiter = ? AND queue > ? ORDER BY queue LIMIT 1')
     const lanes = `FROM celeriac_lane CROSS JOIN celeriac_lane_limit AS need
-      WHERE celeriac_lane.limiter = ?1 AND queue = ?2 AND need.lane = celeriac_lane.id AND need.limiter = ?1`
+      WHERE celeriac_lane.limiter = ? AND queue = ? AND need.lane = celeriac_lane.id AND need.limiter = ?`
     this.#woken = db.prepare(`SELECT count ${lanes} AND open = 1 LIMIT ${MAX_WOKEN}`)
-    this.#blocked = db.prepare(`SELECT id, count ${lanes} AND open = 0 ORDER BY turn LIMIT ?3 + 0`)
+    this.#blocked = db.prepare(`SELECT id, count ${lanes} AND open = 0 ORDER BY turn LIMIT ? + 0`)
     this.#open = db.prepare('UPDATE celeriac_lane SET open = 1 WHERE id = ?')
     this.#dropMoments = db.prepare(`UPDATE celeriac_limiter SET wake = 0 WHERE id IN (
       SELECT id FROM celeriac_limiter WHERE wake > ? LIMIT ${MAX_DROPPED_MOMENTS}
@@ -91,9 +91,14 @@ export class LaneWaker {
   #wakeIn(queue: string, limiter: KeptLimiter, now: number): number | undefined {
     const { rule } = limiter
     const left = { ...limiter }
-    const woken = this.#woken.all(limiter.id, queue) as unknown as { count: number }[]
+    const woken = this.#woken.all(limiter.id, queue, limiter.id) as unknown as { count: number }[]
     for (const { count } of woken) take(left, rule, 1, count, now)
-    const blocked = this.#blocked.all(limiter.id, queue, MAX_WOKEN - woken.length) as unknown as BlockedLane[]
+    const blocked = this.#blocked.all(
+      limiter.id,
+      queue,
+      limiter.id,
+      MAX_WOKEN - woken.length,
+    ) as unknown as BlockedLane[]
     for (const [index, { id, count }] of blocked.entries()) {
       const { messages, from } = passing(left, rule, count, now)
       if (messages === 0) return woken.length + index === 0 ? from : undefined

@@ -6,7 +6,6 @@ import { LANE_TRIGGERS, limitersOfLane } from '../limitSchema.ts'
 import { LIMIT_VERSION } from '../migrations.ts'
 import { LaneWaker } from './laneWaker.ts'
 import { JOIN_RULE, type KeptLimiter, LIMITER_COLUMNS, type LimiterRow, limiterOf, wakeAt } from './limiterRows.ts'
-import type { Row } from './messages.ts'
 
 /** How many lanes are read at once at most. */
 const MAX_READ_LANES = 64
@@ -58,12 +57,12 @@ interface Pass {
 }
 
 /** Claims messages of a lane, at most `limit`. */
-export type ClaimFromLane = (lane: string, limit: number) => readonly Row[]
+export type ClaimFromLane<Row> = (lane: string, limit: number) => readonly Row[]
 
 /**
  * The lanes of a file: where messages with limits wait. Triggers open them, and return to their limits what is not held
- * any more (limitSchema.ts); here consumers take from them what their limits let through. Each method but `next` and `hasOpen` is for use inside a
- * transaction: a file has one writer, so nothing changes meanwhile.
+ * any more (limitSchema.ts); here consumers take from them what their limits let pass. Each method but `next` and
+ * `hasOpen` is for use inside a transaction: a file has one writer, so nothing changes meanwhile.
  */
 export class Lanes {
   /** The file has limits, or lanes: as of the last look, or by a message of this process. */
@@ -109,8 +108,8 @@ export class Lanes {
   /** Messages were taken out of this lane: one without any that waits does not stay before others of its limit. */
   unblock(name: string): void {
     const { passOn, unblock } = this.#statements
-    passOn.run(name)
-    unblock.run(name)
+    passOn.run(name, name)
+    unblock.run(name, name)
   }
 
   /** When lanes are to be woken next, ms since the epoch, now or later; undefined where none waits for time. */
@@ -123,8 +122,8 @@ export class Lanes {
     return this.#statements.hasOpen.get(queue) !== undefined
   }
 
-  /** Claim up to `places` messages of the lanes of a queue: of each in its turn a share of what its limits let through. */
-  claim(queue: string, places: number, claim: ClaimFromLane): Row[] {
+  /** Claim up to `places` messages of the lanes of a queue: of each in its turn a share of what its limits let pass. */
+  claim<Row>(queue: string, places: number, claim: ClaimFromLane<Row>): Row[] {
     const rows: Row[] = []
     const now = this.#clock.now()
     // If those that come first are blocked, more are read the next time.
@@ -148,7 +147,7 @@ export class Lanes {
 
   #openLanes(pass: Pass, limit: number): OpenLane[] {
     const lanes: OpenLane[] = []
-    for (const row of this.#statements.open.all(pass.queue, limit) as unknown as OpenRow[]) {
+    for (const row of this.#statements.open.all(pass.queue, pass.queue, limit) as unknown as OpenRow[]) {
       let lane = lanes.at(-1)
       if (lane?.id !== row.lane) {
         lane = { id: row.lane, name: row.name, turn: row.turn, woken: row.woken, needs: [] }
@@ -162,7 +161,7 @@ export class Lanes {
   }
 
   /** Take what passes of a lane, at most `limit`, and note what becomes of it. */
-  #serve(lane: OpenLane, pass: Pass, limit: number, claim: ClaimFromLane): readonly Row[] {
+  #serve<Row>(lane: OpenLane, pass: Pass, limit: number, claim: ClaimFromLane<Row>): readonly Row[] {
     const { setLane, ready } = this.#statements
     const { id, name, needs } = lane
     const before = blockOf(lane, pass)
@@ -231,7 +230,7 @@ function noteBlock({ limiter, from }: Block, { now }: Pass): void {
 }
 
 const IS_BLOCKED_EMPTY = `open = 0 AND limiter IS NOT NULL
-  AND NOT EXISTS (SELECT 1 FROM celeriac_message WHERE queue = ?1 AND owner IS NULL AND due IS NULL)`
+  AND NOT EXISTS (SELECT 1 FROM celeriac_message WHERE queue = ? AND owner IS NULL AND due IS NULL)`
 
 type Statements = ReturnType<typeof prepare>
 
@@ -248,16 +247,16 @@ function prepare(file: SqliteFile) {
     setTurn: db.prepare('UPDATE celeriac_turn SET last = ?, at = ?'),
     hasOpen: db.prepare('SELECT 1 FROM celeriac_lane WHERE queue = ? AND open = 1 LIMIT 1'),
     open: db.prepare(`SELECT lane.id AS lane, lane.name, lane.turn, lane.limiter AS woken, need.count, ${LIMITER_COLUMNS},
-        EXISTS (SELECT 1 FROM celeriac_lane AS other WHERE other.limiter = limiter.id AND other.queue = ?1
+        EXISTS (SELECT 1 FROM celeriac_lane AS other WHERE other.limiter = limiter.id AND other.queue = ?
           AND other.open = 0 AND other.turn < lane.turn) AS behind
-      FROM (SELECT id, name, turn, limiter FROM celeriac_lane WHERE queue = ?1 AND open = 1 ORDER BY turn LIMIT ?2 + 0) AS lane
+      FROM (SELECT id, name, turn, limiter FROM celeriac_lane WHERE queue = ? AND open = 1 ORDER BY turn LIMIT ? + 0) AS lane
       CROSS JOIN celeriac_lane_limit AS need ON need.lane = lane.id
       CROSS JOIN celeriac_limiter AS limiter ON limiter.id = need.limiter
       ${JOIN_RULE} ORDER BY lane.turn`),
     hold: db.prepare(`UPDATE celeriac_limiter SET held = held + need.count ${limitersOfLane('?')}`),
     passOn: db.prepare(`UPDATE celeriac_limiter SET wake = 0
-      WHERE id = (SELECT limiter FROM celeriac_lane WHERE name = ?1 AND ${IS_BLOCKED_EMPTY})`),
-    unblock: db.prepare(`UPDATE celeriac_lane SET limiter = NULL WHERE name = ?1 AND ${IS_BLOCKED_EMPTY}`),
+      WHERE id = (SELECT limiter FROM celeriac_lane WHERE name = ? AND ${IS_BLOCKED_EMPTY})`),
+    unblock: db.prepare(`UPDATE celeriac_lane SET limiter = NULL WHERE name = ? AND ${IS_BLOCKED_EMPTY}`),
     ready: db.prepare('SELECT 1 FROM celeriac_message WHERE queue = ? AND owner IS NULL AND due IS NULL LIMIT 1'),
     setLane: db.prepare('UPDATE celeriac_lane SET turn = ?, open = ?, limiter = ? WHERE id = ?'),
     isBlocking: db.prepare('SELECT 1 FROM celeriac_lane WHERE limiter = ? AND queue = ? AND open = 0 LIMIT 1'),

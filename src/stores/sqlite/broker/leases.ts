@@ -116,7 +116,7 @@ export class Leases {
    */
   endSome(id: number): boolean {
     const dropSome = this.#dropWaiting
-    if (changeWindow((limit) => Number(dropSome.run(id, limit).changes))) return true
+    if (changeWindow((limit) => Number(dropSome.run(id, id, limit).changes))) return true
     this.#unbind.run(id)
     this.#end.run(id)
     return false
@@ -126,9 +126,9 @@ export class Leases {
   get #dropWaiting(): StatementSync {
     this.#dropSome ??= this.#db.prepare(`DELETE FROM celeriac_message WHERE seq IN (
       SELECT seq FROM celeriac_message WHERE owner IS NULL AND due IS NULL
-      AND queue IN (SELECT queue FROM celeriac_binding WHERE consumer = ?1 UNION ALL
-        SELECT name FROM celeriac_lane WHERE queue IN (SELECT queue FROM celeriac_binding WHERE consumer = ?1)
-      ) LIMIT ?2 + 0
+      AND queue IN (SELECT queue FROM celeriac_binding WHERE consumer = ? UNION ALL
+        SELECT name FROM celeriac_lane WHERE queue IN (SELECT queue FROM celeriac_binding WHERE consumer = ?)
+      ) LIMIT ? + 0
     )`)
     return this.#dropSome
   }

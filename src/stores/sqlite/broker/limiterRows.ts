@@ -77,5 +77,5 @@ export function limiterOf(row: LimiterRow): KeptLimiter {
  * now.
  */
 export function wakeAt(from: number, now: number): number {
-  return Math.max(Math.ceil(from), Math.floor(now) + 1)
+  return Math.min(Math.max(Math.ceil(from), Math.floor(now) + 1), Number.MAX_SAFE_INTEGER)
 }

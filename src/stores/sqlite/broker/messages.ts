@@ -85,7 +85,7 @@ export class Messages {
       'SELECT 1 FROM celeriac_message WHERE queue = ? AND owner IS NULL AND due IS NULL LIMIT 1 OFFSET ?',
     )
     this.#owned = db.prepare("SELECT 1 FROM celeriac_binding WHERE exchange = '' AND queue = ?")
-    // SQLite compiles a statement with `LIMIT ?` again for each execution, with all triggers; not one with `LIMIT ? + 0`.
+    // A statement with `LIMIT ?` is compiled for each execution, with all triggers; one with `LIMIT ? + 0` is not.
     this.#claim = db.prepare(`UPDATE celeriac_message SET owner = ?, claims = claims + 1 WHERE seq IN (
       SELECT seq FROM celeriac_message WHERE queue = ? AND owner IS NULL AND due IS NULL
       ORDER BY priority DESC, seq LIMIT ? + 0

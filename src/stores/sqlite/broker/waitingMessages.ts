@@ -62,7 +62,7 @@ export class WaitingMessages {
 
   /** One that waits before one that is held: a message that was sent twice. */
   #find(taskId: string, queue: string): Row | undefined {
-    return this.#statements.find.get(taskId, queue) as Row | undefined
+    return this.#statements.find.get(taskId, queue, queue) as Row | undefined
   }
 
   /** Few processes change messages. */
@@ -71,8 +71,8 @@ export class WaitingMessages {
     this.#prepared ??= {
       find: db.prepare(`SELECT seq, queue, priority, due, owner, lost, task_id, head, body, name AS holder, lease_until
         FROM celeriac_message LEFT JOIN celeriac_consumer ON celeriac_consumer.id = celeriac_message.owner
-        WHERE task_id = ?1 AND (queue = ?2 OR due IS NOT NULL OR owner IS NOT NULL
-          OR (${isLaneSql('queue')} AND substr(queue, ${LANE_QUEUE_START + 1}) = ?2))
+        WHERE task_id = ? AND (queue = ? OR due IS NOT NULL OR owner IS NOT NULL
+          OR (${isLaneSql('queue')} AND substr(queue, ${LANE_QUEUE_START + 1}) = ?))
         ORDER BY owner IS NOT NULL, seq LIMIT 1`),
       change: db.prepare(
         'UPDATE celeriac_message SET queue = ?, priority = ?, due = ?, head = ?, body = ? WHERE seq = ?',
