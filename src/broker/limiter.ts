@@ -42,6 +42,22 @@ export interface Passing {
 
 const BLOCKED: Passing = { messages: 0, from: Number.POSITIVE_INFINITY }
 
+/**
+ * Clocks of processes may differ by so much, ms: what was set by a clock that is ahead by more was set before that clock
+ * was set back.
+ */
+const MAX_CLOCK_SKEW_MS = 10_000
+
+/** To be called before it is asked or changed: after the clock was set back it blocks no longer than it would have. */
+export function correct(limiter: Limiter, rule: LimitRule | undefined, now: number): void {
+  if (limiter.since > now + MAX_CLOCK_SKEW_MS) {
+    limiter.until = blockedUntil(limiter, now)
+    limiter.since = now
+  }
+  if (rule?.rate && limiter.full > now + rule.rate.burst * rule.rate.interval + MAX_CLOCK_SKEW_MS)
+    limiter.full = fullAt(limiter, rule.rate, now)
+}
+
 /** What passes of a limit at this moment. */
 export function passing(limiter: Limiter, rule: LimitRule | undefined, count: number, now: number): Passing {
   if (limiter.paused) return BLOCKED

@@ -1,6 +1,7 @@
 import { type Lane, queueOfLane } from '../../broker/lane.ts'
 import {
   breakerState,
+  correct,
   giveBack,
   holdBack,
   isIdle,
@@ -175,7 +176,9 @@ export class MemoryLimits implements LimitStore {
   }
 
   #passing(use: LimitUse, now: number): { readonly messages: number; readonly from: number } {
-    return passing(this.#limiterOf(use), this.#rules.get(use.rule), use.count, now)
+    const limiter = this.#limiterOf(use)
+    correct(limiter, this.#rules.get(use.rule), now)
+    return passing(limiter, this.#rules.get(use.rule), use.count, now)
   }
 
   #usesOf(lane: string): readonly LimitUse[] {

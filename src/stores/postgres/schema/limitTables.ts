@@ -91,6 +91,19 @@ export const TOKENS: string = `r.burst - (${FULL} - moment) / r.every + 1e-6`
 /** SQL: nothing passes before. */
 export const UNTIL = 'CASE WHEN moment < m.since THEN moment + (m.until - m.since) ELSE m.until END'
 
+/**
+ * The clocks of processes may differ by so much, ms: what was set by a clock that is ahead by more was set before that
+ * clock was set back.
+ */
+const MAX_CLOCK_SKEW_MS = 10_000
+
+/** SQL: it was set before the clock was set back. */
+export const IS_AHEAD: string = `coalesce(m.full_at > moment + r.burst * r.every + ${MAX_CLOCK_SKEW_MS}, false)
+  OR m.since > moment + ${MAX_CLOCK_SKEW_MS}`
+/** SQL: blocks no longer from now on than it would have. */
+export const CORRECTED: string = `full_at = least(m.full_at, moment + r.burst * r.every),
+  until = CASE WHEN m.since > moment THEN moment + (m.until - m.since) ELSE m.until END, since = least(m.since, moment)`
+
 /** SQL: how many messages a pause, a breaker or a moment lets through. */
 export function gateSql(held: string): string {
   return `CASE WHEN m.paused OR ${UNTIL} > moment THEN 0 WHEN m.half_open AND ${held} > 0 THEN 0 WHEN m.half_open THEN 1 END`
