@@ -43,8 +43,8 @@ export interface Passing {
 const BLOCKED: Passing = { messages: 0, from: Number.POSITIVE_INFINITY }
 
 /**
- * Clocks of processes may differ by so much, ms: what was set by a clock that is ahead by more was set before that clock
- * was set back.
+ * Clocks of processes may differ by so much, ms: what was set by a clock that is ahead by more was set before that
+ * clock was set back.
  */
 const MAX_CLOCK_SKEW_MS = 10_000
 

@@ -1,13 +1,12 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../../../src/std/clock.ts'
+import { tidy } from '../../../src/stores/postgres/broker/leases.ts'
 import { envelopeOf, idsOf, toQueue } from '../../../src/testing/factories.ts'
-import { pause, until } from '../../../src/testing/kit.ts'
-import { atOnce, heldOf, numbered, sendLimited } from '../../../src/testing/limitFixture.ts'
+import { atOnce, numbered, sendLimited } from '../../../src/testing/limitFixture.ts'
 import { Reader } from '../../../src/testing/reader.ts'
 import { emptyPostgres, query } from '../../postgres/shared.ts'
 import { StandalonePostgresBroker } from '../../postgres/standalone.ts'
-import { runs } from '../../tier.ts'
-import { Child } from '../sqlite/child.ts'
+import { Tables } from './tables.ts'
 
 const LEASE = 1000
 
@@ -20,50 +19,6 @@ function open(url: string, clock = systemClock): StandalonePostgresBroker {
 async function reader(broker: StandalonePostgresBroker, prefetch = 10): Promise<Reader> {
   return new Reader(await broker.consume([{ name: 'q' }], { prefetch, name: 'celery@test' }))
 }
-
-test('workers that are killed: never more than the limit is held, each permit returns, and all messages are done', {
-  timeout: 90_000,
-}, async () => {
-  const url = await emptyPostgres()
-  const broker = open(url)
-  const [most, count] = [3, runs(300)]
-  await broker.limits.define([atOnce('key', most)])
-  await Promise.all(numbered('m', count).map((id, at) => sendLimited(broker, 'q', id, [['key', at % 3 ? 'a' : 'b']])))
-  const take = (): Child => {
-    const child = new Child('postgresTaker.ts', [url, 'q', LEASE, 100])
-    onTestFinished(() => child.kill())
-    return child
-  }
-  const children = [take(), take()]
-  let held = 0
-  let isDone = false
-  const watching = (async () => {
-    while (!isDone) {
-      const rows = await query<{ count: string }>(url, `SELECT count(*) FROM celeriac.claim GROUP BY lane`)
-      held = Math.max(held, ...rows.map((row) => Number(row.count)))
-      await pause(10)
-    }
-  })()
-  for (let kill = 0; kill < 2; kill++) {
-    await until('one holds messages', () => children.some(({ said }) => said.length > 0))
-    await pause(100 + 300 * Math.random())
-    children.sort((one, other) => other.said.length - one.said.length)
-    await children.shift()?.kill()
-    children.push(take())
-  }
-  await until('all are done', async () => {
-    const [row] = await query<{ count: string }>(url, 'SELECT count(*) FROM celeriac.message')
-    return row?.count === '0'
-  })
-  isDone = true
-  await watching
-  expect(held).toBe(most)
-  expect([await heldOf(broker.limits, 'key', 'a'), await heldOf(broker.limits, 'key', 'b')]).toEqual([0, 0])
-  await until('nothing is left', async () => {
-    const tables = ['lane', 'lane_limit', 'limiter', 'claim'].map((name) => `SELECT FROM celeriac.${name}`)
-    return (await query(url, tables.join(' UNION ALL '))).length === 0
-  })
-})
 
 test('a clock that is set back or forward by an hour starves nothing', { timeout: 60_000 }, async () => {
   let offset = 0
@@ -130,4 +85,22 @@ test('messages without limits call no function of limits', async () => {
     await (at === 0 ? delivery.reject({ requeue: true }) : delivery.ack())
   }
   expect(await (await read.next()).ack()).toBe(true)
+})
+
+test('lanes that are empty and limits that are idle are dropped, and no others', async () => {
+  const tables = await Tables.open(await emptyPostgres(), onTestFinished)
+  const broker = open(tables.url)
+  await sendLimited(broker, 'q', 'waits', [['r', 'used']])
+  await sendLimited(broker, 'q', 'later', [['r', 'later']], { notBefore: Date.now() + 3_600_000 })
+  await broker.limits.pause({ rule: 'r', key: 'paused' })
+  await sendLimited(broker, 'purged', 'gone', [['r', 'gone']])
+  await broker.purge('purged')
+  await tables.sql(
+    `INSERT INTO celeriac.limiter (rule, key, full_at) SELECT 'r', n::text, n FROM generate_series(1, 1200) AS n`,
+  )
+  await tables.sql(`INSERT INTO celeriac.limiter (rule, key, full_at) SELECT 'r', 'full soon', $1::float8`, Date.now())
+  await tidy(tables.database, { lane: '0', limiter: '0' })
+  const left = await tables.sql('SELECT key FROM celeriac.limiter ORDER BY key')
+  expect(left.flat()).toEqual(['full soon', 'later', 'paused', 'used'])
+  expect((await tables.sql('SELECT queue FROM celeriac.lane')).flat()).toEqual(['q', 'q'])
 })

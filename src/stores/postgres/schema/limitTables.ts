@@ -1,10 +1,13 @@
 import { LANE_QUEUE_START } from '../../../broker/lane.ts'
 
 /*
- * Limits and lanes. Moments are ms since the epoch by the clocks of the applications, as fractions. Locks are taken in
- * this order: messages and claims; lanes that are picked, passing over locked ones, or one alone; limits, by id; other
- * lanes, passing over locked ones. Who holds a limit never waits for a lane. The state of a lane changes only while a
- * limit of it is locked, but for its opening by a message that comes.
+ * Limits and lanes. Moments are ms since the epoch by the clocks of the applications, as fractions.
+ *
+ * Locks are taken in this order: what a transaction settles and writes; lanes that its messages enter, by name (KEY
+ * SHARE: only what marks a lane as empty or drops it has to wait, and it passes over the lane); the shared lock of all
+ * claims, which a new rule takes alone; lanes that a claim picks, passing over locked ones, or the first one alone;
+ * limiters, by id; other lanes, passing over locked ones. A transaction that has locked a limiter never waits for a
+ * lane. Two claims do not change one lane: they lock its limiters. Rows of limit_wait change under their limiter.
  */
 
 /** SQL: this is the name of a lane. */
