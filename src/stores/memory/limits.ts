@@ -185,7 +185,8 @@ export class MemoryLimits implements LimitStore {
   }
 
   #passing(use: LimitUse, now: number): { readonly messages: number; readonly from: number } {
-    return passing(this.#limiterOf(use), this.#rules.get(use.rule), use.count, now)
+    const limiter = this.#limiterOf(use)
+    return passing(limiter, this.#rules.get(use.rule), use.count, now)
   }
 
   #usesOf(lane: string): readonly LimitUse[] {

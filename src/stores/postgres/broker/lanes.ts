@@ -8,8 +8,8 @@ import { type ClaimedMessage, heldOf, textArray } from './claims.ts'
  */
 
 /**
- * SQL: of claims that this statement deletes, with the column `lane`: what they took of limits returns with the claim of
- * lanes in the same transaction (`LaneClaims.step`, `returningStep`).
+ * SQL: of claims that this statement deletes, with the column `lane`: what they took of limits returns with the claim
+ * of lanes in the same transaction (`LaneClaims.step`, `returningStep`).
  */
 export function returning(lane: string): string {
   return `set_config('celeriac.returned', (array_agg(${lane}) FILTER (WHERE ${lane} IS NOT NULL))::text, true)`

@@ -1,4 +1,4 @@
-import { bury, type Runner, renew, sweep } from './leases.ts'
+import { bury, type Runner, renew, sweep, type TidyPlace, tidy } from './leases.ts'
 
 /** How many rounds after a rescue sweep too: a lease's worth. */
 const ROUNDS_PER_LEASE = 4
@@ -16,6 +16,7 @@ export class LeaseKeeper {
   /** How many rounds to come sweep. */
   #sweeps = 0
   #swept = Number.NEGATIVE_INFINITY
+  #tidied: TidyPlace = { lane: '0', limiter: '0' }
 
   /** `lease`: ms */
   constructor(lease: number) {
@@ -58,6 +59,7 @@ export class LeaseKeeper {
     const now = performance.now()
     if (this.#sweeps === 0 && now - this.#swept < this.#lease) return
     await sweep(runner)
+    this.#tidied = await tidy(runner, this.#tidied)
     this.#sweeps = Math.max(0, this.#sweeps - 1)
     this.#swept = now
   }

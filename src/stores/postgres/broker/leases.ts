@@ -164,6 +164,35 @@ export async function sweep(runner: Runner): Promise<void> {
   await dropAll(runner, SWEEP_QUEUES, [])
 }
 
+/** Lanes and limits of one transaction, and transactions of one tidying. */
+const TIDY_ROWS = 500
+const MAX_TIDY_WINDOWS = 20
+
+/** The function is not called where no limit was ever used. */
+const TIDY: Statement = {
+  name: 'limits_tidy',
+  text: `SELECT t.last_lane, t.last_limiter FROM (SELECT WHERE EXISTS (SELECT FROM celeriac.limiter)) AS used
+    CROSS JOIN LATERAL celeriac.tidy_limits($1::bigint, $2::bigint, ${TIDY_ROWS}) AS t`,
+}
+
+/** Where the next tidying begins. */
+export interface TidyPlace {
+  readonly lane: string
+  readonly limiter: string
+}
+
+/** Empty lanes and idle limits are dropped, a part of them where they are many. Returns where the next one begins. */
+export async function tidy(runner: Runner, { lane, limiter }: TidyPlace): Promise<TidyPlace> {
+  let place = { lane, limiter }
+  for (let windows = 0; windows < MAX_TIDY_WINDOWS; windows++) {
+    const step = { statement: TIDY, values: [place.lane, place.limiter] }
+    const [[row] = []] = await runner.run([step], { repeatable: true })
+    place = { lane: row?.[0] ?? '0', limiter: row?.[1] ?? '0' }
+    if (place.lane === '0' && place.limiter === '0') break
+  }
+  return place
+}
+
 /** Consumers end: what they hold returns to its queue, and their transient queues are dropped. */
 export async function end(runner: Runner, ids: readonly number[]): Promise<void> {
   const theirs = [arrayOf(ids)]

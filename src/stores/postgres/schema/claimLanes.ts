@@ -1,5 +1,5 @@
 import { NOT_CLAIMED } from '../broker/claims.ts'
-import { FULL, GATE_FROM, gateSql, IDLE, TOKENS } from './limitTables.ts'
+import { CORRECTED, FULL, GATE_FROM, gateSql, IDLE, IS_AHEAD, TOKENS } from './limitTables.ts'
 
 /*
  * The claim of messages with limits: one function, as what passes is decided while the limits are locked. It returns
@@ -67,6 +67,9 @@ const READ = `
       )
       SELECT array_agg(limiter) INTO backs FROM back;
     END IF;
+    UPDATE celeriac.limiter m SET ${CORRECTED}
+    FROM unnest(ids) AS i (id) JOIN celeriac.limiter o ON o.id = i.id LEFT JOIN celeriac.limit_rule r ON r.name = o.rule
+    WHERE m.id = i.id AND in_queues <> '{}' AND (${IS_AHEAD});
     SELECT array_agg(${gateSql('m.held')} ORDER BY i.at), array_agg(${GATE_FROM} ORDER BY i.at),
       array_agg(r.concurrency ORDER BY i.at), array_agg(r.concurrency - m.held ORDER BY i.at),
       array_agg(r.burst ORDER BY i.at), array_agg(r.every ORDER BY i.at), array_agg(${TOKENS} ORDER BY i.at)
@@ -256,13 +259,13 @@ const WAIT = `
     ), head AS MATERIALIZED (
       SELECT p.limiter, p.queue, h.turn, h.need, w.wake AS old,
         CASE
-          WHEN r.gate < 1 THEN r.gate_from
-          WHEN r.free < least(h.need, r.slots) THEN NULL
-          WHEN r.tokens < least(h.need, r.burst) THEN moment + (least(h.need, r.burst) - r.tokens) * r.every
+          WHEN gates[i.at] < 1 THEN gates_from[i.at]
+          WHEN free[i.at] < least(h.need, slots[i.at]) THEN NULL
+          WHEN tokens[i.at] < least(h.need, bursts[i.at])
+            THEN moment + (least(h.need, bursts[i.at]) - tokens[i.at]) * everys[i.at]
           ELSE 0
         END AS wake
-      FROM pair p JOIN unnest(ids, gates, gates_from, slots, free, bursts, everys, tokens)
-        AS r (id, gate, gate_from, slots, free, burst, every, tokens) ON r.id = p.limiter
+      FROM pair p CROSS JOIN LATERAL (SELECT array_position(ids, p.limiter) AS at) i
       LEFT JOIN celeriac.limit_wait w ON w.limiter = p.limiter AND w.queue = p.queue
       LEFT JOIN LATERAL (
         SELECT turn, l.counts[array_position(l.limiters, p.limiter)] AS need FROM celeriac.lane l
@@ -314,7 +317,7 @@ CREATE FUNCTION celeriac.claim_lanes(
 ) RETURNS TABLE (
   seq bigint, queue text, rank integer, claims integer, lost integer, task_id text, head text, body text, bytes bytea,
   fence integer, more boolean, wake double precision
-) LANGUAGE plpgsql SET enable_hashjoin = on AS $$
+) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
   first bigint;

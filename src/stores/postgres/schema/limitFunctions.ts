@@ -62,14 +62,16 @@ BEGIN
   ));
 END $$;`
 
+/** A limit that seems to be idle is kept for so long, ms. */
+const MAX_CLOCK_LAG_MS = 5_400_000
+
 const RETURN = `
 -- Messages of these lanes are not held any more, one for each; it says so to what would return them otherwise.
 CREATE FUNCTION celeriac.return_lanes(lanes bigint[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM set_config('celeriac.returned', lanes::text, true);
-  PERFORM 1 FROM celeriac.claim_lanes(
-    NULL, '{}', 0, 0, 0, (extract(epoch FROM clock_timestamp()) * 1000)::double precision, lanes
-  );
+  -- The clock of the applications is not known here: no bucket counts as full.
+  PERFORM 1 FROM celeriac.claim_lanes(NULL, '{}', 0, 0, 0, 0, lanes);
 END $$;
 -- Whatever ends a hold returns what its message took: also a process of an earlier version.
 CREATE FUNCTION celeriac.claim_ended() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -109,8 +111,8 @@ CREATE FUNCTION celeriac.tidy_limits(INOUT last_lane bigint, INOUT last_limiter 
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-  -- The clocks of the applications may be behind.
-  moment double precision := extract(epoch FROM clock_timestamp()) * 1000 - 60000;
+  -- The clocks of the applications may be behind, by more than an hour.
+  moment double precision := extract(epoch FROM clock_timestamp()) * 1000 - ${MAX_CLOCK_LAG_MS};
   found_lanes bigint[];
   found_limits bigint[];
   vain bigint[];

@@ -1,10 +1,13 @@
 import { LANE_QUEUE_START } from '../../../broker/lane.ts'
 
 /*
- * Limits and lanes. Moments are ms since the epoch by the clocks of the applications, as fractions. Locks are taken in
- * this order: messages and claims; lanes that are picked, passing over locked ones, or one alone; limits, by id; other
- * lanes, passing over locked ones. Who holds a limit never waits for a lane. The state of a lane changes only while a
- * limit of it is locked, but for its opening by a message that comes.
+ * Limits and lanes. Moments are ms since the epoch by the clocks of the applications, as fractions.
+ *
+ * Locks are taken in this order: what a transaction settles and writes; lanes that its messages enter, by name (KEY
+ * SHARE: only what marks a lane as empty or drops it has to wait, and it passes over the lane); the shared lock of all
+ * claims, which a new rule takes alone; lanes that a claim picks, passing over locked ones, or the first one alone;
+ * limiters, by id; other lanes, passing over locked ones. A transaction that has locked a limiter never waits for a
+ * lane. Two claims do not change one lane: they lock its limiters. Rows of limit_wait change under their limiter.
  */
 
 /** SQL: this is the name of a lane. */
@@ -90,6 +93,19 @@ export const FULL = 'CASE WHEN m.full_at <= moment THEN moment ELSE least(m.full
 export const TOKENS: string = `r.burst - (${FULL} - moment) / r.every + 1e-6`
 /** SQL: nothing passes before. */
 export const UNTIL = 'CASE WHEN moment < m.since THEN moment + (m.until - m.since) ELSE m.until END'
+
+/**
+ * The clocks of processes may differ by so much, ms: what was set by a clock that is ahead by more was set before that
+ * clock was set back.
+ */
+const MAX_CLOCK_SKEW_MS = 10_000
+
+/** SQL: it was set before the clock was set back. */
+export const IS_AHEAD: string = `coalesce(m.full_at > moment + r.burst * r.every + ${MAX_CLOCK_SKEW_MS}, false)
+  OR m.since > moment + ${MAX_CLOCK_SKEW_MS}`
+/** SQL: blocks no longer from now on than it would have. */
+export const CORRECTED: string = `full_at = least(m.full_at, moment + r.burst * r.every),
+  until = CASE WHEN m.since > moment THEN moment + (m.until - m.since) ELSE m.until END, since = least(m.since, moment)`
 
 /** SQL: how many messages a pause, a breaker or a moment lets through. */
 export function gateSql(held: string): string {
