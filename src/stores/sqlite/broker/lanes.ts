@@ -171,11 +171,12 @@ export class Lanes {
     }
     if (rows.length > 0) pass.turn++
     const turn = rows.length > 0 ? pass.turn : lane.turn
-    const isEmpty = !before && ready.get(name) === undefined
+    // Also where its limits would stop it: an empty lane stays before no other.
+    const isEmpty = ready.get(name) === undefined
     const block = isEmpty ? undefined : (before ?? blockOf(lane, pass))
     setLane.run(turn, Number(!isEmpty && !block), block?.limiter.id ?? null, id)
     if (block) noteBlock(block, pass)
-    if (before) pass.blocking.add(before.limiter.id)
+    if (before && block) pass.blocking.add(before.limiter.id)
     this.#passOn(lane, pass)
     return rows
   }
