@@ -279,9 +279,8 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
       ([rows = []]) => {
         if (hasLanes(rows)) this.#lookAtLanes()
       },
-      (error: unknown) => {
-        this.#problem = error as Error
-      },
+      // The claims report an unavailable store; it is tried again with the next poll.
+      () => undefined,
     )
   }
 
