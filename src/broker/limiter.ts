@@ -1,5 +1,8 @@
 import type { BreakerRule, BreakerState, LimitRule } from './limits.ts'
 
+/** How many waiting messages of one limit are counted. */
+export const MAX_COUNTED_WAITING = 10_000
+
 /*
  * The arithmetic of one limit: nothing but its numbers, the clock of the store and its rule. Stores that decide in
  * their server do the same there, and the same suite shows it.

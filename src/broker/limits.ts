@@ -71,9 +71,6 @@ export interface LimitState extends LimitName {
   readonly waiting: number
 }
 
-/** How many waiting messages of one limit are counted. */
-export const MAX_COUNTED_WAITING = 10_000
-
 /** Which limits are listed. */
 export interface LimitFilter {
   /** Of this rule alone. */

@@ -24,7 +24,7 @@ import { pieces } from '../std/chunks.ts'
 import { type Clock, systemClock } from '../std/clock.ts'
 import { NotSupportedError } from '../std/errors.ts'
 import { uuid } from '../std/id.ts'
-import { NotedSubmissions } from './notedSubmissions.ts'
+import type { NotedSubmissions } from './notedSubmissions.ts'
 
 /** How long another process leaves the body of a chord to the one that has begun to send it, ms. */
 const CLAIM_LIFETIME_MS = 30_000
@@ -46,7 +46,8 @@ export class SequentialUnitOfWork implements UnitOfWork {
   readonly #backend: ResultBackend
   readonly #clock: Clock
   readonly #isOneStore: boolean
-  readonly #noted = new NotedSubmissions()
+  /** Loaded by the first submission with a note. */
+  #noted: Promise<NotedSubmissions> | undefined
   /** By what another process knows which chords this one is closing. */
   readonly #name: string = uuid()
   /** Where the broker changes messages. */
@@ -125,13 +126,14 @@ export class SequentialUnitOfWork implements UnitOfWork {
     await sending(undefined)
   }
 
-  submit(submission: Submission): Promise<boolean> {
+  async submit(submission: Submission): Promise<boolean> {
     const { note } = submission
     if (!note) return this.#send(submission)
     const { notes, url } = this.#backend
-    if (!notes) return Promise.reject(new NotSupportedError(`submit: ${url} keeps no notes`))
+    if (!notes) throw new NotSupportedError(`submit: ${url} keeps no notes`)
     const facts = { notes, clock: this.#clock, isShared: !this.#isOneStore }
-    return this.#noted.submit(note, facts, () => this.#send(submission))
+    this.#noted ??= import('./notedSubmissions.ts').then((noted) => new noted.NotedSubmissions())
+    return (await this.#noted).submit(note, facts, () => this.#send(submission))
   }
 
   async #send({ message, meta, once, metadata }: Submission): Promise<boolean> {

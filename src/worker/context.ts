@@ -1,26 +1,21 @@
 import { type Advancer, advancerOf, linkFollowUp } from '../canvas/advance.ts'
 import { CONTENT_TYPES } from '../protocol/serializer.ts'
 import { ChordJoiner } from './chordJoiner.ts'
-import type { WorkerLimits } from './limits/openLimits.ts'
 import type { WorkerContext } from './task/workerContext.ts'
 
 /** What a context is made of. */
 export interface ContextParts
-  extends Omit<WorkerContext, 'limits' | 'followUps' | 'accept' | Exclude<keyof Advancer, 'app' | 'hostname'>> {
-  readonly limits: WorkerLimits
-}
+  extends Omit<WorkerContext, 'limits' | 'followUps' | 'accept' | Exclude<keyof Advancer, 'app' | 'hostname'>> {}
 
 /** What the executions of a worker need of it. */
-export function contextOf({ limits, ...parts }: ContextParts): WorkerContext {
+export function contextOf(parts: ContextParts): WorkerContext {
   const { app, stores, hostname } = parts
   const advancer = advancerOf(app, hostname, stores)
   return {
     ...advancer,
     ...parts,
     followUps: [linkFollowUp(advancer), ...app.extensions.map(({ followUp }) => followUp)],
-    get limits() {
-      return limits.tasks
-    },
+    limits: undefined,
     accept: new Set(app.config.accept.map((name) => CONTENT_TYPES[name])),
   }
 }

@@ -251,21 +251,12 @@ export class Worker implements Service {
       held: () => this.#state.held,
       limit: (count) => intake.prefetch(limit(count)),
     })
-    const limits = await openLimits({
-      app: this.#app,
-      broker: stores.broker,
-      running: () => this.#state.running.values(),
-      problem: () => this.problem,
-      pause: (all) => intake.pause(all),
-    })
-    run.defer(() => limits.stop())
     const context = contextOf({
       hostname: this.hostname,
       app: this.#app,
       stores,
       pools: this.#pools,
       turns,
-      limits,
       lossLimits: this.#lossLimits,
       timeLimits: this.#timeLimits,
       state: this.#state,
@@ -273,6 +264,15 @@ export class Worker implements Service {
       lend: () => slots.lend(),
       stopNow: this.#shutdown.now,
     })
+    const stopLimits = await openLimits({
+      app: this.#app,
+      broker: stores.broker,
+      running: () => this.#state.running.values(),
+      problem: () => this.problem,
+      pause: (queues) => intake.pause(queues),
+      use: (limits) => Object.assign(context, { limits }),
+    })
+    run.defer(stopLimits)
     turns.onPrefetch = () => slots.apply()
     this.#intake = intake
     this.#turns = turns

@@ -2,9 +2,6 @@ import { describe, expect, test } from 'vitest'
 import { emptyRabbit } from '../rabbitmq/shared.ts'
 import { project, run } from './harness.ts'
 
-/** URLs of the stores of several processes that keep limits, in the folder of the project. */
-const SHARED_STORES: readonly string[] = []
-
 /** With limits, some of which are in use or paused when it is loaded: what is in memory is there for one command. */
 const TASKS = `
 import { Celeriac } from 'celeriac'
@@ -101,10 +98,10 @@ describe('pause, resume, hold-back, limits', () => {
   })
 })
 
-describe.skipIf(SHARED_STORES.length === 0).each(SHARED_STORES)('on %s', (url) => {
+describe('a store that processes share', () => {
   test('what one process pauses the next one sees, in status and doctor too, until it is resumed', async () => {
     const folder = project({ 'tasks.ts': TASKS })
-    const on = (...args: string[]) => run(folder, [...args, '-A', 'tasks.ts'], { env: { STORE: url } })
+    const on = (...args: string[]) => run(folder, [...args, '-A', 'tasks.ts'], { env: { STORE: 'sqlite:t.db' } })
     await on('pause', 'queue', 'slow')
     await on('pause', 'task', 'mail.send', '--key', 'acme')
     expect((await on('limits', '--paused')).stdout.match(/ paused/g)).toHaveLength(2)

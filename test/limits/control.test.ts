@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { Control } from '../../src/control/control.ts'
 import { until } from '../app/lab.ts'
 import { PythonClient } from '../interop/celery.ts'
-import { onLimitedStores } from './fixture.ts'
+import { limitedApp, onLimitedStores } from './fixture.ts'
 
 const NAME = 'celeriac@a'
 const ONE = { destination: [NAME], timeout: '10s' } as const
@@ -10,7 +10,7 @@ const done = (ok: string) => [{ [NAME]: { ok } }]
 
 onLimitedStores((lab, kind) => {
   test('pause and resume by remote control; what a worker says of a paused queue; limits', async () => {
-    const app = lab().app()
+    const app = limitedApp(lab())
     const api = app.limit('api', { rate: '600/m', burst: 5, breaker: { failures: 1, within: '1m', pause: '1h' } })
     const ran: string[] = []
     const keyed = app.task('keyed', (key: string) => ran.push(key), {
@@ -54,7 +54,7 @@ onLimitedStores((lab, kind) => {
   // Celery is on Redis, of the stores that keep limits.
   if (kind === 'redis')
     test("Python's app.control pauses and resumes, and lists limits", async () => {
-      const app = lab().app()
+      const app = limitedApp(lab())
       const plain = app.task('plain', () => 'ran', { queue: 'other' })
       await lab().work(app, { hostname: NAME, queues: ['celery', 'other'] })
       const python = await PythonClient.start({ broker: lab().url })
@@ -71,7 +71,7 @@ onLimitedStores((lab, kind) => {
     })
 
   test('commands of any sender: what is wrong is an answer, and nothing is paused', async () => {
-    const app = lab().app()
+    const app = limitedApp(lab())
     app.task('plain', () => undefined)
     await lab().work(app, { hostname: NAME })
     await lab().work(app, { hostname: 'celeriac@b', control: ['inspect'] })

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { Signals } from '../../src/app/signals.ts'
+import { Control } from '../../src/control/control.ts'
 import { chain, group } from '../../src/index.ts'
 import { RetryAfter } from '../../src/std/errors.ts'
 import { assertRate } from '../../src/testing/suites/limitsSuite.ts'
@@ -127,8 +128,11 @@ onLimitedStores((lab, kind) => {
         'task:keyed:fair a',
         'task:plain ',
       ])
-      // A worker learns of it a moment later.
-      await sleep(100)
+      // A worker learns of it a moment later, of all that is paused at once.
+      await until(async () => {
+        const [stats = {}] = Object.values(await new Control(app).inspect({ limit: 1 }).stats())
+        return JSON.stringify((stats as { paused_queues?: unknown }).paused_queues) === '["slow"]'
+      })
       const sent = await Promise.all([
         plain.delay('plain'),
         keyed.delay('a'),

@@ -4,13 +4,13 @@ import type { Logger } from '../../src/std/log.ts'
 import { metricsOf } from '../../src/telemetry/metrics/metrics.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { until } from '../app/lab.ts'
-import { onLimitedStores } from './fixture.ts'
+import { limitedApp, onLimitedStores } from './fixture.ts'
 
 const NAME = 'celeriac@a'
 
 onLimitedStores((lab) => {
   test('metrics: what is held, waits and is paused, and breakers, by rule and never by key', async () => {
-    const app = lab().app({ queues: { slow: { concurrency: 5 } } })
+    const app = limitedApp(lab(), { queues: { slow: { concurrency: 5 } } })
     const metrics = metricsOf(app)
     app.limit('api', { breaker: { failures: 1, within: '1m', pause: '1h' } })
     const ends: (() => void)[] = []
@@ -56,7 +56,7 @@ onLimitedStores((lab) => {
       error: write('error'),
       child: () => logger,
     }
-    const app = lab().app({ logger })
+    const app = limitedApp(lab(), { logger })
     app.limit('api', { breaker: { failures: 1, within: '1m', pause: 50 } })
     let isDown = true
     const task = app.task('task', () => (isDown ? Promise.reject(new Error('down')) : 'up'), { uses: 'api' })

@@ -206,4 +206,15 @@ describe('what becomes of the message at the end', () => {
       ).toThrow(`task task: ${name}: ${value} needs acksLate: true, got false`)
     },
   )
+
+  it.each([{ concurrency: 1 }, { uses: 'db' }, { breaker: { failures: 1, within: '1m', pause: '1m' } }])(
+    'so does what counts runs: %j',
+    (options) => {
+      const task = () =>
+        lab()
+          .app()
+          .task('task', () => 1, { ...options, acksLate: false } as TaskOptions)
+      expect(task).toThrow(`task task: ${Object.keys(options)[0]} needs acksLate: true, got false: `)
+    },
+  )
 })

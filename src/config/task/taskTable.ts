@@ -270,6 +270,9 @@ const NEEDS_LATE_ACK = [
   ['rejectOnWorkerLost', true],
 ] as const
 
+/** What is counted until the message is acknowledged: these, too. */
+const COUNTED = ['concurrency', 'uses', 'breaker'] as const
+
 export function isPriority(value: number): boolean {
   return Number.isInteger(value) && value >= 0 && value <= MAX_PRIORITY
 }
@@ -282,6 +285,11 @@ export function parseTaskOptions({ params: _, ...options }: TaskOptions, task: s
     throw new ArgumentError(`task ${task}: upgrade: expected a version of at least 2 beside it, got 1`)
   checkRules(parsed, parsed.ignoreResult, `task ${task}`)
   if (parsed.batch) requireBatchable(parsed, `task ${task}: batch`)
+  const counted = parsed.acksLate ? undefined : COUNTED.find((name) => parsed[name] !== undefined)
+  if (counted !== undefined)
+    throw new ArgumentError(
+      `task ${task}: ${counted} needs acksLate: true, got false: what a run takes returns when its message is acknowledged`,
+    )
   const late = parsed.acksLate ? undefined : NEEDS_LATE_ACK.find(([name, value]) => parsed[name] === value)
   if (late === undefined) return parsed
   const [name, value] = late

@@ -4,7 +4,6 @@ import { toJson } from '../../protocol/plainJson.ts'
 import { PROGRESS, STARTED } from '../../protocol/states.ts'
 import { ArgumentError } from '../../std/errors.ts'
 import { identityOf, isAdmin } from '../access/identity.ts'
-import { jobsOfKey } from '../access/jobsOfKey.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'
 import { readQuery, requireLimit, requireMoment, requireSearch, requireWord, wrongParameter } from '../input/query.ts'
 import { listedJob } from '../output/job.ts'
@@ -103,6 +102,7 @@ async function listOfKey(
   if (lists === 'none')
     return respondProblem({ kind: 'cannot-list', detail: `${backend} can only be asked for one job by its id` }, path)
   const tasks = typeof task === 'string' ? [task] : [...scope.exposed]
+  const { jobsOfKey } = await import('../access/jobsOfKey.ts')
   return respondPage(await jobsOfKey(c, scope, key, tasks), undefined, c)
 }
 

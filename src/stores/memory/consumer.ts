@@ -80,7 +80,9 @@ export class MemoryConsumer implements Consumer {
       if (free <= 0) return
       this.#turns.took(this.#takeFrom(name, free, now))
     }
-    const moments = [this.#broker.nextDue(now), this.#broker.limits.next(this.#queues.map(({ name }) => name))]
+    // By the same moment: what passes since then has not been taken.
+    const queues = this.#queues.map(({ name }) => name)
+    const moments = [this.#broker.nextDue(now), this.#broker.limits.next(queues, now)]
     const due = earliest(moments)
     if (due !== undefined)
       this.#stopWaiting = clock.after(Math.min(Math.max(due - clock.now(), 1), MAX_TIMER_MS), () => this.look())

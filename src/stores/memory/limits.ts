@@ -5,20 +5,13 @@ import {
   holdBack,
   isIdle,
   type Limiter,
+  MAX_COUNTED_WAITING,
   newLimiter,
   passing,
   report,
   take,
 } from '../../broker/limiter.ts'
-import {
-  type BreakerChange,
-  type LimitFilter,
-  type LimitRule,
-  type LimitState,
-  type LimitStore,
-  MAX_COUNTED_WAITING,
-  type RunEnd,
-} from '../../broker/limits.ts'
+import type { BreakerChange, LimitFilter, LimitRule, LimitState, LimitStore, RunEnd } from '../../broker/limits.ts'
 import type { LimitName, LimitUse } from '../../protocol/limits.ts'
 import type { Clock } from '../../std/clock.ts'
 
@@ -71,9 +64,8 @@ export class MemoryLimits implements LimitStore {
     return Math.min(Number.MAX_SAFE_INTEGER, ...passed)
   }
 
-  /** When one passes of those that now wait for time alone, ms since the epoch; undefined where none does. */
-  next(queues: readonly string[]): number | undefined {
-    const now = this.#parts.clock.now()
+  /** When one passes of those that waited for time alone at this moment, ms since the epoch; undefined: none. */
+  next(queues: readonly string[], now: number): number | undefined {
     const lanes = [...this.#lanes.keys()].filter(
       (lane) => queues.includes(queueOfLane(lane)) && this.#parts.waiting(lane) > 0,
     )

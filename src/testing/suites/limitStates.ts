@@ -4,6 +4,27 @@ import { idsOf } from '../factories.ts'
 import { until } from '../kit.ts'
 import { atOnce, heldOf, type LimitCase, numbered, type Use } from '../limitFixture.ts'
 
+/** Uses that count nothing: of a task that can be paused, and of a rule that others share. */
+export function zeroUses(it: LimitCase): void {
+  it('a use of 0 counts nothing of a limit with slots and tokens, and waits while it is paused', async (place) => {
+    const { limits, limited, read } = place
+    await limited('q', ['early'], [['all', '', 0]])
+    await limits.define([{ name: 'all', concurrency: 1, rate: { interval: 3_600_000, burst: 1 } }])
+    await limited('q', ['1', '2'], [['all', '', 0]])
+    await limited('q', ['counted'], ['all'])
+    const reader = await read(['q'], 10)
+    const taken = await reader.take(4)
+    assert.deepEqual(idsOf(taken).sort(), ['1', '2', 'counted', 'early'])
+    assert.equal(await heldOf(limits, 'all'), 1)
+    for (const one of taken) await one.ack()
+    await limits.pause({ rule: 'all', key: '' })
+    await limited('q', ['3'], [['all', '', 0]])
+    await reader.nothing()
+    await limits.resume({ rule: 'all', key: '' })
+    assert.deepEqual(idsOf(await reader.take(1)), ['3'])
+  })
+}
+
 /** The part of `limitsSuite` on what people and tasks stop. */
 export function pauses(it: LimitCase): void {
   it('pause: nothing passes that needs it, until it is resumed; all else does', async (place) => {
@@ -91,18 +112,18 @@ export function manyLanes(it: LimitCase): void {
   })
 
   it('onPause: after each pause and resume, of every connection, until it is ended', async ({ limits, other }) => {
-    let heard = 0
-    const stop = limits.onPause(() => heard++)
+    let calls = 0
+    const stop = limits.onPause(() => calls++)
     const there = (await other()).limits
     // A listener of a store may take a moment to begin.
-    await until('it is heard', async () => {
+    await until('it is called', async () => {
       await there?.pause({ rule: 'task', key: '' })
-      return heard > 0
+      return calls > 0
     })
-    const before = heard
-    await until('the end is heard', async () => {
+    const before = calls
+    await until('it is called again', async () => {
       await there?.resume({ rule: 'task', key: '' })
-      return heard > before
+      return calls > before
     })
     stop()
   })

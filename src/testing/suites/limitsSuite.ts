@@ -12,7 +12,7 @@ import {
   numbered,
   type OpenedLimits,
 } from '../limitFixture.ts'
-import { breakers, manyLanes, pauses, states } from './limitStates.ts'
+import { breakers, manyLanes, pauses, states, zeroUses } from './limitStates.ts'
 
 /** What every broker with limits must do: each case is a sentence of the contract in `broker/limits.ts`. */
 export function limitsSuite(kit: Kit, name: string, open: () => Promise<OpenedLimits>): void {
@@ -33,7 +33,9 @@ export function limitsSuite(kit: Kit, name: string, open: () => Promise<OpenedLi
     counts(one)
     rates(one)
     turns(one)
+    traffic(one)
     out(one)
+    zeroUses(one)
     pauses(one)
     manyLanes(one)
     breakers(one)
@@ -205,7 +207,7 @@ function rates(it: LimitCase): void {
       assert.deepEqual(idsOf([delivery]), [id])
       await delivery.ack()
     }
-    assertRate(start, moments, interval, burst)
+    assertRate(start, moments, { interval, burst })
     const last = (moments.at(-1) ?? 0) - (moments[0] ?? 0)
     // A machine that is busy is late, and no multiple of it.
     assert.ok(last < (count - burst) * interval + 3000, `the last came ${last} ms after the first`)
@@ -301,7 +303,9 @@ function turns(it: LimitCase): void {
     await now.ack()
     assert.deepEqual(idsOf([await reader.next()]), ['later'])
   })
+}
 
+function traffic(it: LimitCase): void {
   it('many lanes, few slots: all are served, each message once', async ({ limits, limited, read }) => {
     await limits.define([atOnce('key', 1), atOnce('all', 7)])
     const ids: string[] = []

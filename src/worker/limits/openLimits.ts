@@ -15,46 +15,42 @@ interface OpenLimitsParts {
   readonly problem: () => Error | undefined
   /** Take nothing from these queues. */
   pause(queues: ReadonlySet<string>): Promise<void>
-}
-
-/** The limits of a worker while it runs. */
-export interface WorkerLimits {
-  /** Undefined where its tasks and queues have none, and no task is paused. */
-  readonly tasks: TaskLimits | undefined
-  stop(): Promise<void>
+  /** From now on its tasks or queues have limits, or a task is paused. Never called in most workers. */
+  use(tasks: TaskLimits): void
 }
 
 /**
- * Define the limits of the app in its store, and follow what is paused there. Rejects with NotSupportedError for a
+ * Define the limits of the app in its store, and follow what is paused there, until the returned function is called.
+ * Rejects with NotSupportedError for a
  * store that keeps no limits, where the app has some; ConfigError, StoreUnavailableError.
  */
-export async function openLimits({ app, broker, running, problem, pause }: OpenLimitsParts): Promise<WorkerLimits> {
+export async function openLimits({ app, broker, pause, use, ...parts }: OpenLimitsParts): Promise<() => Promise<void>> {
   const { limitRules, signals } = app
-  if (limitRules.isEmpty && !broker.limits) return { tasks: undefined, stop: async () => undefined }
+  if (limitRules.isEmpty && !broker.limits) return async () => undefined
   const limits = requireLimits(broker)
   if (limitRules.isPending) await limitRules.define(broker)
   const failed = (error: unknown): void => signals.emit('worker:error', { error, doing: 'reading what is paused' })
   const { clock, lease } = app.config
-  let tasks: TaskLimits | undefined
   let watch: LeaseWatch | undefined
   const changed = async (): Promise<void> => {
     await pause(pauses.queues)
-    if (tasks || (limitRules.isEmpty && pauses.tasks.size === 0)) return
+    if (watch || (limitRules.isEmpty && pauses.tasks.size === 0)) return
     const failed = (error: unknown): void => signals.emit('worker:error', { error, doing: 'looking for lost leases' })
-    watch = await leaseWatch({ broker, clock, lease, running, problem, failed })
-    tasks = await taskLimits(limits, app, pauses)
+    watch = await leaseWatch({ broker, clock, lease, failed, ...parts })
+    use(await taskLimits(limits, app, pauses))
   }
   const pauses = new Pauses({ limits, clock, changed, failed })
-  await changed()
-  await pauses.start()
-  return {
-    get tasks() {
-      return tasks
-    },
-    stop: async () => {
-      await pauses.stop()
-      await watch?.stop()
-    },
+  const stop = async (): Promise<void> => {
+    await pauses.stop()
+    await watch?.stop()
+  }
+  try {
+    await changed()
+    await pauses.start()
+    return stop
+  } catch (error) {
+    await stop()
+    throw error
   }
 }
 

@@ -2,7 +2,6 @@ import type { Ended } from '../../app/afterTask.ts'
 import type { Signals } from '../../app/signals.ts'
 import type { Settlement } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
-import { withinDeadline } from '../../protocol/deadline.ts'
 import { errorInfo } from '../../protocol/exception.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { STARTED } from '../../protocol/states.ts'
@@ -13,7 +12,7 @@ import type { Emit } from '../../tasks/outputBuffer.ts'
 import type { Pool, RunOptions } from '../pool/pool.ts'
 import { stopped } from '../pool/stopped.ts'
 import { type Refusal, receive } from './admit.ts'
-import { afterStop } from './losses.ts'
+import { nextOf } from './losses.ts'
 import { type OutputTarget, OutputWriter } from './outputWriter.ts'
 import type { Postponement } from './postponement.ts'
 import { Request } from './request.ts'
@@ -146,13 +145,6 @@ async function processIn(
   const outcome = nextOf(request, ended, context)
   if (request.output) await request.output.drain()
   return conclude(request, outcome, context)
-}
-
-function nextOf(request: Request, ended: Outcome, { app: { config, signals }, lossLimits }: WorkerContext): Outcome {
-  if (ended.kind !== 'stopped') return ended
-  if (ended.by === 'crash') signals.emit('task:child-lost', request.facts)
-  const outcome = afterStop(request, ended, lossLimits, config.logger)
-  return withinDeadline(outcome, request.message.headers, config.clock.now())
 }
 
 /** Back into the queue until this moment. A revoke that came meanwhile has found it nowhere. */

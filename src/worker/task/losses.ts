@@ -1,6 +1,8 @@
+import { withinDeadline } from '../../protocol/deadline.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import type { Logger } from '../../std/log.ts'
 import { retryStopped } from '../../tasks/retry.ts'
+import type { WorkerApp } from '../workerApp.ts'
 import type { Request } from './request.ts'
 
 /** After so many losses a task is given up: it may be the cause. */
@@ -81,4 +83,17 @@ function historyOf({ lost, lostChildren }: Request): string {
     ...(lost > 0 ? [`${lost} of its runs were lost before`] : []),
   ]
   return runs.length === 0 ? '' : ` (${runs.join('; ')})`
+}
+
+/** How a run ended that its pool has answered: one that was stopped by what its task or the limits of losses say. */
+export function nextOf(
+  request: Request,
+  ended: Outcome,
+  { app, lossLimits }: { readonly app: Pick<WorkerApp, 'config' | 'signals'>; readonly lossLimits: LossLimits },
+): Outcome {
+  if (ended.kind !== 'stopped') return ended
+  const { config, signals } = app
+  if (ended.by === 'crash') signals.emit('task:child-lost', request.facts)
+  const outcome = afterStop(request, ended, lossLimits, config.logger)
+  return withinDeadline(outcome, request.message.headers, config.clock.now())
 }

@@ -17,7 +17,7 @@ export interface WorkerContext extends Receiver, SettlerParts {
   readonly timeLimits: TimeLimits
   readonly state: WorkerState
   /** Of a worker some of whose tasks or queues have limits in the store, or are paused; else undefined. */
-  readonly limits: TaskLimits | undefined
+  limits: TaskLimits | undefined
   /** As `RunOptions.lend`. */
   lend(): (() => void) | undefined
 }

@@ -1,12 +1,12 @@
-import {
-  type BreakerChange,
-  type BreakerState,
-  type LimitFilter,
-  type LimitRule,
-  type LimitState,
-  type LimitStore,
-  MAX_COUNTED_WAITING,
-  type RunEnd,
+import { MAX_COUNTED_WAITING } from '../../../broker/limiter.ts'
+import type {
+  BreakerChange,
+  BreakerState,
+  LimitFilter,
+  LimitRule,
+  LimitState,
+  LimitStore,
+  RunEnd,
 } from '../../../broker/limits.ts'
 import type { LimitName } from '../../../protocol/limits.ts'
 import type { Clock } from '../../../std/clock.ts'

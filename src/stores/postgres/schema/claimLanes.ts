@@ -1,5 +1,5 @@
 import { NOT_CLAIMED } from '../broker/claims.ts'
-import { CORRECTED, FULL, GATE_FROM, gateSql, IDLE, IS_AHEAD, TOKENS } from './limitTables.ts'
+import { CORRECTED, FULL, GATE, GATE_FROM, IDLE, IS_AHEAD, TOKENS } from './limitTables.ts'
 
 /*
  * The claim of messages with limits: one function, as what passes is decided while the limits are locked. It returns
@@ -70,7 +70,7 @@ const READ = `
     UPDATE celeriac.limiter m SET ${CORRECTED}
     FROM unnest(ids) AS i (id) JOIN celeriac.limiter o ON o.id = i.id LEFT JOIN celeriac.limit_rule r ON r.name = o.rule
     WHERE m.id = i.id AND in_queues <> '{}' AND (${IS_AHEAD});
-    SELECT array_agg(${gateSql('m.held')} ORDER BY i.at), array_agg(${GATE_FROM} ORDER BY i.at),
+    SELECT array_agg(${GATE} ORDER BY i.at), array_agg(${GATE_FROM} ORDER BY i.at),
       array_agg(r.concurrency ORDER BY i.at), array_agg(r.concurrency - m.held ORDER BY i.at),
       array_agg(r.burst ORDER BY i.at), array_agg(r.every ORDER BY i.at), array_agg(${TOKENS} ORDER BY i.at)
     INTO gates, gates_from, slots, free, bursts, everys, tokens
@@ -86,7 +86,8 @@ const READ = `
       array_agg(cardinality(limiters) ORDER BY turn, id), count(*)
     INTO lane_ids, names, queues, turns, olds, sizes, lane_count FROM celeriac.lane WHERE id = ANY (picked);
     SELECT array_agg(lane ORDER BY number), array_agg(place ORDER BY number), array_agg(count ORDER BY number),
-      array_agg(least(count, slots[place]) ORDER BY number), array_agg(least(count, bursts[place]) ORDER BY number)
+      array_agg(nullif(least(count, slots[place]), 0) ORDER BY number),
+      array_agg(nullif(least(count, bursts[place]), 0) ORDER BY number)
     INTO use_lanes, places, needs, slot_needs, token_needs FROM (
       SELECT n.lane, array_position(ids, u.limiter) AS place, u.count, row_number() OVER (ORDER BY n.lane, u.at) AS number
       FROM unnest(lane_ids) WITH ORDINALITY AS n (id, lane) JOIN celeriac.lane l ON l.id = n.id
@@ -173,7 +174,7 @@ const ALLOCATE = `
           place := places[use];
           gates[place] := gates[place] - most;
           free[place] := free[place] - most * needs[use];
-          tokens[place] := tokens[place] - most * token_needs[use];
+          tokens[place] := tokens[place] - most * coalesce(token_needs[use], 0);
         END LOOP;
       END IF;
     END IF;
@@ -210,10 +211,10 @@ const TAKE = `
     UPDATE celeriac.limiter m SET held = m.held + r.taken,
       full_at = CASE WHEN r.every > 0 THEN ${FULL} + r.tokens * r.every ELSE m.full_at END
     FROM (
-      SELECT ids[u.place] AS id, sum(tooks[u.lane] * u.need) AS taken, sum(tooks[u.lane] * u.token_need) AS tokens,
+      SELECT ids[u.place] AS id, sum(tooks[u.lane] * u.need) AS taken, sum(tooks[u.lane] * coalesce(u.token_need, 0)) AS tokens,
         everys[u.place] AS every, bursts[u.place] AS burst
       FROM unnest(use_lanes, places, needs, token_needs) AS u (lane, place, need, token_need)
-      WHERE tooks[u.lane] > 0 GROUP BY u.place
+      WHERE tooks[u.lane] > 0 AND u.need > 0 GROUP BY u.place
     ) AS r WHERE m.id = r.id;
   END IF;`
 
@@ -330,7 +331,7 @@ DECLARE
   -- Lanes in their turns: what passes, what waits as far as it was read, what is taken, and how the lane is left.
   lane_count integer := 0; lane_ids bigint[]; names text[]; queues text[]; turns bigint[]; olds bigint[]; sizes integer[];
   limits bigint[]; haves bigint[]; tooks bigint[]; states bigint[] := '{}';
-  -- What each lane needs of each of its limits.
+  -- What each lane needs of each of its limits; of slots and tokens NULL where it counts nothing.
   use_lanes bigint[]; places integer[]; needs bigint[]; slot_needs bigint[]; token_needs bigint[];
   -- Lanes that wait for more than one.
   big_limits bigint[]; big_queues text[]; big_needs bigint[]; big_turns bigint[];

@@ -1,5 +1,5 @@
 import { queueChannelSql } from '../connection/listening.ts'
-import { GATE_FROM, gateSql, IDLE, isLaneSql, queueOfSql, TOKENS } from './limitTables.ts'
+import { GATE, GATE_FROM, IDLE, isLaneSql, queueOfSql, TOKENS } from './limitTables.ts'
 
 /** Channel on which pauses are announced. */
 export const PAUSE_TOPIC = 'pauses'
@@ -264,7 +264,7 @@ END $$;`
 
 /** SQL: what is known of limiters `m` with their rules `r` (see broker/limits.ts): columns of a state. */
 export const STATE_COLUMNS: string = `m.held, m.paused,
-  CASE WHEN m.paused THEN NULL WHEN ${GATE_FROM} IS NOT NULL THEN ${GATE_FROM} WHEN ${gateSql('m.held')} = 0 THEN NULL
+  CASE WHEN m.paused THEN NULL WHEN ${GATE_FROM} IS NOT NULL THEN ${GATE_FROM} WHEN ${GATE} = 0 THEN NULL
     WHEN r.concurrency <= m.held THEN NULL WHEN ${TOKENS} < 1 THEN moment + (1 - (${TOKENS})) * r.every END,
   CASE WHEN NOT m.half_open THEN 'closed' WHEN m.until > moment THEN 'open' ELSE 'half-open' END,
   r.every, r.burst, r.concurrency, r.failures, r.within, r.pause`

@@ -107,15 +107,15 @@ export const IS_AHEAD: string = `coalesce(m.full_at > moment + r.burst * r.every
 export const CORRECTED: string = `full_at = least(m.full_at, moment + r.burst * r.every),
   until = CASE WHEN m.since > moment THEN moment + (m.until - m.since) ELSE m.until END, since = least(m.since, moment)`
 
-/** SQL: how many messages a pause, a breaker or a moment lets through. */
-export function gateSql(held: string): string {
-  return `CASE WHEN m.paused OR ${UNTIL} > moment THEN 0 WHEN m.half_open AND ${held} > 0 THEN 0 WHEN m.half_open THEN 1 END`
-}
+/** SQL: how many messages a pause, a breaker or a moment lets through. A breaker that the rule has no more lets all. */
+export const GATE: string = `CASE WHEN m.paused OR ${UNTIL} > moment THEN 0 WHEN NOT m.half_open OR r.failures IS NULL THEN NULL
+  WHEN m.held > 0 THEN 0 ELSE 1 END`
 
 /** SQL: when that ends; NULL: not by time. */
 export const GATE_FROM: string = `CASE WHEN NOT m.paused AND ${UNTIL} > moment THEN ${UNTIL} END`
 
 /** SQL: nothing of it needs to be kept. */
-export const IDLE: string = `m.held = 0 AND m.full_at <= moment AND NOT m.paused AND m.until <= moment AND NOT m.half_open
+export const IDLE: string = `m.held = 0 AND m.full_at <= moment AND NOT m.paused AND m.until <= moment
+  AND NOT (m.half_open AND EXISTS (SELECT FROM celeriac.limit_rule r WHERE r.name = m.rule AND r.failures IS NOT NULL))
   AND NOT EXISTS (SELECT FROM unnest(m.failures) AS f (at) WHERE f.at > moment - coalesce(
     (SELECT within FROM celeriac.limit_rule r WHERE r.name = m.rule), 0))`

@@ -1,13 +1,5 @@
-import { breakerState, isIdle, type Limiter, passing } from '../../../broker/limiter.ts'
-import {
-  type BreakerChange,
-  type LimitFilter,
-  type LimitRule,
-  type LimitState,
-  type LimitStore,
-  MAX_COUNTED_WAITING,
-  type RunEnd,
-} from '../../../broker/limits.ts'
+import { breakerState, isIdle, type Limiter, MAX_COUNTED_WAITING, passing } from '../../../broker/limiter.ts'
+import type { BreakerChange, LimitFilter, LimitRule, LimitState, LimitStore, RunEnd } from '../../../broker/limits.ts'
 import type { LimitName } from '../../../protocol/limits.ts'
 import type { Keys } from '../broker/keys.ts'
 import type { RedisConnection, Script } from '../connection/connection.ts'
@@ -45,7 +37,7 @@ export class RedisLimits implements LimitStore {
     await this.#run(PAUSE, idOf(name), 0)
   }
 
-  /** A pause that is not heard of, as while the connection is lost, is found when it is read again. */
+  /** What is not received, as while there is no connection, the caller finds: it reads now and then. */
   onPause(listener: () => void): () => void {
     const subscribing = this.#connection.subscribe(`${this.#prefix}celeriac.limits-paused`, () => listener())
     // Where the server refuses it, the caller reads now and then.

@@ -16,11 +16,8 @@ import type { Envelope } from '../../../protocol/envelope.ts'
 import { EVENT_EXCHANGE } from '../../../protocol/event.ts'
 import { type Clock, systemClock } from '../../../std/clock.ts'
 import type { SqliteFile } from '../file.ts'
-import { SqliteConsumer } from './consumer.ts'
-import { SqliteDelivery } from './delivery.ts'
-import { LaneSweeper } from './laneSweeper.ts'
+import type { SqliteConsumers } from './consumers.ts'
 import { Lanes } from './lanes.ts'
-import { LeaseRenewer } from './leaseRenewer.ts'
 import { Leases } from './leases.ts'
 import { SqliteLimits } from './limits.ts'
 import { Messages } from './messages.ts'
@@ -41,26 +38,23 @@ export class SqliteBroker implements Broker {
   readonly messages: Messages
   readonly limits: SqliteLimits
   readonly #lanes: Lanes
-  readonly #sweeper: LaneSweeper
   #waiting: WaitingMessages | undefined
   readonly #leases: Leases
-  readonly #renewer: LeaseRenewer
   readonly #lease: number
   readonly #clock: Clock
-  readonly #consumers = new Set<SqliteConsumer>()
+  /** Loaded by the first consumer: a process that calls has none. */
+  #consumers: Promise<SqliteConsumers> | undefined
 
   /** `close` leaves `file` open. */
   constructor(file: SqliteFile, { lease, clock = systemClock }: SqliteOptions) {
     this.file = file
     this.url = file.url
     this.#lanes = new Lanes(file, clock)
-    this.#sweeper = new LaneSweeper(file, clock)
     this.messages = new Messages(file, clock, this.#lanes)
     this.limits = new SqliteLimits(file, clock)
     this.#leases = new Leases(file.db)
     this.#lease = lease
     this.#clock = clock
-    this.#renewer = new LeaseRenewer({ path: file.path, lease })
   }
 
   async publish(envelope: Envelope, route: Route, options?: PublishOptions): Promise<void> {
@@ -71,19 +65,20 @@ export class SqliteBroker implements Broker {
   }
 
   async consume(queues: readonly Queue[], options: ConsumeOptions): Promise<Consumer> {
-    await this.#renewer.open()
-    const parts = {
+    this.#consumers ??= this.#load()
+    return (await this.#consumers).open(queues, options)
+  }
+
+  async #load(): Promise<SqliteConsumers> {
+    const { SqliteConsumers } = await import('./consumers.ts')
+    return new SqliteConsumers({
       file: this.file,
       messages: this.messages,
       lanes: this.#lanes,
-      sweeper: this.#sweeper,
       leases: this.#leases,
-      renewer: this.#renewer,
       lease: this.#lease,
       clock: this.#clock,
-      consumers: this.#consumers,
-    }
-    return new SqliteConsumer(parts, queues, options).start()
+    })
   }
 
   /**
@@ -91,6 +86,7 @@ export class SqliteBroker implements Broker {
    * message, the message is rescued.
    */
   async take(taskId: string): Promise<Delivery | undefined> {
+    const { SqliteDelivery } = await import('./delivery.ts')
     return this.file.writer.write(() => {
       const owner = this.#leases.register('take', this.#lease, systemClock.now())
       const row = this.messages.take(owner, taskId)
@@ -136,11 +132,6 @@ export class SqliteBroker implements Broker {
   }
 
   async close(): Promise<void> {
-    try {
-      this.#sweeper.close()
-      await Promise.all([...this.#consumers].map((consumer) => consumer.release()))
-    } finally {
-      await this.#renewer.close()
-    }
+    await (await this.#consumers)?.close()
   }
 }

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { breakerState, holdBack, isIdle, newLimiter, passing, report } from '../../../broker/limiter.ts'
 import {
-  type BreakerChange,
-  type LimitFilter,
-  type LimitRule,
-  type LimitState,
-  type LimitStore,
+  breakerState,
+  holdBack,
+  isIdle,
   MAX_COUNTED_WAITING,
-  type RunEnd,
-} from '../../../broker/limits.ts'
+  newLimiter,
+  passing,
+  report,
+} from '../../../broker/limiter.ts'
+import type { BreakerChange, LimitFilter, LimitRule, LimitState, LimitStore, RunEnd } from '../../../broker/limits.ts'
 import type { LimitName } from '../../../protocol/limits.ts'
 import type { Clock } from '../../../std/clock.ts'
 import type { SqliteFile } from '../file.ts'
