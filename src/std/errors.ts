@@ -289,17 +289,23 @@ export class Retry extends CeleriacError {
   }
 }
 
+/** The longest wait that an HTTP response may ask for, ms: a day; then it is asked again. */
+const MAX_RETRY_AFTER_MS = 86_400_000
+
 /** Run again after this many milliseconds, as a server asked with `Retry-After`. */
 export class RetryAfter extends Retry {
   constructor(delay: number, message: string = `retry after ${delay} ms`, options?: ErrorOptions) {
     super(message, delay, options)
   }
-  /** From an HTTP response's `Retry-After` (seconds or a date, RFC 9110 §10.2.3); one second where it has none. */
+  /**
+   * From an HTTP response's `Retry-After` (seconds or a date, RFC 9110 §10.2.3); one second where it has none, a day
+   * where it is longer.
+   */
   static from(response: { headers: { get(name: string): string | null }; status?: number }): RetryAfter {
     const value = response.headers.get('retry-after')?.trim() ?? ''
     const delay = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - systemClock.now()
     return new RetryAfter(
-      Number.isFinite(delay) ? Math.max(0, delay) : 1000,
+      Number.isFinite(delay) ? Math.min(Math.max(0, delay), MAX_RETRY_AFTER_MS) : 1000,
       `HTTP ${response.status ?? ''} asked to wait`,
     )
   }

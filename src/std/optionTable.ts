@@ -91,6 +91,8 @@ export interface AnyRow extends Words {
   readonly parse?: (value: never, where: string) => unknown
 }
 
+type Rows = Readonly<Record<string, AnyRow>>
+
 /**
  * All options of the table, checked and parsed: a default where none is given, times in ms. `owner` names whose options
  * they are in an error, `prefix` is put before the name of one. Throws ArgumentError.
@@ -107,6 +109,8 @@ export function readOptions<Options extends object, Parsed>(
     const value = given[name] ?? row.default ?? given[name]
     return [name, value === undefined ? undefined : parsedValue(row, value, prefix + name)]
   })
+  const missing = entries.find(([name, value]) => value === undefined && (table as Rows)[name as string]?.required)
+  if (missing) throw new ArgumentError(`${prefix}${missing[0]}: expected a value, got none`)
   return Object.fromEntries(entries) as Parsed
 }
 
@@ -120,7 +124,7 @@ export function readGiven<Options extends object, Parsed>(
   const read: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue
-    read[name] = parsedValue((table as Readonly<Record<string, AnyRow>>)[name] as AnyRow, value, `${owner}: ${name}`)
+    read[name] = parsedValue((table as Rows)[name] as AnyRow, value, `${owner}: ${name}`)
   }
   return read as Parsed
 }

@@ -4,7 +4,7 @@ import { errorInfo } from '../protocol/exception.ts'
 import type { Job } from '../protocol/job.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import { backoffDelay } from '../std/backoff.ts'
-import { milliseconds } from '../std/duration.ts'
+import { type Duration, milliseconds } from '../std/duration.ts'
 import {
   CallError,
   EncodeError,
@@ -59,9 +59,10 @@ const DEFAULT_MAX_RETRIES = 3
 /** What becomes of a run that threw this: it is repeated, or has failed. */
 export function failureOf(error: unknown, policy: RetryPolicy, job: Job, log: Logger): Outcome {
   const info = errorInfo(causeOf(error))
-  const asked = error instanceof RetryAfter && error.delay ? { holdBack: error.delay } : undefined
+  const delay = askedDelay(error, job, log)
+  const asked = error instanceof RetryAfter && delay ? { holdBack: delay } : undefined
   if (!mayRetry(error, policy, job.retries)) return { kind: 'failure', error: info, ...asked }
-  return { kind: 'retry', delay: retryDelay(error, policy, job, log), error: info, ...asked }
+  return { kind: 'retry', delay: Math.round(delay ?? backoffOf(error, policy, job, log)), error: info, ...asked }
 }
 
 /**
@@ -80,7 +81,7 @@ export function retryStopped(
   // A policy of the message that cannot be read has failed the job before: it never began.
   const policy = policyOf(definition.options.retry, job)
   if (!mayRetry(thrown, policy, job.retries)) return outcome
-  return { kind: 'retry', delay: retryDelay(thrown, policy, job, log), error }
+  return { kind: 'retry', delay: Math.round(backoffOf(thrown, policy, job, log)), error }
 }
 
 /** What a task that asked for a retry names as its error, else what it threw. Never throws, whatever that is. */
@@ -92,11 +93,19 @@ export function causeOf(error: unknown): unknown {
   }
 }
 
-/** ms. */
-function retryDelay(error: unknown, policy: RetryPolicy, job: Job, log: Logger): number {
-  const asked = error instanceof Retry ? error.delay : undefined
-  const delay = asked !== undefined && asked >= 0 ? asked : backoffOf(error, policy, job, log)
-  return Math.round(delay)
+/** No task waits longer for its next attempt, ms: a year. */
+const MAX_ASKED_DELAY_MS = 365 * 86_400_000
+
+/** How long the task asked to wait, ms; undefined where it did not, or its backoff decides as that is no time. */
+function askedDelay(error: unknown, { id, task }: Job, log: Logger): number | undefined {
+  if (!(error instanceof Retry) || error.delay === undefined) return undefined
+  try {
+    const delay: unknown = error.delay
+    return Math.min(milliseconds(delay as Duration, `task ${task}: the delay of its ${error.name}`), MAX_ASKED_DELAY_MS)
+  } catch (problem) {
+    log.warn({ id, task, err: problem }, 'the task asked for a wait that is none: its backoff decides')
+    return undefined
+  }
 }
 
 function backoffOf(error: unknown, policy: RetryPolicy, { id, task, retries }: Job, log: Logger): number {

@@ -34,7 +34,11 @@ describe('the option batch is checked when the task is defined', () => {
 
   it.each([
     ['acksLate: false', { acksLate: false }, /^task t: batch: expected acksLate: true beside it, got false$/],
-    ['rateLimit', { rateLimit: '5/s' }, /^task t: batch: expected no rateLimit beside it, got one: a run is of many/],
+    [
+      'rateLimit',
+      { rateLimit: '5/s' },
+      /^task t: batch: expected no rateLimit of each worker beside it, got one: a run is of many calls; .* is of all workers$/,
+    ],
   ])('not with %s', (_, more, message) => {
     expect(() => new App().task({ name: 't', input, batch: good, run, ...(more as object) })).toThrow(message)
   })

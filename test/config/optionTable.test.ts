@@ -52,6 +52,7 @@ describe('readOptions', () => {
     [{ size: 1.5 }, 'Bell: size: expected a whole number from 1 to 9, got 1.5'],
     [{ size: '3' }, 'Bell: size: expected a whole number from 1 to 9, got "3"'],
     [{ size: null }, 'Bell: size: expected a whole number from 1 to 9, got null'],
+    [{ size: 3 }, 'Bell: name: expected a value, got none'],
     [{ level: 'top' }, "Bell: level: expected 'low', 'mid' or 'high', got \"top\""],
   ])('%j: %s', (options, message) => {
     const call = () => readOptions(TABLE, options as Options, 'Bell')

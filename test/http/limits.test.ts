@@ -130,3 +130,9 @@ test('every answer keeps to the document', () => {
   ])
     expect(proxy.contract.seen).toContain(operation)
 })
+
+test.each(['', 'x'.repeat(300), 7])('a key that cannot be, %j, is wrong input', async (tenant) => {
+  const answer = await house.ask('POST', '/v1/tasks/mail.send', { headers: ROOT, body: [tenant] })
+  expect(answer).toMatchObject({ status: 422, json: { type: 'urn:celeriac:problem:invalid-input' } })
+  expect(JSON.stringify(answer.json)).toContain('expected')
+})

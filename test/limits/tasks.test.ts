@@ -186,6 +186,50 @@ onLimitedStores((lab, kind) => {
       expect((begun[1] ?? 0) - (begun[0] ?? 0)).toBeGreaterThanOrEqual(350)
     })
 
+    test('a breaker lets no run begin after the last failure that it counts, and one trial after each pause', async () => {
+      const app = limitedApp(lab())
+      const begun: number[] = []
+      const work = app.task(
+        'work',
+        () => {
+          begun.push(Date.now())
+          throw new Error('down')
+        },
+        { breaker: { failures: 3, within: '1m', pause: 400 } },
+      )
+      await lab().work(app, { concurrency: 1 })
+      await Promise.all(Array.from({ length: 8 }, () => work.delay()))
+      await until(() => begun.length >= 5)
+      const gaps = begun.slice(1).map((moment, at) => moment - (begun[at] ?? 0))
+      expect(
+        gaps.slice(2, 4).every((gap) => gap >= 350),
+        `${gaps}`,
+      ).toBe(true)
+    })
+
+    test('a wait that is none, and one without end: the task is repeated, and its limit goes on', async () => {
+      const app = limitedApp(lab())
+      app.limit('api', { rate: '1000/s', burst: 10 })
+      const waits: unknown[] = [Number.NaN, -5, '20ms', {}, Symbol('soon')]
+      const ran = new Set<number>()
+      const work = app.task(
+        'work',
+        (at: number) => {
+          if (ran.has(at)) return at
+          ran.add(at)
+          throw new RetryAfter(waits[at] as number, 'later')
+        },
+        { uses: 'api', retry: { max: 1, delay: 1 } },
+      )
+      await lab().work(app)
+      const sent = await Promise.all(waits.map((_, at) => work.delay(at)))
+      expect(await Promise.all(sent.map((one) => one.get(wait)))).toEqual(waits.map((_, at) => at))
+      const endless = app.task('endless', () => Promise.reject(new RetryAfter(1e18)), { uses: 'api' })
+      const one = await endless.delay()
+      await until(async () => (await one.state()) === 'RETRY')
+      expect((await app.limits.of({ limit: 'api' }))[0]?.until).toBeLessThan(Date.now() + 366 * 86_400_000)
+    })
+
     test('a breaker opens after failures, tries one, and closes; its changes are signals', async () => {
       const app = limitedApp(lab())
       const changes: Signals['limit:breaker'][] = []

@@ -7,7 +7,7 @@ import { keyedRules, queueRule, taskRule } from '../../config/task/limitPlan.ts'
 import { type LimitName, MAX_LIMIT_NAME_BYTES } from '../../protocol/limits.ts'
 import { type Duration, milliseconds } from '../../std/duration.ts'
 import { ArgumentError } from '../../std/errors.ts'
-import { requireText, shown } from '../../std/validate.ts'
+import { refuseUnknown, requireObject, requireText, shown } from '../../std/validate.ts'
 
 export type { LimitState } from '../../broker/limits.ts'
 
@@ -58,6 +58,7 @@ export class Limits {
   holdBack(target: Exclude<LimitTarget, { queue: string }>, time: Duration): Promise<void> {
     const { clock } = this.#config
     const until = clock.now() + milliseconds(time, 'holdBack')
+    this.#requireLane(target)
     return this.#each(target, (limits, name) => limits.holdBack(name, until))
   }
 
@@ -101,7 +102,21 @@ export class Limits {
     return requireLimits(broker)
   }
 
+  /** What waits in no lane cannot be held back until a moment. */
+  #requireLane(target: LimitTarget): void {
+    requireTarget(target)
+    if ('queue' in target) throw new ArgumentError('holdBack: expected a task or a limit, got a queue: pause it')
+    if ('limit' in target) return
+    const name = taskOf(target)
+    const definition = this.#stores.definition(name)
+    if (definition && !definition.options.limits)
+      throw new ArgumentError(
+        `holdBack: task ${name}: expected a task with a limit or \`fair\`, got one without: pause it`,
+      )
+  }
+
   #namesOf(target: LimitTarget): readonly LimitName[] {
+    requireTarget(target)
     if ('queue' in target) {
       requireText(target.queue, 'queue')
       return [{ rule: queueRule(target.queue), key: '' }]
@@ -111,14 +126,13 @@ export class Limits {
       requireLimitName(name, 'limit')
       return [{ rule: name, key: '' }]
     }
-    const task = typeof target.task === 'string' ? target.task : target.task.name
-    requireText(task, 'task')
+    const task = taskOf(target)
     return target.key === undefined ? [{ rule: taskRule(task), key: '' }] : this.#ofKey(task, target.key)
   }
 
   #ofKey(task: string, key: string): readonly LimitName[] {
-    if (typeof key !== 'string' || Buffer.byteLength(key) > MAX_LIMIT_NAME_BYTES)
-      throw new ArgumentError(`key: expected text of at most ${MAX_LIMIT_NAME_BYTES} bytes, got ${shown(key)}`)
+    if (typeof key !== 'string' || key === '' || Buffer.byteLength(key) > MAX_LIMIT_NAME_BYTES)
+      throw new ArgumentError(`key: expected text of 1 to ${MAX_LIMIT_NAME_BYTES} bytes, got ${shown(key)}`)
     const definition = this.#stores.definition(task)
     const rules = keyedRules(definition?.options.limits)
     if (rules.length === 0)
@@ -127,6 +141,31 @@ export class Limits {
       )
     return rules.map((rule) => ({ rule, key }))
   }
+}
+
+const SUBJECTS = ['queue', 'task', 'limit'] as const
+const KNOWN = new Set<string>([...SUBJECTS, 'key'])
+
+/** Throws ArgumentError, also for a key that is undefined: without it the whole task is meant. */
+function requireTarget(target: LimitTarget): void {
+  requireObject(target, 'target', '{ queue }, { task } or { limit }')
+  refuseUnknown(target, KNOWN, 'target')
+  const given = target as Readonly<Record<string, unknown>>
+  const [subject, ...more] = SUBJECTS.filter((name) => given[name] !== undefined)
+  if (subject === undefined || more.length > 0)
+    throw new ArgumentError(
+      `target: expected one of queue, task and limit, got ${subject ? [subject, ...more].join(' and ') : 'none'}`,
+    )
+  if (!('key' in target)) return
+  if (subject !== 'task') throw new ArgumentError(`target: key: expected a task beside it, got a ${subject}`)
+  if (target.key === undefined)
+    throw new ArgumentError('target: key: expected text, got undefined: leave it out for all keys of the task')
+}
+
+function taskOf({ task }: Extract<LimitTarget, { readonly task: unknown }>): string {
+  const name = typeof task === 'string' ? task : task?.name
+  requireText(name, 'task')
+  return name
 }
 
 /** Which limits are listed. */

@@ -45,7 +45,7 @@ export async function change(
   process.stdout.write(`${textOf(subject, key)} ${state}${isNew ? '' : ', as before'}\n`)
 }
 
-/** `celeriac hold-back`: nothing of it begins for this time, ms. */
+/** `celeriac hold-back`: nothing of it begins for this time, ms; 0 ends that. */
 export async function holdBack(
   subject: Subject<'task' | 'limit'>,
   time: number,
@@ -56,10 +56,11 @@ export async function holdBack(
     await app.limits.holdBack(target, time)
     const after = await app.limits.of(target)
     warnOfUnknown(app, subject, after)
-    return after
+    return after.map((one) => ({ ...one, until: one.until ?? app.config.clock.now() + time }))
   })
-  const until = state?.until === undefined ? '' : ` until ${momentText(state.until)}`
-  process.stdout.write(`${textOf(subject, key)} is held back${until}\n`)
+  const until = state?.until ?? 0
+  const text = time === 0 ? 'is not held back' : `is held back until ${momentText(until)}`
+  process.stdout.write(`${textOf(subject, key)} ${text}${state?.paused ? ', and is paused' : ''}\n`)
 }
 
 /** `celeriac limits`: a table, or JSON. */
@@ -71,7 +72,7 @@ export async function limits({ rule, paused, limit, json, ...options }: LimitsCo
 
 /** Throws ArgumentError for a key of what has none. */
 function targetOf({ kind, name }: Subject, key: string | undefined): LimitTarget {
-  if (kind === 'task') return { task: name, key }
+  if (kind === 'task') return key === undefined ? { task: name } : { task: name, key }
   if (key !== undefined) throw new ArgumentError(`--key: expected a task, got ${kind} ${name}`)
   return kind === 'queue' ? { queue: name } : { limit: name }
 }

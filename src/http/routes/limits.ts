@@ -75,7 +75,8 @@ function targetOf(kind: string | undefined, name: string, key: string | undefine
   if (!/^\P{Cc}{1,255}$/u.test(name)) return undefined
   if (kind === 'queue') return { queue: name }
   if (kind === 'limit') return { limit: name }
-  return kind === 'task' ? { task: name, key } : undefined
+  if (kind !== 'task') return undefined
+  return key === undefined ? { task: name } : { task: name, key }
 }
 
 function respondRefusal(error: unknown, c: Context): Response {

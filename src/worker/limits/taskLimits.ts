@@ -39,7 +39,7 @@ export class TaskLimits {
     return this.#parts.paused().has(task) ? limitHeaders({ task, definition, given: { args, kwargs } }) : undefined
   }
 
-  /** A run has ended: its breakers count that, and an API that asked to wait holds back its rates. Never rejects. */
+  /** A run ends so: its breakers count that, and an API that asked to wait holds back its rates. Never rejects. */
   async ended({ delivery, message, hostname }: Request, outcome: Outcome): Promise<void> {
     const uses = delivery.limited ? readLimits(message.headers[LIMITS_HEADER]) : undefined
     if (!uses) return

@@ -316,6 +316,8 @@ function startedBy({ hostname }: Request): { readonly pid: number; readonly host
 async function conclude(request: Request, outcome: Outcome, context: WorkerContext): Promise<Outcome | undefined> {
   const now = context.app.config.clock.now()
   context.events.ending(request, outcome)
+  // Before it is settled: that write claims the next message.
+  if (context.limits) await context.limits.ended(request, outcome)
   const settled = await settleSurely(
     () => settlementOf(request, outcome, context, now),
     (reason) => fallbacksOf(request, outcome, reason, context, now),
@@ -334,9 +336,8 @@ async function conclude(request: Request, outcome: Outcome, context: WorkerConte
 }
 
 /** It is stored: to the signals, and to the hooks where there are any. */
-async function tellEnd(request: Request, outcome: Outcome, { app, limits }: WorkerContext): Promise<void> {
+async function tellEnd(request: Request, outcome: Outcome, { app }: WorkerContext): Promise<void> {
   tell(request, outcome, app.signals)
-  if (limits) await limits.ended(request, outcome)
   const hooks = app.taskEnded(endedOf(request, outcome))
   if (hooks !== undefined) await hooks
 }

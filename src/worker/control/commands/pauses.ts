@@ -45,7 +45,7 @@ function targetOf({ queue, task, limit, key }: Arguments): LimitTarget | undefin
   if (isGiven(queue)) return { queue: textOf(queue, 'queue') }
   if (isGiven(limit)) return { limit: textOf(limit, 'limit') }
   if (!isGiven(task)) return undefined
-  return { task: textOf(task, 'task'), key: isGiven(key) ? textOf(key, 'key') : undefined }
+  return { task: textOf(task, 'task'), ...(isGiven(key) && { key: textOf(key, 'key') }) }
 }
 
 function isGiven(value: unknown): boolean {
