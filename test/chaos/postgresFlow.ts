@@ -10,6 +10,8 @@ export const LEASE = 6000
 export const BACK = LEASE + 10_000
 /** Within seconds, ms. */
 export const SOON = 8000
+/** A worker that is idle looks by itself within so long, every 5 s or so, and then waits for the store, ms. */
+const LOOK = 14_000
 /** How long calls wait for the store, ms; and a slow machine. */
 export const STORE_TIMEOUT = 1000
 export const SLOW = 1500
@@ -29,7 +31,8 @@ export async function healthy(flow: Flow): Promise<void> {
 
 /** The worker says so; calls reject with this, in time. */
 export async function unavailable(flow: Flow, words: RegExp): Promise<void> {
-  await until('the worker says so', () => flow.worker.problem !== undefined, SOON)
+  // One that is idle finds out when it looks by itself.
+  await until('the worker says so', () => flow.worker.problem !== undefined, LOOK)
   let begun = performance.now()
   let error = await refusal(flow)
   // It was under way on a connection that had just ended: it may have arrived, and is not sent again.

@@ -132,7 +132,10 @@ test('every answer keeps to the document', () => {
 })
 
 test.each(['', 'x'.repeat(300), 7])('a key that cannot be, %j, is wrong input', async (tenant) => {
-  const answer = await house.ask('POST', '/v1/tasks/mail.send', { headers: ROOT, body: [tenant] })
+  const answer = await house.ask('POST', '/v1/tasks/mail.send', {
+    headers: { ...ROOT, 'content-type': 'application/json' },
+    body: JSON.stringify([tenant]),
+  })
   expect(answer).toMatchObject({ status: 422, json: { type: 'urn:celeriac:problem:invalid-input' } })
   expect(JSON.stringify(answer.json)).toContain('expected')
 })
