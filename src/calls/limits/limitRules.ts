@@ -9,6 +9,8 @@ export class LimitRules {
   readonly #rules = new Map<string, LimitRule>()
   /** Shared limits that tasks use, with the first task that does. */
   readonly #used = new Map<string, string>()
+  /** One of them has a breaker, or had. */
+  hasBreakers = false
   /** The store has yet to learn of some. */
   isPending = false
 
@@ -28,6 +30,7 @@ export class LimitRules {
   /** One of a name that is known replaces it. */
   add(rule: LimitRule): void {
     this.#rules.set(rule.name, rule)
+    this.hasBreakers ||= rule.breaker !== undefined
     this.isPending = true
   }
 

@@ -63,6 +63,7 @@ async function taskLimits(limits: LimitStore, app: WorkerApp, pauses: Pauses): P
     app,
     hasRate: (rule) => limitRules.rule(rule)?.rate !== undefined,
     hasBreaker: (rule) => limitRules.rule(rule)?.breaker !== undefined,
+    hasBreakers: () => limitRules.hasBreakers,
     paused: () => pauses.tasks,
   })
 }

@@ -12,6 +12,8 @@ interface TaskLimitsParts {
   /** Rules with a rate, with a breaker, by their names. */
   readonly hasRate: (rule: string) => boolean
   readonly hasBreaker: (rule: string) => boolean
+  /** Any of the rules has one. */
+  readonly hasBreakers: () => boolean
   /** Tasks that are paused. */
   readonly paused: () => ReadonlySet<string>
 }
@@ -39,10 +41,17 @@ export class TaskLimits {
     return this.#parts.paused().has(task) ? limitHeaders({ task, definition, given: { args, kwargs } }) : undefined
   }
 
-  /** A run ends so: its breakers count that, and an API that asked to wait holds back its rates. Never rejects. */
-  async ended({ delivery, message, hostname }: Request, outcome: Outcome): Promise<void> {
-    const uses = delivery.limited ? readLimits(message.headers[LIMITS_HEADER]) : undefined
-    if (!uses) return
+  /**
+   * A run ends so: its breakers count that, and an API that asked to wait holds back its rates. Never rejects. Undefined
+   * for a run that has no breaker and whose end asks for nothing.
+   */
+  ended(request: Request, outcome: Outcome): Promise<void> | undefined {
+    const isCounted = request.delivery.limited && (holdBackOf(outcome) !== undefined || this.#parts.hasBreakers())
+    const uses = isCounted ? readLimits(request.message.headers[LIMITS_HEADER]) : undefined
+    return uses && this.#count(uses, outcome, request.hostname)
+  }
+
+  async #count(uses: readonly LimitName[], outcome: Outcome, hostname: string): Promise<void> {
     try {
       await Promise.all([this.#hold(uses, outcome), this.#report(uses, outcome, hostname)])
     } catch (error) {
@@ -51,7 +60,7 @@ export class TaskLimits {
   }
 
   async #hold(uses: readonly LimitName[], outcome: Outcome): Promise<void> {
-    const wait = outcome.kind === 'retry' || outcome.kind === 'failure' ? outcome.holdBack : undefined
+    const wait = holdBackOf(outcome)
     if (wait === undefined) return
     const { limits, app, hasRate } = this.#parts
     const until = app.config.clock.now() + wait
@@ -68,6 +77,11 @@ export class TaskLimits {
     const changes = await limits.report(ends)
     for (const change of changes) app.signals.emit('limit:breaker', { ...change, hostname })
   }
+}
+
+/** How long its rates let nothing through, ms. */
+function holdBackOf(outcome: Outcome): number | undefined {
+  return outcome.kind === 'retry' || outcome.kind === 'failure' ? outcome.holdBack : undefined
 }
 
 /** Undefined for an end that says nothing of what the task works with. */

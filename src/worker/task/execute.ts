@@ -317,7 +317,8 @@ async function conclude(request: Request, outcome: Outcome, context: WorkerConte
   const now = context.app.config.clock.now()
   context.events.ending(request, outcome)
   // Before it is settled: that write claims the next message.
-  if (context.limits) await context.limits.ended(request, outcome)
+  const counted = context.limits?.ended(request, outcome)
+  if (counted !== undefined) await counted
   const settled = await settleSurely(
     () => settlementOf(request, outcome, context, now),
     (reason) => fallbacksOf(request, outcome, reason, context, now),
