@@ -61,18 +61,25 @@ const EXTRA_LANES = 4
 /** How many times as many the next one looks at where it found too little, and how many at most. */
 const SEEN_FACTOR = 4
 const MAX_SEEN_LANES = 1000
+/** How many messages of one lane a claim takes in its turn, where much waits in each: a visit to a lane costs most. */
+const MAX_OF_LANE = 8
+/** Where lanes turned out to hold less, so many claims take one of each. */
+const SHALLOW_CLAIMS = 16
 
 /** Claims of lanes by one consumer. */
 export class LaneClaims {
   #seen = 0
   #limit = 0
   #number = 0
+  #ofLane = 1
+  /** Claims from now on that take one of each lane. */
+  #shallow = 0
 
   step(consumer: number, queues: readonly string[], limit: number, now: number): Step {
     this.#limit = limit
     // The fence: the consumer's other claims have numbers above 0.
     const fence = -++this.#number
-    const seen = Math.min(MAX_SEEN_LANES, Math.max(limit + EXTRA_LANES, this.#seen))
+    const seen = Math.min(MAX_SEEN_LANES, Math.max(Math.ceil(limit / this.#ofLane) + EXTRA_LANES, this.#seen))
     this.#seen = seen
     return { statement: CLAIM, values: [consumer, textArray(queues), limit, seen, fence, now] }
   }
@@ -84,8 +91,20 @@ export class LaneClaims {
     const wake = at == null ? undefined : Number(at)
     const more = isMore === 't' || messages.length >= this.#limit || (wake !== undefined && wake <= now)
     // Behind many lanes that are blocked there may be one that is not.
-    this.#seen = more && messages.length < this.#limit ? this.#seen * SEEN_FACTOR : 0
+    const isFull = messages.length >= this.#limit
+    this.#seen = more && !isFull ? this.#seen * SEEN_FACTOR : 0
+    this.#learn(isFull, more)
     return { messages, more, wake }
+  }
+
+  /** Whether lanes hold more than one message. */
+  #learn(isFull: boolean, isMore: boolean): void {
+    if (this.#shallow > 0) this.#shallow--
+    else if (isFull) this.#ofLane = Math.min(MAX_OF_LANE, this.#ofLane * 2)
+    else if (isMore && this.#ofLane > 1) {
+      this.#ofLane = 1
+      this.#shallow = SHALLOW_CLAIMS
+    }
   }
 }
 
