@@ -42,8 +42,8 @@ export class TaskLimits {
   }
 
   /**
-   * A run ends so: its breakers count that, and an API that asked to wait holds back its rates. Never rejects. Undefined
-   * for a run that has no breaker and whose end asks for nothing.
+   * A run ends so: its breakers count that, and an API that asked to wait holds back its rates. Never rejects.
+   * Undefined for a run that has no breaker and whose end asks for nothing.
    */
   ended(request: Request, outcome: Outcome): Promise<void> | undefined {
     const isCounted = request.delivery.limited && (holdBackOf(outcome) !== undefined || this.#parts.hasBreakers())
