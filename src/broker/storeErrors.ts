@@ -124,6 +124,12 @@ export function postgresFault(error: unknown): Fault | undefined {
   return POSTGRES_CODES.find(([begin]) => code.startsWith(begin))?.[1]
 }
 
+/** What PostgreSQL refuses to a role it refuses for every message: the tables are those of all. Never throws. */
+export function isRefusedToAll(thrown: unknown): boolean {
+  const error = asError(thrown)
+  return postgresFault(error.cause instanceof Error ? error.cause : error) === 'access'
+}
+
 /** The fault of any error that a store threw; undefined for an error in no row. Never throws. */
 export function faultOf(thrown: unknown): Fault | undefined {
   const error = asError(thrown)

@@ -189,9 +189,8 @@ export interface ParsedHttpOptions {
 
 /** Throws ArgumentError for whatever is wrong, also in JavaScript. */
 export function parseHttpOptions(app: App, options: HttpOptions): ParsedHttpOptions {
+  if (typeof options === 'object' && options !== null) requireList(options.expose)
   const { expose, basePath, authorize, rateLimit, ...parsed } = readOptions(HTTP_OPTIONS, options, 'http')
-  if (!Array.isArray(expose))
-    throw new ArgumentError(`http: expose: expected an array of tasks or their names, got ${typeof expose}`)
   const tasks = new Map(expose.map((entry) => exposedTask(app, entry)))
   if (!authorize && [...tasks.values()].some((scopes) => scopes.length > 0))
     throw new ArgumentError('http: expose: scopes need `authorize`, which says who has them')
@@ -238,6 +237,11 @@ function requireAuthorize(authorize: unknown, where: string): void {
 
 function requireHeartbeat(ms: number, where: string): void {
   if (ms < MIN_HEARTBEAT_MS) throw new ArgumentError(`${where}: expected at least ${MIN_HEARTBEAT_MS} ms, got ${ms}`)
+}
+
+function requireList(expose: unknown): void {
+  if (Array.isArray(expose)) return
+  throw new ArgumentError(`http: expose: expected an array of tasks or their names, got ${typeof expose}`)
 }
 
 function exposedTask(app: App, entry: AnyTask | string | ScopedTask): [name: string, scopes: readonly string[]] {

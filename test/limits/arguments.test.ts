@@ -59,7 +59,7 @@ describe('options', () => {
 
 describe('keys', () => {
   test.each([
-    ['', 'expected text of 1 to 255 bytes, got an empty text'],
+    ['', 'expected text of 1 to 255 bytes, got ""'],
     ['\ud800', 'expected whole characters, got '],
     ['x'.repeat(256), 'expected at most 255 bytes, got 256: return a digest of it'],
     [1, 'expected a function that returns text, got 1'],

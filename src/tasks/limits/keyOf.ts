@@ -32,7 +32,7 @@ function called(where: string, key: KeyFunction, args: readonly unknown[]): unkn
 export function checkedKey(key: unknown, where: string, expected: string): string {
   if (typeof key !== 'string')
     throw refusal(where, `${expected}, got ${key instanceof Promise ? 'a promise' : shown(key)}`)
-  if (key === '') throw refusal(where, `text of 1 to ${MAX_LIMIT_NAME_BYTES} bytes, got an empty text`)
+  if (key === '') throw refusal(where, `text of 1 to ${MAX_LIMIT_NAME_BYTES} bytes, got ""`)
   // Half a character is written as another one: two keys would be one.
   if (!key.isWellFormed()) throw refusal(where, `whole characters, got ${shown(key)}`)
   const bytes = Buffer.byteLength(key)

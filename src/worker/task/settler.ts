@@ -1,6 +1,6 @@
 import type { Settlement } from '../../backend/unitOfWork.ts'
 import { pauseForStore } from '../../broker/storeBackoff.ts'
-import { type Fault, faultOf } from '../../broker/storeErrors.ts'
+import { type Fault, faultOf, isRefusedToAll } from '../../broker/storeErrors.ts'
 import type { Stores } from '../../calls/stores.ts'
 import { asError } from '../../std/thrown.ts'
 import type { WorkerApp } from '../workerApp.ts'
@@ -97,7 +97,7 @@ async function attempt(
       const error = asError(thrown)
       const fault = faultOf(error)
       const mine = fault === 'message' && !last
-      const away = isAway(fault, plain, last) || (parts.stopNow.aborted && !mine)
+      const away = isAway(fault, plain || isRefusedToAll(error), last) || (parts.stopNow.aborted && !mine)
       if (!mine) tell(error, parts)
       if (mine || away || repeat === MAX_REPEATS) return { error, away }
     }
@@ -105,9 +105,12 @@ async function attempt(
   }
 }
 
-/** An acknowledgement alone holds nothing of the message: whatever it fails by is the store's. */
-function isAway(fault: Fault | undefined, plain: boolean, last: boolean): boolean {
-  return last || fault === 'outage' || (plain && fault === 'access')
+/**
+ * An acknowledgement alone holds nothing of the message: whatever it fails by is the store's. `ofAll`: so is a want of
+ * permission.
+ */
+function isAway(fault: Fault | undefined, ofAll: boolean, last: boolean): boolean {
+  return last || fault === 'outage' || (ofAll && fault === 'access')
 }
 
 function tell(error: unknown, { app }: SettlerParts): void {
