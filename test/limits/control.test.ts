@@ -2,13 +2,13 @@ import { expect, test } from 'vitest'
 import { Control } from '../../src/control/control.ts'
 import { until } from '../app/lab.ts'
 import { PythonClient } from '../interop/celery.ts'
-import { limitedApp, onLimitedStores } from './fixture.ts'
+import { limitedApp, onTwoLimitedStores } from './fixture.ts'
 
 const NAME = 'celeriac@a'
 const ONE = { destination: [NAME], timeout: '10s' } as const
 const done = (ok: string) => [{ [NAME]: { ok } }]
 
-onLimitedStores((lab, kind) => {
+onTwoLimitedStores((lab, kind) => {
   test('pause and resume by remote control; what a worker says of a paused queue; limits', async () => {
     const app = limitedApp(lab())
     const api = app.limit('api', { rate: '600/m', burst: 5, breaker: { failures: 1, within: '1m', pause: '1h' } })

@@ -3,9 +3,9 @@ import { look } from '../../src/cli/commands/doctor.ts'
 import { findingsOf } from '../../src/cli/doctor/checks.ts'
 import { JOB_LIMIT_CHECKS, LIMIT_CHECKS, limitsOfJob, limitsOfStore } from '../../src/cli/doctor/limits.ts'
 import { until } from '../app/lab.ts'
-import { limitedApp, onLimitedStores } from './fixture.ts'
+import { limitedApp, onTwoLimitedStores } from './fixture.ts'
 
-onLimitedStores((lab, kind) => {
+onTwoLimitedStores((lab, kind) => {
   const named = (found: readonly { check: string; text: string }[]): Readonly<Record<string, string>> =>
     Object.fromEntries(found.map(({ check, text }) => [check, text]))
   /** Without asking the workers, whose answers take a second. */

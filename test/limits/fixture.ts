@@ -1,10 +1,19 @@
 import type { App } from '../../src/app/app.ts'
 import type { CeleriacOptions } from '../../src/config/config.ts'
-import { type Lab, onAllStores, type StoreKind } from '../app/lab.ts'
+import { type Lab, onEachStore, onStores, type StoreKind } from '../app/lab.ts'
+import { isFull } from '../tier.ts'
 
-/** Run a suite on each store that keeps limits, and on RabbitMQ beside one. */
-export function onLimitedStores(suite: (lab: () => Lab, kind: StoreKind) => void): void {
-  onAllStores(suite)
+type LimitedSuite = (lab: () => Lab, kind: StoreKind) => void
+
+/** Run a suite on each store that keeps limits, and on RabbitMQ beside one; on PostgreSQL in the full tier. */
+export function onLimitedStores(suite: LimitedSuite): void {
+  onEachStore(suite)
+}
+
+/** For what people see of limits: in `npm test` on two stores, as all give the same states. */
+export function onTwoLimitedStores(suite: LimitedSuite): void {
+  if (isFull) onEachStore(suite)
+  else onStores(['sqlite', 'redis'], suite)
 }
 
 /** An app on the store; beside RabbitMQ its limits are in a file. */

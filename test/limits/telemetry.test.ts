@@ -4,11 +4,11 @@ import type { Logger } from '../../src/std/log.ts'
 import { metricsOf } from '../../src/telemetry/metrics/metrics.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { until } from '../app/lab.ts'
-import { limitedApp, onLimitedStores } from './fixture.ts'
+import { limitedApp, onTwoLimitedStores } from './fixture.ts'
 
 const NAME = 'celeriac@a'
 
-onLimitedStores((lab) => {
+onTwoLimitedStores((lab) => {
   test('metrics: what is held, waits and is paused, and breakers, by rule and never by key', async () => {
     const app = limitedApp(lab(), { queues: { slow: { concurrency: 5 } } })
     const metrics = metricsOf(app)

@@ -3,11 +3,11 @@ import type { App } from '../../../src/app/app.ts'
 import type { DebounceOptions, ThrottleOptions } from '../../../src/config/task/onceOptions.ts'
 import { ArgumentError, NotSupportedError } from '../../../src/std/errors.ts'
 import { eventually } from '../../wait.ts'
-import { onAllStores } from '../lab.ts'
+import { onEachStore } from '../lab.ts'
 
 const byFirst = (key: string): string => key
 
-onAllStores((lab, kind) => {
+onEachStore((lab, kind) => {
   const counted = (options: {
     debounce?: Omit<DebounceOptions, 'key'>
     throttle?: Omit<ThrottleOptions, 'key'>

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
 import { eventually } from '../../wait.ts'
-import { type Lab, onAllStores } from '../lab.ts'
+import { type Lab, onEachStore } from '../lab.ts'
 
 const CHILD = join(import.meta.dirname, '..', 'children', 'once.ts')
 const PROCESSES = 3
@@ -19,7 +19,7 @@ function child(lab: Lab, mode: 'call' | 'work', ...more: string[]): { process: C
   return { process: process_, lines }
 }
 
-onAllStores(
+onEachStore(
   (lab, kind) => {
     test('calls of several processes at once: one job of each key', async () => {
       const start = String(Date.now() + 1500)

@@ -4,7 +4,7 @@ import type { AsyncResult } from '../../../src/calls/asyncResult.ts'
 import type { UniqueOptions } from '../../../src/config/task/onceOptions.ts'
 import { NotSupportedError, NotUniqueError } from '../../../src/std/errors.ts'
 import { eventually } from '../../wait.ts'
-import { type Lab, onAllStores, type StoreKind } from '../lab.ts'
+import { type Lab, onEachStore, type StoreKind } from '../lab.ts'
 
 /** Ends runs of a task from outside. */
 class Runs {
@@ -37,7 +37,7 @@ class Runs {
 
 const byFirst = (key: string): string => key
 
-onAllStores((lab, kind) => {
+onEachStore((lab, kind) => {
   const define = (app: App, unique: Omit<UniqueOptions, 'key'>, runs = new Runs()) =>
     app.task('once', runs.run, {
       unique: { key: byFirst, ...unique },

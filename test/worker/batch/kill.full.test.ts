@@ -1,4 +1,4 @@
-import { onAllStores } from '../../app/lab.ts'
+import { onEachStore } from '../../app/lab.ts'
 import { killCases } from './kill.ts'
 
-onAllStores((lab) => killCases(lab), { memory: false })
+onEachStore((lab) => killCases(lab), { memory: false })
