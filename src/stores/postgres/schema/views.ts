@@ -21,37 +21,7 @@ EXCEPTION WHEN invalid_text_representation OR untranslatable_character THEN
     RETURN NULL;
   END;
 END $$;
-CREATE VIEW celeriac.jobs AS
-SELECT
-  r.id,
-  r.task,
-  coalesce(m.queue, j.meta ->> 'queue') AS queue,
-  CASE WHEN c.seq IS NOT NULL AND r.state = 'PENDING' THEN 'HELD' ELSE r.state END AS state,
-  to_timestamp(r.created / 1000.0) AS created,
-  CASE WHEN m.due IS NOT NULL THEN to_timestamp(m.due / 1000.0) END AS due,
-  j.meta ->> 'date_started' AS started,
-  j.meta ->> 'date_done' AS done,
-  (j.meta ->> 'retries')::integer AS retries,
-  j.meta -> 'result' AS result,
-  coalesce(k.name, j.meta ->> 'worker') AS worker,
-  o.owner,
-  o.tags,
-  CASE WHEN r.expires < 9007199254740991 THEN to_timestamp(r.expires / 1000.0) END AS expires
-FROM celeriac.result r
-CROSS JOIN LATERAL celeriac.as_json(r.meta) AS j (meta)
-LEFT JOIN celeriac.origin o USING (seq)
-LEFT JOIN celeriac.message m ON m.task_id = r.id
-LEFT JOIN celeriac.claim c ON c.seq = m.seq
-LEFT JOIN celeriac.consumer k ON k.id = c.consumer;
-CREATE VIEW celeriac.queues AS
-SELECT
-  m.queue,
-  count(*) FILTER (WHERE m.due IS NULL AND c.seq IS NULL) AS waiting,
-  count(*) FILTER (WHERE m.due IS NOT NULL) AS delayed,
-  count(c.seq) AS held
-FROM celeriac.message m
-LEFT JOIN celeriac.claim c USING (seq)
-GROUP BY m.queue;
+${messageViews('m.queue')}
 CREATE VIEW celeriac.workers AS
 SELECT k.name, k.lease_until, count(c.seq) AS holds
 FROM celeriac.consumer k
@@ -60,12 +30,15 @@ WHERE k.lease_until >= now()
 GROUP BY k.id;`
 
 /** From version 2 on: messages with limits wait in lanes, and are shown with their queues. */
-export const LANE_VIEWS: string = `
-CREATE OR REPLACE VIEW celeriac.jobs AS
+export const LANE_VIEWS: string = messageViews(queueOfSql('m.queue'))
+
+/** Those that show messages `m`; `queue`: SQL of the queue of one. */
+function messageViews(queue: string): string {
+  return `CREATE OR REPLACE VIEW celeriac.jobs AS
 SELECT
   r.id,
   r.task,
-  coalesce(${queueOfSql('m.queue')}, j.meta ->> 'queue') AS queue,
+  coalesce(${queue}, j.meta ->> 'queue') AS queue,
   CASE WHEN c.seq IS NOT NULL AND r.state = 'PENDING' THEN 'HELD' ELSE r.state END AS state,
   to_timestamp(r.created / 1000.0) AS created,
   CASE WHEN m.due IS NOT NULL THEN to_timestamp(m.due / 1000.0) END AS due,
@@ -85,10 +58,11 @@ LEFT JOIN celeriac.claim c ON c.seq = m.seq
 LEFT JOIN celeriac.consumer k ON k.id = c.consumer;
 CREATE OR REPLACE VIEW celeriac.queues AS
 SELECT
-  ${queueOfSql('m.queue')} AS queue,
+  ${queue} AS queue,
   count(*) FILTER (WHERE m.due IS NULL AND c.seq IS NULL) AS waiting,
   count(*) FILTER (WHERE m.due IS NOT NULL) AS delayed,
   count(c.seq) AS held
 FROM celeriac.message m
 LEFT JOIN celeriac.claim c USING (seq)
 GROUP BY 1;`
+}
