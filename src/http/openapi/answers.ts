@@ -170,3 +170,8 @@ function exampleOf(kind: ProblemKind): JsonSchema {
   const more = PROBLEM_MEMBERS[kind]?.example ?? {}
   return { type: problemType(kind), title, status, detail: 'What happened this time.', instance: '/v1/…', ...more }
 }
+
+/** A parameter behind the `?`. */
+export function query(name: string, schema: JsonSchema, description: string): JsonSchema {
+  return { name, in: 'query', description, schema }
+}

@@ -1,5 +1,5 @@
 import type { JsonSchema } from '../../std/jsonSchema.ts'
-import { type Answers, json, ref } from './answers.ts'
+import { type Answers, json, query, ref } from './answers.ts'
 
 /** Changing a job while it waits. */
 export function changeJob(answers: Answers): JsonSchema {
@@ -62,12 +62,7 @@ export function revokeJobs(tasks: readonly string[], answers: Answers): JsonSche
     tags: ['jobs'],
     summary: 'Revoke the jobs that fit a filter and have not ended',
     description: 'Only for admins. At least one filter has to be given.',
-    parameters: Object.entries(parameters).map(([name, [schema, description]]) => ({
-      name,
-      in: 'query',
-      description,
-      schema,
-    })),
+    parameters: Object.entries(parameters).map(([name, [schema, description]]) => query(name, schema, description)),
     responses: {
       200: answers.ok('What was revoked, or would be.', {
         content: json({ type: 'object', properties, required: ['jobs', 'revoked'] }),

@@ -1,15 +1,9 @@
 import type { JsonSchema } from '../../std/jsonSchema.ts'
-import { type Answers, json, ref } from './answers.ts'
+import { type Answers, json, query, ref } from './answers.ts'
 
 /** The list of jobs. `tasks`: names that it may be filtered by. */
 export function listJobs(tasks: readonly string[], answers: Answers): JsonSchema {
   const task = tasks.length > 0 ? { type: 'string', enum: tasks } : { type: 'string' }
-  const query = (name: string, schema: JsonSchema, description: string): JsonSchema => ({
-    name,
-    in: 'query',
-    description,
-    schema,
-  })
   return {
     operationId: 'listJobs',
     tags: ['jobs'],

@@ -1,5 +1,5 @@
 import type { JsonSchema } from '../../std/jsonSchema.ts'
-import { type Answers, json, ref } from './answers.ts'
+import { type Answers, json, query, ref } from './answers.ts'
 
 const COUNT = { type: 'integer', minimum: 0 }
 
@@ -31,12 +31,7 @@ export function limitPaths(base: string, answers: Answers): JsonSchema {
   const parameters = [
     { name: 'kind', in: 'path', required: true, schema: { enum: ['queue', 'task', 'limit'] } },
     { name: 'name', in: 'path', required: true, schema: { type: 'string', minLength: 1, maxLength: 255 } },
-    {
-      name: 'key',
-      in: 'query',
-      description: 'Of a task: this key of its limits alone.',
-      schema: { type: 'string', minLength: 1, maxLength: 255 },
-    },
+    query('key', { type: 'string', minLength: 1, maxLength: 255 }, 'Of a task: this key of its limits alone.'),
   ]
   return {
     [`${base}/limits`]: { get: getLimits(answers) },
@@ -64,12 +59,7 @@ function getLimits(answers: Answers): JsonSchema {
     tags: ['limits'],
     summary: 'Limits that are in use, paused or held back',
     description: 'Only for admins. By rule and key.',
-    parameters: Object.entries(parameters).map(([name, [schema, description]]) => ({
-      name,
-      in: 'query',
-      description,
-      schema,
-    })),
+    parameters: Object.entries(parameters).map(([name, [schema, description]]) => query(name, schema, description)),
     responses: {
       200: answers.ok('A page of them.', {
         content: json({ type: 'object', properties, required: ['limits'] }),
