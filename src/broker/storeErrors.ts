@@ -126,8 +126,7 @@ export function postgresFault(error: unknown): Fault | undefined {
 
 /** What PostgreSQL refuses to a role it refuses for every message: the tables are those of all. Never throws. */
 export function isRefusedToAll(thrown: unknown): boolean {
-  const error = asError(thrown)
-  return postgresFault(error.cause instanceof Error ? error.cause : error) === 'access'
+  return postgresFault(rawOf(asError(thrown))) === 'access'
 }
 
 /** The fault of any error that a store threw; undefined for an error in no row. Never throws. */
@@ -135,7 +134,11 @@ export function faultOf(thrown: unknown): Fault | undefined {
   const error = asError(thrown)
   const known = ERROR_CLASSES.find(([kind]) => error instanceof kind)
   if (known) return known[1]
-  // One of our own errors may wrap an answer of the store.
-  const raw = error.cause instanceof Error ? error.cause : error
+  const raw = rawOf(error)
   return sqliteFault(raw) ?? postgresFault(raw) ?? (raw.name === 'ReplyError' ? redisFault(raw.message) : undefined)
+}
+
+/** One of our own errors may wrap an answer of the store. */
+function rawOf(error: Error): Error {
+  return error.cause instanceof Error ? error.cause : error
 }

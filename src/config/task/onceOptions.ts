@@ -1,6 +1,6 @@
 import { type Duration, milliseconds } from '../../std/duration.ts'
 import { ArgumentError } from '../../std/errors.ts'
-import { type AnyRow, type OptionTable, readOptions } from '../../std/optionTable.ts'
+import { type OptionTable, readOptions } from '../../std/optionTable.ts'
 import { requireObject, shown } from '../../std/validate.ts'
 
 /*
@@ -173,12 +173,12 @@ export const THROTTLE_OPTIONS: OptionTable<ThrottleOptions, Omit<ThrottleRule, '
 
 /** Throws ArgumentError, as the next two. */
 export function parseUnique(options: UniqueOptions, where: string): UniqueRule {
-  requireGiven(options, UNIQUE_OPTIONS, where)
+  requireObject(options, where, 'an object of options')
   return { option: 'unique', ...readOptions(UNIQUE_OPTIONS, options, where, `${where}.`) }
 }
 
 export function parseDebounce(options: DebounceOptions, where: string): DebounceRule {
-  requireGiven(options, DEBOUNCE_OPTIONS, where)
+  requireObject(options, where, 'an object of options')
   const rule = readOptions(DEBOUNCE_OPTIONS, options, where, `${where}.`)
   if (rule.max !== undefined && rule.max < rule.wait)
     throw new ArgumentError(`${where}.max: expected at least wait, ${rule.wait} ms, got ${rule.max} ms`)
@@ -186,7 +186,7 @@ export function parseDebounce(options: DebounceOptions, where: string): Debounce
 }
 
 export function parseThrottle(options: ThrottleOptions, where: string): ThrottleRule {
-  requireGiven(options, THROTTLE_OPTIONS, where)
+  requireObject(options, where, 'an object of options')
   return { option: 'throttle', ...readOptions(THROTTLE_OPTIONS, options, where, `${where}.`) }
 }
 
@@ -211,13 +211,6 @@ export function needsRecord(rule: OnceRule | undefined): boolean {
 /** Why a job that keeps no record cannot have this rule. */
 export function recordProblem(rule: UniqueRule | undefined): string {
   return `unique while '${rule?.while}' needs the record of the job, and ignoreResult keeps none; a time, or 'queued', needs none`
-}
-
-function requireGiven(options: object, table: Readonly<Record<string, AnyRow>>, where: string): void {
-  requireObject(options, where, 'an object of options')
-  for (const [name, { required }] of Object.entries(table))
-    if (required && (options as Readonly<Record<string, unknown>>)[name] === undefined)
-      throw new ArgumentError(`${where}.${name}: expected a value, got none`)
 }
 
 function parseWhile(given: UniqueWhile, where: string): UniqueRule['while'] {
