@@ -4,6 +4,7 @@ import { ConfigError, EncodeError, StoreUnavailableError } from '../../../src/st
 import { AmqpBroker } from '../../../src/stores/rabbitmq/broker.ts'
 import { envelopeOf, idsOf, toQueue } from '../../../src/testing/factories.ts'
 import { pause, until } from '../../../src/testing/kit.ts'
+import { eventually } from '../../wait.ts'
 import { AmqpScene, read } from './scene.ts'
 
 const scene = new AmqpScene()
@@ -107,12 +108,17 @@ test('a queue that was made anew by another with other arguments: said while it 
   const { consumer, reader } = await read(broker, 'swapped')
   const swap = async (): Promise<boolean> => {
     const other = await stranger()
+    // One that has declared it and is about to consume would find the other's queue, and take from it.
+    await until('it consumes', async () => (await other.checkQueue('swapped')).consumerCount === 1)
     const both = [other.deleteQueue('swapped'), other.assertQueue('swapped', { durable: true })]
     const [, made] = await Promise.allSettled(both)
     return made?.status === 'fulfilled'
   }
   await until('the other is first', swap)
-  await until('it is said', () => consumer.problem instanceof ConfigError)
+  await eventually(
+    async () => String(consumer.problem),
+    (said) => said.startsWith('ConfigError'),
+  )
   await (await stranger()).deleteQueue('swapped')
   await until('it is over', () => consumer.problem === undefined)
   await broker.publish(envelopeOf('1'), toQueue('swapped'))
