@@ -81,13 +81,17 @@ export abstract class StoreAccess {
 
   /**
    * Where the message of a task is: it waits in `queue` (default: the app's), is delayed or held; undefined where it is
-   * not found, or too far back. Rejects with NotSupportedError where the store finds no messages.
+   * not found, or too far back. Rejects with NotSupportedError where the store finds no messages; with RabbitMQ and the
+   * option `limits`, none but those that wait in that store.
    */
   async message(id: string, queue: string = this.config.queue): Promise<FoundMessage | undefined> {
     requireText(id, 'task id')
     const { broker } = await this.appStores.open()
     if (!broker.find) throw new NotSupportedError(`${broker.url} cannot find the message of a task`)
-    return broker.find(id, queue)
+    const found = await broker.find(id, queue)
+    if (!found && broker.finds)
+      throw new NotSupportedError(`${broker.url} cannot find the message of a task without limits`)
+    return found
   }
 
   /**

@@ -203,6 +203,8 @@ export interface Broker {
    * its queue to be searched for. Only where the store can find it; `queue` is where it was sent, if that is known.
    */
   take?(taskId: string, queue?: string): Promise<Delivery | undefined>
+  /** Which messages `find` and `change` know. Absent: all; `limited`: those that wait in lanes, or did. */
+  readonly finds?: 'limited'
   /**
    * Where the message of a task is, in `queue`, delayed or held; undefined where it is not found, or too far back.
    * Changes nothing. Only where the store can find it.

@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts'
 import type { ParsedTaskOptions } from '../config/parsedTaskOptions.ts'
 import { type Destination, destinationOf, toQueue } from '../config/queueOptions.ts'
 import type { TaskRoute } from '../config/routeOptions.ts'
+import { asksForMessage, onceRuleOf } from '../config/task/onceOptions.ts'
 import { callHeaders, NO_HEADERS } from '../protocol/callHeaders.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { isoTime, pythonIso } from '../protocol/iso.ts'
@@ -268,11 +269,18 @@ type Limited = Readonly<Record<string, string>> | undefined
 export function limitsOf(
   { task, definition, args, kwargs }: Pick<Call, 'task' | 'definition' | 'args' | 'kwargs'>,
   queue: string,
-  { queues }: Pick<Config, 'queues'>,
+  { queues, limits }: Pick<Config, 'queues' | 'limits'>,
 ): Limited {
   const limited = queues[queue]?.concurrency === undefined ? undefined : queue
-  if (!definition?.options.limits && limited === undefined) return undefined
+  const hasLimits = definition?.options.limits !== undefined || limited !== undefined
+  if (!hasLimits && !(limits && isAskedFor(definition))) return undefined
   return limitHeaders({ task, definition, given: { args, kwargs }, queue: limited })
+}
+
+/** Where only messages in lanes are found: its messages wait in one that takes nothing of any limit. */
+function isAskedFor(definition: TaskDefinition | undefined): boolean {
+  const rule = definition && onceRuleOf(definition.options)
+  return rule !== undefined && asksForMessage(rule)
 }
 
 /** Its limits may depend on its arguments. */

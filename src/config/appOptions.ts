@@ -33,8 +33,8 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
    */
   backend?: string | undefined
   /**
-   * With RabbitMQ: URL of the store that keeps limits, and the messages that wait for them: `sqlite:`, `redis:` or
-   * `postgres:`. Default: the broker's own; on RabbitMQ there are none.
+   * With RabbitMQ: URL of the store that keeps limits, and the messages that wait for them, or are looked for:
+   * `sqlite:`, `redis:` or `postgres:`. Default: the broker's own; on RabbitMQ there are none.
    */
   limits?: string | undefined
   /** Queue of tasks that name none. Default `'celery'`. */
@@ -177,7 +177,7 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
     kind: 'value',
     type: 'string',
     absent: "the broker's own; on RabbitMQ there are none",
-    doc: 'with RabbitMQ: URL of the store that keeps [limits](how-to/limit-what-runs.md), and the messages that wait for them: `sqlite:`, `redis:` or `postgres:`',
+    doc: 'with RabbitMQ: URL of the store that keeps [limits](how-to/limit-what-runs.md), and the messages that wait for them, or are [looked for](how-to/run-it-once.md#what-each-store-gives): `sqlite:`, `redis:` or `postgres:`',
   },
   queue: {
     kind: 'text',

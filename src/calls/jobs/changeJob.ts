@@ -1,11 +1,11 @@
 import type { ChangedJob, JobChange } from '../../backend/unitOfWork.ts'
-import type { FoundMessage } from '../../broker/broker.ts'
+import type { Broker, FoundMessage } from '../../broker/broker.ts'
 import { parseCallOptions } from '../../config/callOptions.ts'
 import { FIRST_SEEN_HEADER } from '../../protocol/callHeaders.ts'
 import { pythonIso } from '../../protocol/iso.ts'
 import { argumentsEdit, type MessageEdit } from '../../protocol/messageEdit.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
-import { isFinal, UNKNOWN } from '../../protocol/states.ts'
+import { isFinal, PENDING, UNKNOWN } from '../../protocol/states.ts'
 import { ArgumentError, NotSupportedError, NotWaitingError, UnknownJobError } from '../../std/errors.ts'
 import { shown } from '../../std/validate.ts'
 import type { OpenStores } from '../../stores/open.ts'
@@ -33,10 +33,7 @@ export interface ChangeHost {
 export async function changeJob(host: ChangeHost, id: string, changes: JobChanges): Promise<void> {
   const { broker, backend, unitOfWork } = host.stores
   const parsed = parsedChanges(changes, id)
-  if (!unitOfWork.change || !broker.find)
-    throw new NotSupportedError(
-      `${broker.url} cannot change a message that waits: it gives messages to consumers in their order alone; revoke the job and send it again`,
-    )
+  if (!unitOfWork.change || !broker.find) throw unchangeable(broker)
   const [known] = await backend.load([id])
   refuseEnded(id, known)
   const queue = known?.queue ?? host.queue
@@ -47,8 +44,17 @@ export async function changeJob(host: ChangeHost, id: string, changes: JobChange
   }
   if (await unitOfWork.change(id, queue, change)) return
   const [now] = await backend.load([id])
-  if (!now && !(await broker.find(id, queue))) throw new UnknownJobError(id, backend.hint)
+  const found = now && broker.finds === undefined ? undefined : await broker.find(id, queue)
+  if (!now && !found) throw new UnknownJobError(id, backend.hint)
+  if (broker.finds && !found && now?.status === PENDING) throw unchangeable(broker)
   throw new NotWaitingError(id, now?.status ?? UNKNOWN)
+}
+
+function unchangeable({ url, finds }: Broker): NotSupportedError {
+  const what = finds === undefined ? 'a message that waits' : 'a message that waits without limits'
+  return new NotSupportedError(
+    `${url} cannot change ${what}: it gives messages to consumers in their order alone; revoke the job and send it again`,
+  )
 }
 
 /** Of a workflow, a task that is not sent yet has a record, too. */

@@ -56,8 +56,8 @@ type GuardedCall = Prepared & { readonly guard: Guard }
  * NotUniqueError, and NotSupportedError where the stores cannot keep the rule.
  */
 export function submitOnce(call: GuardedCall, host: OnceHost): Promise<Submitted> {
-  const { guard } = call
-  const problem = supportProblem(guard.rule, host.stores, host.facts)
+  const { guard, submission } = call
+  const problem = supportProblem(guard.rule, host.stores, host.facts, submission.message.route.exchange)
   if (problem !== undefined) return Promise.reject(new NotSupportedError(`task ${guard.task}: ${problem}`))
   const asked = { call, host }
   // In a transaction of the caller others of this key would wait for its end, and it for them.

@@ -1,4 +1,4 @@
-import { type OnceRule, onceRuleOf } from '../../config/task/onceOptions.ts'
+import { asksForMessage, changesJob, type OnceRule, onceRuleOf } from '../../config/task/onceOptions.ts'
 import { ConfigError } from '../../std/errors.ts'
 import type { OpenStores } from '../../stores/open.ts'
 import type { TaskDefinition } from '../../tasks/definition.ts'
@@ -13,17 +13,27 @@ export interface RunFacts {
 
 type SupportingStores = Pick<OpenStores, 'broker' | 'backend' | 'unitOfWork'>
 
-/** Why a rule cannot be kept in these stores, for people; undefined where it can. */
-export function supportProblem(rule: Guard['rule'], stores: SupportingStores, facts: RunFacts): string | undefined {
+/**
+ * Why a rule cannot be kept in these stores, for people; undefined where it can. `exchange`: a call goes to it by name.
+ */
+export function supportProblem(
+  rule: Guard['rule'],
+  stores: SupportingStores,
+  facts: RunFacts,
+  exchange?: string,
+): string | undefined {
   const { broker, backend, unitOfWork } = stores
   const { option } = rule
   if (!backend.notes)
     return `${option} needs a result backend that keeps notes: expected sqlite:, postgres: or redis:, got ${backend.url}`
   if (option === 'idempotencyKey') return undefined
-  if (needsChange(rule) && !unitOfWork.change) return changeProblem(rule, broker.change ? undefined : broker.url)
+  if (changesJob(rule) && !unitOfWork.change) return changeProblem(rule, broker.change ? undefined : broker.url)
+  const isTold = rule.option === 'unique' && rule.while === 'queued' && facts.tracked && !changesJob(rule)
+  if (exchange && broker.finds === 'limited' && asksForMessage(rule) && !isTold)
+    return `${option} asks for the message of a job, and ${broker.url} finds none that went by an exchange (${exchange}): send it to a queue by its name`
   if (option !== 'unique') return undefined
   if (rule.while === 'running' && !broker.find)
-    return `unique while 'running' needs a broker that says whether a worker is lost, and ${broker.url} does not: use 'until-done'`
+    return `unique while 'running' needs a broker that says whether a worker is lost, and ${broker.url} does not: give the app a store beside it (option limits), or use 'until-done'`
   if (rule.while === 'queued' && !facts.tracked && !(broker.find && facts.acksLate))
     return `unique while 'queued' needs trackStarted: true here, which says when a run begins: ${broker.find ? 'acksLate is false' : `${broker.url} cannot be asked for a message`}`
   return undefined
@@ -45,12 +55,6 @@ export function requireSupport<Stores extends SupportingStores>(
   return stores
 }
 
-/** Calls change a job that waits. */
-function needsChange(rule: OnceRule): boolean {
-  if (rule.option === 'unique') return rule.onConflict === 'replace'
-  return rule.option === 'debounce' || rule.keep === 'last'
-}
-
 /** `broker`: its URL, where that is the reason. */
 function changeProblem(rule: OnceRule, broker: string | undefined): string {
   const what = {
@@ -61,5 +65,5 @@ function changeProblem(rule: OnceRule, broker: string | undefined): string {
   const instead = rule.option === 'unique' ? "onConflict 'return' or 'reject'" : "throttle with keep 'first', or unique"
   return broker === undefined
     ? `${what} changes a job that waits, which app.within cannot do: call it after the commit`
-    : `${what} changes a job that waits, and ${broker} cannot do that: use ${instead}`
+    : `${what} changes a job that waits, and ${broker} cannot do that: give the app a store beside it (option limits), or use ${instead}`
 }

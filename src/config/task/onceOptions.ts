@@ -203,6 +203,17 @@ export function checkRules(rules: OnceRules, ignoreResult: boolean | undefined, 
     throw new ArgumentError(`${where}: ${recordProblem(rules.unique)}`)
 }
 
+/** Calls change a job that waits. */
+export function changesJob(rule: OnceRule): boolean {
+  if (rule.option === 'unique') return rule.onConflict === 'replace'
+  return rule.option === 'debounce' || rule.keep === 'last'
+}
+
+/** Calls change the message of a job that waits, or ask where it is. */
+export function asksForMessage(rule: OnceRule): boolean {
+  return changesJob(rule) || (rule.option === 'unique' && (rule.while === 'queued' || rule.while === 'running'))
+}
+
 /** The end of a job is known by its record alone. */
 export function needsRecord(rule: OnceRule | undefined): boolean {
   return rule?.option === 'unique' && (rule.while === 'running' || rule.while === 'until-done')

@@ -19,6 +19,10 @@ export class LimitedBroker implements Broker {
   readonly sharedWithCelery?: true
   readonly limits: LimitStore
   readonly workers?: NonNullable<Broker['workers']>
+  /** The first finds nothing: where it could, it would keep limits itself. */
+  readonly finds = 'limited'
+  readonly find?: NonNullable<Broker['find']>
+  readonly change?: NonNullable<Broker['change']>
   /** Where both can: else one that waits and is revoked ends when its turn comes. */
   readonly take?: NonNullable<Broker['take']>
   readonly #messages: Broker
@@ -35,6 +39,9 @@ export class LimitedBroker implements Broker {
     this.first = messages.first
     if (messages.turns) this.turns = messages.turns
     if (messages.sharedWithCelery) this.sharedWithCelery = messages.sharedWithCelery
+    const { find, change } = lanes
+    if (find) this.find = (id, queue) => find.call(lanes, id, queue)
+    if (change) this.change = (id, queue, edit) => change.call(lanes, id, queue, edit)
     const { workers, take } = messages
     if (workers) this.workers = (queue) => workers.call(messages, queue)
     if (take && lanes.take)

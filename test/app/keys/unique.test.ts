@@ -3,6 +3,7 @@ import type { App } from '../../../src/app/app.ts'
 import type { AsyncResult } from '../../../src/calls/asyncResult.ts'
 import type { UniqueOptions } from '../../../src/config/task/onceOptions.ts'
 import { NotSupportedError, NotUniqueError } from '../../../src/std/errors.ts'
+import { limitedApp } from '../../limits/fixture.ts'
 import { eventually } from '../../wait.ts'
 import { type Lab, onEachStore, type StoreKind } from '../lab.ts'
 
@@ -167,7 +168,7 @@ type Define = (
 
 function replacing(lab: () => Lab, kind: StoreKind, define: Define): void {
   if (kind === 'rabbitmq') {
-    test('replace: refused at the call, and by a worker', async () => {
+    test('without a store for limits: replace is refused at the call, and by a worker', async () => {
       const app = lab().app()
       const once = define(app, { while: 'until-done', onConflict: 'replace' })
       await expect(once.delay('a', '1')).rejects.toBeInstanceOf(NotSupportedError)
@@ -175,15 +176,27 @@ function replacing(lab: () => Lab, kind: StoreKind, define: Define): void {
     })
     test('running: refused, as no message can be asked for; so is queued without trackStarted', async () => {
       const app = lab().app()
-      await expect(define(app, { while: 'running' }).delay('a', '1')).rejects.toThrow("use 'until-done'")
+      await expect(define(app, { while: 'running' }).delay('a', '1')).rejects.toThrow("or use 'until-done'")
       const untracked = app.task('untracked', () => 1, { unique: { while: 'queued' } })
       await expect(untracked.delay()).rejects.toThrow('needs trackStarted: true here')
     })
-    return
+    test('beside one, queued needs no trackStarted', async () => {
+      const app = limitedApp(lab())
+      const runs = new Runs()
+      const once = app.task('once', runs.run, { unique: { key: byFirst, while: 'queued' } })
+      const first = await once.delay('a', '1')
+      expect((await once.delay('a', '2')).id).toBe(first.id)
+      await lab().work(app)
+      await runs.begun(1)
+      expect((await once.delay('a', '3')).sent).toBe(true)
+      runs.endAll()
+      await runs.begun(2)
+      runs.endAll()
+    })
   }
 
   test('replace: the job that waits gets the new input; one that has begun keeps it', async () => {
-    const app = lab().app()
+    const app = limitedApp(lab())
     const runs = new Runs()
     const once = define(app, { while: 'until-done', onConflict: 'replace' }, runs)
     const first = await once.delay('a', '1')
@@ -198,7 +211,7 @@ function replacing(lab: () => Lab, kind: StoreKind, define: Define): void {
   })
 
   test('replace while queued: a job that has begun is not in the way', async () => {
-    const app = lab().app()
+    const app = limitedApp(lab())
     const runs = new Runs()
     const once = define(app, { while: 'queued', onConflict: 'replace' }, runs)
     const first = await once.delay('a', '1')
@@ -215,7 +228,7 @@ function replacing(lab: () => Lab, kind: StoreKind, define: Define): void {
   })
 
   test('running: kept by a run; free when its record is final', async () => {
-    const app = lab().app()
+    const app = limitedApp(lab())
     const runs = new Runs()
     const once = define(app, { while: 'running' }, runs)
     const first = await once.delay('a', '1')
@@ -230,7 +243,7 @@ function replacing(lab: () => Lab, kind: StoreKind, define: Define): void {
   })
 
   test('purge frees the key; so does forget', async () => {
-    const app = lab().app()
+    const app = limitedApp(lab())
     const once = define(app, { while: 'until-done' })
     await once.delay('a', '1')
     await app.purge()
