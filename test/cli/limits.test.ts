@@ -110,6 +110,15 @@ describe('a store that processes share', () => {
     await on('resume', 'queue', 'slow')
     await on('resume', 'task', 'mail.send', '--key', 'acme')
     expect((await on('limits', '--paused')).stdout).toBe('none\n')
-    expect((await on('status')).stdout).not.toMatch(/paused/)
+    await on('hold-back', 'limit', 'github', '2h')
+    expect((await on('resume', 'limit', 'github')).stdout).toMatch(
+      /^limit github is not paused, as before; it is held back until \S+Z\n$/,
+    )
+    const status = await on('status')
+    expect(status.stdout).not.toMatch(/paused/)
+    expect(status.stdout).toMatch(/^held back: limit github until \S+Z$/m)
+    expect((await on('hold-back', 'limit', 'github', '0s')).stdout).toBe('limit github is not held back\n')
+    const unknown = await on('pause', 'limit', 'github')
+    expect(unknown.stderr).toBe('')
   })
 })

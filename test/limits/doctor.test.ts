@@ -10,14 +10,14 @@ onTwoLimitedStores((lab, kind) => {
     Object.fromEntries(found.map(({ check, text }) => [check, text]))
   /** Without asking the workers, whose answers take a second. */
   const findings = async (id?: string): Promise<Readonly<Record<string, string>>> => {
-    if (id === undefined) return named(findingsOf(LIMIT_CHECKS, { limits: await limitsOfStore(app) }))
+    if (id === undefined) return named(findingsOf(LIMIT_CHECKS, { limits: await limitsOfStore(app), now: Date.now() }))
     const { task, queue } = (await app.result(id).info()) ?? {}
     const message = await app.message(id, queue)
     return named(findingsOf(JOB_LIMIT_CHECKS, { limits: await limitsOfJob(app, { task, message }) }))
   }
   let app: ReturnType<ReturnType<typeof lab>['app']>
 
-  // RabbitMQ cannot find the message of a job.
+  // RabbitMQ cannot find the message of a job without limits.
   if (kind !== 'rabbitmq')
     test('why a job waits: what is paused, an open breaker, what is held, until when, a limit that nothing defines', async () => {
       app = limitedApp(lab())
@@ -57,6 +57,12 @@ onTwoLimitedStores((lab, kind) => {
       await (await rare.delay()).get({ timeout: '20s' })
       expect((await findings((await rare.delay()).id)).limited).toMatch(
         /^it waits for its limits: limit slow lets nothing begin until \d{4}-\S+Z$/,
+      )
+
+      expect((await findings())['held-back']).toBeUndefined()
+      await app.limits.holdBack({ limit: 'slow' }, '2h')
+      expect((await findings())['held-back']).toMatch(
+        /^limit slow is held back until \d{4}-\S+Z: celeriac hold-back limit slow 0s ends that$/,
       )
 
       const headers = { celeriac_limits: '[["gone","",1]]' }

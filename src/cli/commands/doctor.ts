@@ -40,9 +40,9 @@ export async function look(app: App, id?: string): Promise<Finding[]> {
     const evidence = id === undefined ? undefined : await evidenceOf(app, id)
     const fleet = await fleetOf(app)
     const around = findingsOf(SURROUNDING_CHECKS, { fleet, stores, version: version() })
-    if (!evidence) return [...(await installation(app, fleet)), ...around]
     // The broker is the first of the stores.
     const now = stores[0]?.now ?? app.config.clock.now()
+    if (!evidence) return [...(await installation(app, fleet, now)), ...around]
     return [...findingsOf(JOB_CHECKS, { ...evidence, fleet, now }), ...around]
   } catch (error) {
     if (!isStoreAway(error)) throw error
@@ -84,12 +84,12 @@ async function evidenceOf(app: App, id: string): Promise<Omit<JobEvidence, 'flee
   return { id, info, message, finds, limits: await limitsOfJob(app, { task: info?.task, message }) }
 }
 
-async function installation(app: App, fleet: Fleet): Promise<Finding[]> {
+async function installation(app: App, fleet: Fleet, now: number): Promise<Finding[]> {
   const waiting = new Map<string, number>()
   const dead = new Map<string, number>()
   for (const queue of queuesOf(app)) {
     waiting.set(queue, await app.queueSize(queue))
     dead.set(deadLetterQueue(queue), await app.queueSize(deadLetterQueue(queue)))
   }
-  return findingsOf(INSTALLATION_CHECKS, { fleet, waiting, dead, limits: await limitsOfStore(app) })
+  return findingsOf(INSTALLATION_CHECKS, { fleet, waiting, dead, limits: await limitsOfStore(app), now })
 }

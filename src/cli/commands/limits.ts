@@ -4,6 +4,7 @@ import type { LimitState, LimitTarget } from '../../app/limits/limits.ts'
 import { rateText } from '../../config/taskValues.ts'
 import { ArgumentError } from '../../std/errors.ts'
 import { columnsText } from '../columns.ts'
+import { isHeldBack } from '../fleet/blocked.ts'
 import { printable } from '../fleet/printable.ts'
 import { jsonText } from '../json.ts'
 import { type AppOptions, withApp } from '../loadApp.ts'
@@ -34,15 +35,18 @@ export async function change(
   { key, ...options }: LimitChangeOptions,
 ): Promise<void> {
   const target = targetOf(subject, key)
-  const wasPaused = await withApp(options, async (app) => {
+  const { wasPaused, held } = await withApp(options, async (app) => {
     const before = await app.limits.of(target)
     await app.limits[doing](target)
-    warnOfUnknown(app, subject, before)
-    return before.every(({ paused }) => paused)
+    const after = await app.limits.of(target)
+    warnOfUnknown(app, subject, after)
+    const now = app.config.clock.now()
+    return { wasPaused: before.every(({ paused }) => paused), held: after.find((one) => isHeldBack(one, now)) }
   })
   const isNew = wasPaused !== (doing === 'pause')
   const state = doing === 'pause' ? 'is paused' : 'is not paused'
-  process.stdout.write(`${textOf(subject, key)} ${state}${isNew ? '' : ', as before'}\n`)
+  const until = held?.until === undefined ? '' : `; it is held back until ${momentText(held.until)}`
+  process.stdout.write(`${textOf(subject, key)} ${state}${isNew ? '' : ', as before'}${until}\n`)
 }
 
 /** `celeriac hold-back`: nothing of it begins for this time, ms; 0 ends that. */

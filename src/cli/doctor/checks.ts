@@ -34,6 +34,8 @@ export interface InstallationEvidence {
   readonly dead: ReadonlyMap<string, number>
   /** Those that are in use or paused. */
   readonly limits: readonly LimitState[]
+  /** ms since the epoch */
+  readonly now: number
 }
 
 /** Its name, and how it finds what is wrong. */

@@ -3,6 +3,7 @@ import { type LimitState, MAX_LISTED } from '../../app/limits/limits.ts'
 import { queueRule, subjectArguments, subjectText, taskRule } from '../../config/task/limitPlan.ts'
 import { LIMITS_HEADER, type LimitUse, readLimits } from '../../protocol/limits.ts'
 import { NotSupportedError } from '../../std/errors.ts'
+import { isHeldBack } from '../fleet/blocked.ts'
 
 /** What the checks of one job look at: a limit, and how much of it the job needs; 0: it is only stopped by it. */
 export interface NeededLimit extends LimitState {
@@ -20,6 +21,8 @@ interface JobLimits {
 
 interface AllLimits {
   readonly limits: readonly LimitState[]
+  /** ms since the epoch */
+  readonly now: number
 }
 
 /** A limit for which fewer wait, and none is held, is not reported: they may be taken in this moment. */
@@ -84,6 +87,17 @@ export const JOB_LIMIT_CHECKS: readonly (readonly [check: string, find: (job: Jo
 export const LIMIT_CHECKS: readonly (readonly [check: string, find: (store: AllLimits) => string | undefined])[] = [
   ['paused', ({ limits }) => pausedText(limits)],
   ['breaker-open', ({ limits }) => listed(limits.flatMap(breakerText))],
+  [
+    'held-back',
+    ({ limits, now }) =>
+      listed(
+        limits.flatMap((limit) =>
+          isHeldBack(limit, now)
+            ? `${subjectText(limit)} is held back${untilText(limit)}: celeriac hold-back ${subjectArguments(limit)} 0s ends that`
+            : [],
+        ),
+      ),
+  ],
   [
     'limit-stuck',
     ({ limits }) =>

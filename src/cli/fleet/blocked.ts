@@ -1,5 +1,5 @@
 import type { App } from '../../app/app.ts'
-import { MAX_LISTED } from '../../app/limits/limits.ts'
+import { type LimitState, MAX_LISTED } from '../../app/limits/limits.ts'
 import { subjectText } from '../../config/task/limitPlan.ts'
 import { NotSupportedError } from '../../std/errors.ts'
 import { printable } from './printable.ts'
@@ -9,6 +9,13 @@ export interface Blocked {
   readonly paused: readonly string[]
   /** State by name of those that are not closed, of the limits that are in use: at most 1000 are looked at. */
   readonly breakers: Readonly<Record<string, string>>
+  /** Until when, ISO 8601, by name, of those limits. */
+  readonly heldBack: Readonly<Record<string, string>>
+}
+
+/** Nothing of it begins for longer than its rate alone would say, and its breaker is closed. */
+export function isHeldBack({ until, limit, breaker = 'closed' }: LimitState, now: number): boolean {
+  return until !== undefined && breaker === 'closed' && until - now > (limit?.rate?.interval ?? 0)
 }
 
 /** Undefined where the store keeps no limits. Rejects with StoreUnavailableError. */
@@ -19,17 +26,29 @@ export async function blockedOf(app: App): Promise<Blocked | undefined> {
       const { breaker = 'closed' } = limit
       return breaker === 'closed' ? [] : [[subjectText(limit), breaker] as const]
     })
-    return { paused: paused.map(subjectText), breakers: Object.fromEntries(breakers) }
+    const now = app.config.clock.now()
+    const held = used.filter((limit) => isHeldBack(limit, now))
+    const heldBack = held.map((limit) => [subjectText(limit), new Date(limit.until as number).toISOString()])
+    return {
+      paused: paused.map(subjectText),
+      breakers: Object.fromEntries(breakers),
+      heldBack: Object.fromEntries(heldBack),
+    }
   } catch (error) {
     if (error instanceof NotSupportedError) return undefined
     throw error
   }
 }
 
-/** One line for each of the two, where there is something; `width`: of its name. */
-export function blockedLines({ paused, breakers }: Blocked, width: number): string[] {
+/** One line for each kind, where there is something; `width`: of its name. */
+export function blockedLines({ paused, breakers, heldBack }: Blocked, width: number): string[] {
   const opened = Object.entries(breakers).map(([limit, state]) => `${limit} ${state}`)
-  const all: Readonly<Record<string, readonly string[]>> = { 'paused: ': paused, 'breakers: ': opened }
+  const held = Object.entries(heldBack).map(([limit, until]) => `${limit} until ${until}`)
+  const all: Readonly<Record<string, readonly string[]>> = {
+    'paused: ': paused,
+    'breakers: ': opened,
+    'held back: ': held,
+  }
   return Object.entries(all)
     .filter(([, texts]) => texts.length > 0)
     .map(([name, texts]) => name.padEnd(width) + printable(texts.join(', ')))

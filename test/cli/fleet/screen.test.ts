@@ -60,10 +60,15 @@ test('without events it says so; without a store too; one page has all of it', (
   expect(textOf({ ...SNAPSHOT, rates: undefined })[2]).toMatch(/^no events of tasks yet: worker -E .* --enable-events/)
   expect(textOf({ ...SNAPSHOT, rates: undefined, asked: false })[2]).toBe('asking the workers ...')
   expect(textOf({ ...SNAPSHOT, problem: 'redis: connect ECONNREFUSED' })[2]).toBe('! redis: connect ECONNREFUSED')
-  const blocked = { paused: ['queue slow', 'task a\u001b[2J'], breakers: { 'limit api': 'open' } }
-  expect(textOf({ ...SNAPSHOT, blocked }).slice(2, 4)).toEqual([
+  const blocked = {
+    paused: ['queue slow', 'task a\u001b[2J'],
+    breakers: { 'limit api': 'open' },
+    heldBack: { 'limit db': '2026-01-01T00:00:00.000Z' },
+  }
+  expect(textOf({ ...SNAPSHOT, blocked }).slice(2, 5)).toEqual([
     'paused: queue slow, task a\\u001b[2J',
     'breakers: limit api open',
+    'held back: limit db until 2026-01-01T00:00:00.000Z',
   ])
   const workers = Array.from({ length: 100 }, (_, at) => ({ name: `w${at}@x`, ...WORKER }))
   expect(pageOf({ ...SNAPSHOT, workers }, 80)).toHaveLength(3 + 2 + 100 + 3 + 4 + 3)
