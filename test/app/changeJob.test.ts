@@ -9,8 +9,9 @@ import { Celeriac } from '../../src/index.ts'
 import { ArgumentError, NotWaitingError } from '../../src/std/errors.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { Worker } from '../../src/worker/worker.ts'
-import { RabbitServer } from '../rabbitmq/server.ts'
+import { emptyRabbit } from '../rabbitmq/shared.ts'
 import { RedisServer } from '../redis/server.ts'
+import { inFull } from '../tier.ts'
 import { storesOf } from './stores.ts'
 
 const CHILD = join(import.meta.dirname, 'children', 'change.ts')
@@ -70,49 +71,52 @@ describe.each(['sqlite:', 'redis:'] as const)('change on %s', (store) => {
     expect([...changed.values()].filter(Boolean).length).toBeGreaterThan(0)
   })
 
-  test.each([1, 45, 150])('its process is killed after %i changes: message, record and input agree', async (kill) => {
-    const url = await urlOf(store)
-    const runs = new Map<string, number>()
-    const app = appOn(url, runs)
-    await submit(app)
-    const child = spawn(process.execPath, ['--conditions=source', CHILD, url, String(COUNT)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    const ended = once(child, 'exit')
-    const confirmed = new Set<string>()
-    for await (const id of createInterface({ input: child.stdout })) {
-      confirmed.add(id)
-      if (confirmed.size === kill) child.kill('SIGKILL')
-    }
-    await ended
-    expect(confirmed.size).toBeGreaterThanOrEqual(kill)
-    const { broker, backend } = await storesOf(app)
-    const metas = await backend.load(ids)
-    const inputs = await backend.jobs?.metadata(ids)
-    const moved = new Set<string>()
-    for (const [at, id] of ids.entries()) {
-      const queue = metas[at]?.queue as string
-      const found = await broker.find?.(id, queue)
-      const state = found?.queue === 'other' ? 'new' : 'old'
-      expect([
-        id,
-        found?.queue,
-        String(found?.envelope.body).includes(state),
-        String(inputs?.[at]?.input).includes(state),
-      ]).toEqual([id, queue, true, true])
-      if (state === 'new') moved.add(id)
-    }
-    expect([...confirmed].filter((id) => !moved.has(id))).toEqual([])
-    expect((await broker.size('celery')) + (await broker.size('other'))).toBe(COUNT)
-    const worker = new Worker(app, { concurrency: 4, queues: ['celery', 'other'] })
-    onTestFinished(() => worker.stop({ grace: 0 }))
-    await worker.start()
-    const results = await Promise.all(ids.map((id) => app.result(id).get({ timeout: '30s' })))
-    expect(results).toEqual(ids.map((id) => (moved.has(id) ? 'new' : 'old')))
-    // The signal of a run comes after its result is stored.
-    await worker.stop()
-    expect(ids.filter((id) => runs.get(id) !== 1)).toEqual([])
-  })
+  test.each([45, ...inFull(1, 150)])(
+    'its process is killed after %i changes: message, record and input agree',
+    async (kill) => {
+      const url = await urlOf(store)
+      const runs = new Map<string, number>()
+      const app = appOn(url, runs)
+      await submit(app)
+      const child = spawn(process.execPath, ['--conditions=source', CHILD, url, String(COUNT)], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      const ended = once(child, 'exit')
+      const confirmed = new Set<string>()
+      for await (const id of createInterface({ input: child.stdout })) {
+        confirmed.add(id)
+        if (confirmed.size === kill) child.kill('SIGKILL')
+      }
+      await ended
+      expect(confirmed.size).toBeGreaterThanOrEqual(kill)
+      const { broker, backend } = await storesOf(app)
+      const metas = await backend.load(ids)
+      const inputs = await backend.jobs?.metadata(ids)
+      const moved = new Set<string>()
+      for (const [at, id] of ids.entries()) {
+        const queue = metas[at]?.queue as string
+        const found = await broker.find?.(id, queue)
+        const state = found?.queue === 'other' ? 'new' : 'old'
+        expect([
+          id,
+          found?.queue,
+          String(found?.envelope.body).includes(state),
+          String(inputs?.[at]?.input).includes(state),
+        ]).toEqual([id, queue, true, true])
+        if (state === 'new') moved.add(id)
+      }
+      expect([...confirmed].filter((id) => !moved.has(id))).toEqual([])
+      expect((await broker.size('celery')) + (await broker.size('other'))).toBe(COUNT)
+      const worker = new Worker(app, { concurrency: 4, queues: ['celery', 'other'] })
+      onTestFinished(() => worker.stop({ grace: 0 }))
+      await worker.start()
+      const results = await Promise.all(ids.map((id) => app.result(id).get({ timeout: '30s' })))
+      expect(results).toEqual(ids.map((id) => (moved.has(id) ? 'new' : 'old')))
+      // The signal of a run comes after its result is stored.
+      await worker.stop()
+      expect(ids.filter((id) => runs.get(id) !== 1)).toEqual([])
+    },
+  )
 
   test('revokeJobs: a dry run changes nothing; page by page, each job once, and no job of another tag', async () => {
     const app = appOn(await urlOf(store), new Map())
@@ -151,9 +155,7 @@ describe.each(['sqlite:', 'redis:'] as const)('change on %s', (store) => {
 })
 
 test('RabbitMQ: a change is refused with the reason', async () => {
-  const server = await RabbitServer.start()
-  onTestFinished(() => server.stop())
-  const app = appOn(server.url(), new Map())
+  const app = appOn(await emptyRabbit(), new Map())
   await expect(app.result('any').change({ countdown: 0 })).rejects.toThrow(/cannot change a message that waits/)
   await expect(app.message('any')).rejects.toThrow(/cannot find the message/)
 })

@@ -228,9 +228,8 @@ describe('apps on rpc://', () => {
 
   describe.each([
     ['sqlite', 'one process'],
-    ['sqlite', 'two processes'],
-    ['redis', 'one process'],
     ['redis', 'two processes'],
+    ...inFull(['sqlite', 'two processes'], ['redis', 'one process']),
   ])('over %s in %s', (store, where) => {
     let redis: RedisServer | undefined
 

@@ -7,6 +7,7 @@ import { schedulesOf } from '../../src/beat/schedules.ts'
 import { currentTask, type TaskContext } from '../../src/tasks/current.ts'
 import { type Lab, until, useLab } from '../app/lab.ts'
 import { RedisServer } from '../redis/server.ts'
+import { isFull } from '../tier.ts'
 import { defineEntries, type Settings } from './beatProcess.ts'
 
 const SPEED = 8
@@ -107,11 +108,13 @@ function suite(lab: () => Lab): void {
 
 describe('on sqlite', () => suite(useLab('sqlite')))
 
-describe('on redis', () => {
-  let server: RedisServer
-  beforeAll(async () => {
-    server = await RedisServer.start({ flags: ['--save', '900 1'] })
+if (isFull) {
+  describe('on redis', () => {
+    let server: RedisServer
+    beforeAll(async () => {
+      server = await RedisServer.start({ flags: ['--save', '900 1'] })
+    })
+    afterAll(() => server.stop())
+    suite(useLab('redis', () => server.url()))
   })
-  afterAll(() => server.stop())
-  suite(useLab('redis', () => server.url()))
-})
+}

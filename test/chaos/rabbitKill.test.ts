@@ -4,7 +4,7 @@ import { killAndCheck } from './killing.ts'
 import { RabbitScene, useRabbitServer } from './rabbitScene.ts'
 import { until } from './scene.ts'
 import { killSender, RANDOM_MOMENT } from './sending.ts'
-import { RABBIT_CLIENT_POINTS, RABBIT_COPY_POINTS, RABBIT_WORKER_POINTS, tried } from './settings.ts'
+import { RABBIT_CLIENT_POINTS, RABBIT_COPY_POINTS, RABBIT_WORKER_POINTS, tried, triedBySenders } from './settings.ts'
 import { takeOver } from './takeover.ts'
 
 /** Means nothing here: what a dead worker held comes again with the end of its connection. */
@@ -41,7 +41,7 @@ test('RabbitMQ: what a killed worker held is taken by another at once', async ({
 })
 
 describe('RabbitMQ: a client killed while it sends has sent what it was told', () => {
-  test.each([...inFull(RANDOM_MOMENT), ...RABBIT_CLIENT_POINTS])('%s', async (when) => {
+  test.each([...inFull(RANDOM_MOMENT), ...triedBySenders(RABBIT_CLIENT_POINTS)])('%s', async (when) => {
     const scene = await newScene()
     const client = await killSender(scene, when)
     const told = client.noted('d')

@@ -3,7 +3,7 @@ import { inFull, isFull, runs } from '../tier.ts'
 import { killAndCheck } from './killing.ts'
 import { RedisScene } from './redisScene.ts'
 import { checkSent, killSender, RANDOM_MOMENT } from './sending.ts'
-import { SERVER_CLIENT_POINTS, SERVER_WORKER_POINTS, tried } from './settings.ts'
+import { SERVER_CLIENT_POINTS, SERVER_WORKER_POINTS, tried, triedBySenders } from './settings.ts'
 import { takeOver } from './takeover.ts'
 
 const LEASE = 2000
@@ -41,7 +41,7 @@ test('Redis: what a killed worker held is taken by another when its lease is ove
 })
 
 describe('Redis: a client killed while it sends has sent what it was told', () => {
-  test.each([...inFull(RANDOM_MOMENT), ...SERVER_CLIENT_POINTS])('%s', async (when) => {
+  test.each([...inFull(RANDOM_MOMENT), ...triedBySenders(SERVER_CLIENT_POINTS)])('%s', async (when) => {
     const scene = await newScene()
     await checkSent(scene, await killSender(scene, when))
   })

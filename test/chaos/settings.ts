@@ -56,6 +56,11 @@ export function tried<Point extends CrashPoint>(points: readonly Point[]): reado
   return points.filter((point) => !repeated.has(point))
 }
 
+/** The same of a client's points: `npm test` tries the last. */
+export function triedBySenders<Point extends CrashPoint>(points: readonly Point[]): readonly Point[] {
+  return isFull ? points : points.slice(-1)
+}
+
 /** Die when this point is passed for the `hit`-th time. */
 export interface Crash {
   readonly point: CrashPoint

@@ -11,7 +11,7 @@ import type { Pool } from '../../src/worker/pool/pool.ts'
 import { processes } from '../../src/worker/pool/processes/process.ts'
 import { threads } from '../../src/worker/pool/threads/thread.ts'
 import { type StoreKind, until, useLab } from '../app/lab.ts'
-import { isFull } from '../tier.ts'
+import { inFull, isFull } from '../tier.ts'
 import { defineHostile, HOSTILE_TASKS } from './hostile/tasks.ts'
 import { hostile, KINDS } from './hostile/values.ts'
 
@@ -22,31 +22,30 @@ const module = new URL('./hostile/tasks.ts', import.meta.url).href
 const SEED = Number(process.env.FUZZ_SEED ?? 1)
 const COUNT = isFull ? 200 : 10
 
-describe.each([
-  ['inline', 'sqlite'],
-  ['threads', 'sqlite'],
-  ['processes', 'sqlite'],
-] as const)('in the pool %s', (pool, kind: StoreKind) => {
-  const lab = useLab(kind)
+describe.each([['inline', 'sqlite'], ['processes', 'sqlite'], ...inFull(['threads', 'sqlite'] as const)] as const)(
+  'in the pool %s',
+  (pool, kind: StoreKind) => {
+    const lab = useLab(kind)
 
-  it(`a task that throws, returns, reports or logs what throws when it is looked at has its end, and its slot is free (FUZZ_SEED=${SEED})`, {
-    timeout: 180_000,
-  }, async () => {
-    const app = defineHostile(lab().app({ logger }))
-    const worker = await lab().work(app, { pool, module, concurrency: 2 })
-    const names = [...KINDS, ...Array.from({ length: COUNT }, (_, at) => String(SEED + at))]
-    const calls = HOSTILE_TASKS.flatMap((task) => names.map((name) => ({ task, name })))
-    const handles = await Promise.all(calls.map(({ task, name }) => app.send(task, [name])))
-    const ends = await Promise.all(handles.map((handle) => handle.get({ timeout: '100s' }).catch((error) => error)))
-    const endless = calls.filter((_, at) => ends[at] instanceof TimeoutError)
-    expect(endless.map(({ task, name }) => `${task} ${name}`)).toEqual([])
-    await until(() => worker.busy === 0)
-    expect(worker.pools.map(({ busy }) => busy)).toEqual([0])
-    expect(await app.send('add', [1, 2]).get({ timeout: '20s' })).toBe(3)
-  })
-})
+    it(`a task that throws, returns, reports or logs what throws when it is looked at has its end, and its slot is free (FUZZ_SEED=${SEED})`, {
+      timeout: 180_000,
+    }, async () => {
+      const app = defineHostile(lab().app({ logger }))
+      const worker = await lab().work(app, { pool, module, concurrency: 2 })
+      const names = [...KINDS, ...Array.from({ length: COUNT }, (_, at) => String(SEED + at))]
+      const calls = HOSTILE_TASKS.flatMap((task) => names.map((name) => ({ task, name })))
+      const handles = await Promise.all(calls.map(({ task, name }) => app.send(task, [name])))
+      const ends = await Promise.all(handles.map((handle) => handle.get({ timeout: '100s' }).catch((error) => error)))
+      const endless = calls.filter((_, at) => ends[at] instanceof TimeoutError)
+      expect(endless.map(({ task, name }) => `${task} ${name}`)).toEqual([])
+      await until(() => worker.busy === 0)
+      expect(worker.pools.map(({ busy }) => busy)).toEqual([0])
+      expect(await app.send('add', [1, 2]).get({ timeout: '20s' })).toBe(3)
+    })
+  },
+)
 
-describe.each(['threads', 'processes'] as const)('in the pool %s', (pool) => {
+describe.each(['processes' as const, ...inFull('threads' as const)])('in the pool %s', (pool) => {
   const lab = useLab('sqlite')
 
   it('what nothing catches ends its child alone, whatever it is', { timeout: 120_000 }, async () => {

@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { App } from '../../src/app/app.ts'
 import { type AfterLoss, afterLoss, type Loss } from '../../src/worker/task/losses.ts'
-import { type Lab, onEachStore, record, until, useLab } from '../app/lab.ts'
+import { type Lab, onSqliteOrEachStore, record, until, useLab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
+import { inFull } from '../tier.ts'
 import { define } from './modules/tasks.ts'
 
 const LIMITS = { maxWorkerLosses: 10, maxChildLosses: 3 }
@@ -80,7 +81,7 @@ async function deadIds(app: App): Promise<unknown[]> {
   return ids
 }
 
-describe.each(['threads', 'processes'] as const)('a task that ends its child, in %s', (pool) => {
+describe.each(['processes' as const, ...inFull('threads' as const)])('a task that ends its child, in %s', (pool) => {
   const lab = useLab('sqlite')
   const module = new URL('./modules/tasks.ts', import.meta.url).href
   const FAST = { delay: 1, jitter: 'none', backoff: 'fixed' } as const
@@ -166,7 +167,7 @@ class Workers {
   }
 }
 
-onEachStore(
+onSqliteOrEachStore(
   (lab, kind) => {
     it('a task that kills its worker runs alone after the second time, and then harms no other', async () => {
       const folder = mkdtempSync(join(tmpdir(), 'celeriac-runs-'))

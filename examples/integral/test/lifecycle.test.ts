@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { inFull } from '../../../test/tier.ts'
 import { eventually } from '../../../test/wait.ts'
 import { Running, resultOf } from './running.ts'
 
@@ -133,7 +134,7 @@ describe('a service that is told to stop', () => {
     expect(await (await start(['--concurrency', '1'])).get('/0')).toMatchObject({ result: expect.any(Number) })
   })
 
-  it('stops at once when told again, and the next start goes on', async () => {
+  it.each(inFull('stops at once when told again, and the next start goes on'))('%s', async () => {
     const first = await start()
     await first.put(SOME_SECONDS)
     await first.put(LONG)

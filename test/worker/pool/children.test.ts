@@ -14,6 +14,7 @@ import type { ChildKind } from '../../../src/worker/pool/child/host.ts'
 import { ChildPool } from '../../../src/worker/pool/child/pool.ts'
 import { processes } from '../../../src/worker/pool/processes/process.ts'
 import { threads } from '../../../src/worker/pool/threads/thread.ts'
+import { inFull } from '../../tier.ts'
 import { eventually } from '../../wait.ts'
 
 const url = (name: string): string => new URL(name, import.meta.url).href
@@ -73,7 +74,7 @@ async function until(done: () => boolean): Promise<void> {
   await eventually(async () => done(), Boolean)
 }
 
-describe.each([threads(), processes()])('a pool of $plural', (kind) => {
+describe.each([processes(), ...inFull(threads())])('a pool of $plural', (kind) => {
   const open = (module?: string, size?: number): Promise<Opened> => openPool(kind, module, size)
   const make = (module: string, size?: number): Opened => makePool(kind, module, size)
 

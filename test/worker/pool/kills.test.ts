@@ -9,7 +9,7 @@ import type { ChildKind } from '../../../src/worker/pool/child/host.ts'
 import { ChildPool } from '../../../src/worker/pool/child/pool.ts'
 import { processes } from '../../../src/worker/pool/processes/process.ts'
 import { threads } from '../../../src/worker/pool/threads/thread.ts'
-import { isFull } from '../../tier.ts'
+import { inFull, isFull } from '../../tier.ts'
 
 /** How a child ends: a task that ends it, with its arguments; those that never return are ended by the pool. */
 type Cause = readonly [task: string, ...args: unknown[]]
@@ -63,7 +63,7 @@ function held(): readonly [descriptors: number, threads: number, processes: numb
   return [readdirSync('/proc/self/fd').length, tasks.length, children.flat().filter(Boolean).length]
 }
 
-describe.each([threads(), processes()])('$plural that end, by mixed causes', (kind) => {
+describe.each([processes(), ...inFull(threads())])('$plural that end, by mixed causes', (kind) => {
   it(`leave no processes, threads and file descriptors, of ${KILLS}`, { timeout: 900_000 }, async () => {
     const pool = await open(kind)
     const pids = new Set<number>()

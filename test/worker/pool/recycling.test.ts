@@ -7,6 +7,7 @@ import type { ChildKind } from '../../../src/worker/pool/child/host.ts'
 import { ChildPool, type ChildPoolOptions } from '../../../src/worker/pool/child/pool.ts'
 import { processes } from '../../../src/worker/pool/processes/process.ts'
 import { threads } from '../../../src/worker/pool/threads/thread.ts'
+import { inFull } from '../../tier.ts'
 
 const module = new URL('./childTasks.ts', import.meta.url).href
 
@@ -31,7 +32,7 @@ async function openPool(kind: ChildKind, options: Omit<ChildPoolOptions, 'module
   }
 }
 
-describe.each([threads(), processes()])('recycling of $plural', (kind) => {
+describe.each([processes(), ...inFull(threads())])('recycling of $plural', (kind) => {
   const open = (options: Omit<ChildPoolOptions, 'module'>): Promise<Run> => openPool(kind, options)
 
   /** Which child ran it. */

@@ -11,6 +11,7 @@ import type { ChildKind } from '../../../src/worker/pool/child/host.ts'
 import { ChildPool, type ChildPoolOptions } from '../../../src/worker/pool/child/pool.ts'
 import { processes } from '../../../src/worker/pool/processes/process.ts'
 import { threads } from '../../../src/worker/pool/threads/thread.ts'
+import { inFull } from '../../tier.ts'
 
 interface Opened {
   readonly pool: ChildPool
@@ -43,7 +44,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-describe.each([threads(), processes()])('a pool of $plural', (kind) => {
+describe.each([processes(), ...inFull(threads())])('a pool of $plural', (kind) => {
   /** The module loads at the first and the fourth try. */
   function failing(size: number): Opened {
     const folder = mkdtempSync(join(tmpdir(), 'celeriac-resize-'))

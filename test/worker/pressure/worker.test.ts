@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import type { WorkerOptions } from '../../../src/worker/worker.ts'
-import { type Lab, onEachStore, onSqliteOrEachStore } from '../../app/lab.ts'
+import { type Lab, onSqliteOrEachStore } from '../../app/lab.ts'
 import { project, type Running, start } from '../../cli/harness.ts'
 import { within } from '../../wait.ts'
 
@@ -90,7 +90,7 @@ class Scene {
 
 const pools: readonly WorkerOptions['pool'][] = ['inline', 'processes']
 
-onEachStore(
+onSqliteOrEachStore(
   (lab) => {
     it('a worker above the limit of its event loop leaves messages to another, and takes them again afterwards', async () => {
       const scene = new Scene(lab())

@@ -9,7 +9,7 @@ import { type Clock, systemClock } from '../../../src/std/clock.ts'
 import { ArgumentError, ConfigError } from '../../../src/std/errors.ts'
 import { pause } from '../../../src/testing/kit.ts'
 import { type Pool, Worker, type WorkerOptions } from '../../../src/worker/worker.ts'
-import { type Lab, onEachStore, onSqliteOrEachStore, until, useLab } from '../../app/lab.ts'
+import { type Lab, onSqliteOrEachStore, until, useLab } from '../../app/lab.ts'
 import { defineScaling } from '../modules/scaling.ts'
 
 const module = new URL('../modules/scaling.ts', import.meta.url).href
@@ -81,7 +81,7 @@ async function growAndShrink(lab: Lab, pool: 'threads' | 'processes'): Promise<v
   if (pool === 'processes') await until(() => poolProcesses().length <= worker.pool.target)
 }
 
-onEachStore(
+onSqliteOrEachStore(
   (lab) => {
     it('threads: a burst grows it to max, silence shrinks it to min', () => growAndShrink(lab(), 'threads'))
 
