@@ -44,6 +44,16 @@ export function queueOfLane(name: string): string {
   return name.startsWith(LANE_PREFIX) ? name.slice(LANE_QUEUE_START) : name
 }
 
+/** How many messages of one lane a claim of many takes in its turn: a visit to a lane costs more than a message. */
+export const MAX_OF_LANE = 8
+/** How many lanes a claim visits beyond those that would do: a claim of few takes one of each. */
+export const EXTRA_LANES = 4
+
+/** How many lanes a claim of so many messages visits first: those of each are shared out evenly. */
+export function lanesFor(places: number): number {
+  return Math.min(places, Math.ceil(places / MAX_OF_LANE) + EXTRA_LANES)
+}
+
 /** It is the name of a lane. */
 export function isLane(name: string): boolean {
   return name.startsWith(LANE_PREFIX)

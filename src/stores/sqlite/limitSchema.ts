@@ -74,8 +74,9 @@ export function isLaneSql(column: string): string {
 export const limitersOfLane = (name: string): string => `FROM celeriac_lane_limit AS need
   WHERE need.lane = (SELECT id FROM celeriac_lane WHERE name = ${name}) AND celeriac_limiter.id = +need.limiter`
 
+/** Nothing waits for what takes nothing. */
 const RETURN = `UPDATE celeriac_limiter SET held = held - need.count, wake = CASE WHEN waits = 1 THEN 0 ELSE wake END
-  ${limitersOfLane('old.queue')}`
+  ${limitersOfLane('old.queue')} AND need.count > 0`
 
 const isReadyInEmptyLane = `${isLaneSql('new.queue')} AND new.owner IS NULL AND new.due IS NULL
   AND EXISTS (SELECT 1 FROM celeriac_lane WHERE name = new.queue AND open = 0 AND limiter IS NULL)`

@@ -1,3 +1,4 @@
+import { EXTRA_LANES, MAX_OF_LANE } from '../../../broker/lane.ts'
 import type { Script } from '../connection/connection.ts'
 import { LANES_LUA } from '../limits/laneLua.ts'
 import { KINDS } from './scripts.ts'
@@ -174,9 +175,10 @@ local function take_lanes(queue, most)
     return 0
   end
   while left > 0 and passed < ${MAX_PASSED_LANES} do
-    local open = redis.call('ZRANGE', key, 0, math.min(left, ${MAX_LANES_AT_ONCE}) - 1, 'WITHSCORES')
+    local visits = math.min(left, math.ceil(left / ${MAX_OF_LANE}) + ${EXTRA_LANES}, ${MAX_LANES_AT_ONCE})
+    local open = redis.call('ZRANGE', key, 0, visits - 1, 'WITHSCORES')
     if #open == 0 then break end
-    local share, turns = math.max(1, math.floor(left / (#open / 2))), {}
+    local share, turns = math.ceil(left / (#open / 2)), {}
     local values = redis.call('HMGET', own .. 'lanes.' .. queue, unpack(digests_in(open)))
     for number, value in ipairs(values) do
       local digest, turn = open[2 * number - 1], tonumber(open[2 * number])

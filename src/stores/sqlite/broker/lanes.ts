@@ -1,4 +1,4 @@
-import type { Lane } from '../../../broker/lane.ts'
+import { type Lane, lanesFor } from '../../../broker/lane.ts'
 import { passing, take } from '../../../broker/limiter.ts'
 import type { Clock } from '../../../std/clock.ts'
 import type { SqliteFile } from '../file.ts'
@@ -132,7 +132,7 @@ export class Lanes {
       this.#statements.waker.wake(now, at)
       const free = places - rows.length
       const pass: Pass = { queue, now, turn: last, limiters: new Map(), blocking: new Set() }
-      const lanes = this.#openLanes(pass, Math.min(free * factor, MAX_READ_LANES))
+      const lanes = this.#openLanes(pass, Math.min(lanesFor(free) * factor, MAX_READ_LANES))
       if (lanes.length === 0) break
       looked += lanes.length
       for (const lane of lanes) {
