@@ -11,6 +11,7 @@ import {
   limitPlaceOf,
   numbered,
   type OpenedLimits,
+  sendLimited,
 } from '../limitFixture.ts'
 import { breakers, manyLanes, pauses, states, zeroUses } from './limitStates.ts'
 
@@ -306,6 +307,23 @@ function turns(it: LimitCase): void {
 }
 
 function traffic(it: LimitCase): void {
+  it('many lanes, many slots, settled as they come: each is delivered once, and all returns', async (place) => {
+    const { limits, broker, read } = place
+    await limits.define([atOnce('some', 100)])
+    const ids = numbered('', 2000)
+    await Promise.all(ids.map((id, at) => sendLimited(broker, 'q', id, [['some', String(at % 40)]])))
+    const reader = await read(['q'], 300)
+    const [seen, ends]: [(string | undefined)[], Promise<boolean>[]] = [[], []]
+    while (seen.length < ids.length) {
+      const delivery = await reader.next()
+      seen.push(...idsOf([delivery]))
+      ends.push(delivery.ack())
+    }
+    assert.deepEqual(new Set(await Promise.all(ends)), new Set([true]))
+    assert.deepEqual([...seen].sort(), [...ids].sort())
+    await until('none is held', async () => (await heldOf(limits, 'some', '0')) === 0)
+  })
+
   it('many lanes, few slots: all are served, each message once', async ({ limits, limited, read }) => {
     await limits.define([atOnce('key', 1), atOnce('all', 7)])
     const ids: string[] = []

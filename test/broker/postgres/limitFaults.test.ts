@@ -1,7 +1,9 @@
+import pg from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../../../src/std/clock.ts'
 import { tidy } from '../../../src/stores/postgres/broker/leases.ts'
 import { envelopeOf, idsOf, toQueue } from '../../../src/testing/factories.ts'
+import { stays } from '../../../src/testing/kit.ts'
 import { atOnce, numbered, sendLimited } from '../../../src/testing/limitFixture.ts'
 import { Reader } from '../../../src/testing/reader.ts'
 import { emptyPostgres, query } from '../../postgres/shared.ts'
@@ -104,3 +106,45 @@ test('lanes that are empty and limits that are idle are dropped, and no others',
   expect(left.flat()).toEqual(['full soon', 'later', 'paused', 'used'])
   expect((await tables.sql('SELECT queue FROM celeriac.lane')).flat()).toEqual(['q', 'q'])
 })
+
+test('claims of one task do not wait for each other, a pause of it waits for both, and holds from then on', async () => {
+  const url = await emptyPostgres()
+  const broker = open(url)
+  const task = { rule: 'task:t', key: '' }
+  for (const key of ['a', 'b', 'c']) {
+    const uses = [[task.rule, '', 0] as const, ['task:t:key', key] as const]
+    await sendLimited(broker, 'q', key, uses)
+  }
+  const clients = await Promise.all([1, 2].map(() => session(url)))
+  const claim = async (client: pg.Client): Promise<unknown[]> => {
+    const { rows } = await client.query<{ id: unknown }>(
+      `INSERT INTO celeriac.consumer (name, lease, lease_until) VALUES ('test', 60000, now() + interval '1 minute') RETURNING id`,
+    )
+    const text = "SELECT task_id FROM celeriac.claim_lanes($1, '{q}', 1, 1, 1, $2, NULL) WHERE seq IS NOT NULL"
+    const claimed = await client.query<{ task_id: string }>(text, [rows[0]?.id, Date.now()])
+    return claimed.rows.map(({ task_id }) => task_id)
+  }
+  for (const client of clients) await client.query("SET lock_timeout = '5s'; BEGIN")
+  expect([await claim(clients[0] as pg.Client), await claim(clients[1] as pg.Client)]).toEqual([['a'], ['b']])
+  let isPaused = false
+  const paused = broker.limits.pause(task).then(() => {
+    isPaused = true
+  })
+  for (const client of clients) {
+    await stays(paused)
+    expect(isPaused).toBe(false)
+    await client.query('COMMIT')
+  }
+  await paused
+  const read = await reader(broker)
+  await read.nothing()
+  await broker.limits.resume(task)
+  expect(idsOf([await read.next()])).toEqual(['c'])
+})
+
+async function session(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  onTestFinished(() => client.end())
+  return client
+}

@@ -153,16 +153,14 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
   }
 
   wants(): number {
-    if (this.#closed || !(this.#more || this.#moreLanes)) return 0
-    // Ahead of its turn nothing is taken while lanes have messages: each would take a slot or a permit of the others.
-    const ahead = this.#moreLanes ? -this.#ahead.items.length : this.#ahead.wanted(this.#prefetch)
-    return Math.max(0, this.#prefetch - this.#places + ahead - this.#claiming)
+    if (this.#closed || !(this.#more || this.#mayClaimLanes)) return 0
+    return Math.max(0, this.#prefetch - this.#places + this.#ahead.wanted(this.#prefetch) - this.#claiming)
   }
 
   claimSteps(limit: number, mayTakeLanes: boolean): ClaimSteps {
     const names = this.#turns.next().map(({ name }) => name)
     this.#claiming += limit
-    const ofLanes = mayTakeLanes && this.#moreLanes ? this.#shareOfLanes(limit) : 0
+    const ofLanes = mayTakeLanes && this.#mayClaimLanes ? this.#shareOfLanes(limit) : 0
     const own = this.#more && limit > ofLanes ? this.#claims.step(this.#id, names, limit - ofLanes) : undefined
     // A message that arrives from now on is notified of, or found by this claim.
     if (own) this.#more = false
@@ -170,6 +168,11 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
     this.#moreLanes = false
     this.#lanesClaimed = this.#parts.clock.now()
     return { own, lanes: this.#laneClaims.step(this.#id, names, ofLanes, this.#lanesClaimed) }
+  }
+
+  /** One claim of lanes after the other: each goes by what the one before has found. */
+  get #mayClaimLanes(): boolean {
+    return this.#moreLanes && this.#lanesClaimed === undefined
   }
 
   /** The messages of the queues themselves and those of their lanes take turns. */
@@ -185,14 +188,13 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
     const taken = this.#claims.read(own)
     if (this.#claims.isFull) this.#more = true
     else if (this.#claims.rest > 0) setTimeout(() => this.#look(), this.#claims.rest).unref()
-    const all = [...taken, ...this.#claimedOfLanes(lanes)]
+    const began = this.#lanesClaimed
+    const all = lanes && began !== undefined ? [...taken, ...this.#claimedOfLanes(lanes, began)] : taken
     this.#turns.took(all)
     this.#take(all, consumer)
   }
 
-  #claimedOfLanes(rows: readonly Row[]): readonly ClaimedMessage[] {
-    const now = this.#lanesClaimed
-    if (now === undefined) return []
+  #claimedOfLanes(rows: readonly Row[], now: number): readonly ClaimedMessage[] {
     this.#lanesClaimed = undefined
     const { messages, more, wake } = this.#laneClaims.read(rows, now)
     this.#stopWaiting?.()
@@ -224,11 +226,13 @@ export class PostgresConsumer implements Consumer, Claimer, Holder {
     this.#fill()
   }
 
-  failed(error: Error, limit: number): void {
+  failed(error: Error, limit: number, ofLanes: boolean): void {
     this.#claiming -= limit
     this.#more = true
-    if (this.#lanesClaimed !== undefined) this.#moreLanes = true
-    this.#lanesClaimed = undefined
+    if (ofLanes) {
+      this.#moreLanes = true
+      this.#lanesClaimed = undefined
+    }
     this.#problem = error
   }
 

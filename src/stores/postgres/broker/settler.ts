@@ -38,7 +38,8 @@ export interface ClaimSteps {
 /** What they have claimed. */
 export interface ClaimedRows {
   readonly own: readonly Row[]
-  readonly lanes: readonly Row[]
+  /** Undefined where it had no step for lanes. */
+  readonly lanes: readonly Row[] | undefined
 }
 
 /** A consumer that takes messages in the transactions that settle earlier ones. */
@@ -54,8 +55,8 @@ export interface Claimer {
   /** Finds what it has claimed, but these messages. */
   missedStep(known: readonly number[]): Step
   missed(rows: readonly Row[], consumer: number): void
-  /** Nothing was claimed, or the answer was lost. */
-  failed(error: Error, limit: number): void
+  /** Nothing was claimed, or the answer was lost. `ofLanes`: it had a step for lanes. */
+  failed(error: Error, limit: number, ofLanes: boolean): void
 }
 
 const KINDS: Readonly<Record<EndKind, number>> = { drop: 0, requeue: 1, return: 2 }
@@ -273,7 +274,7 @@ export class Settler {
     [missed, claimed, ofLanes]: readonly (() => readonly Row[])[],
     repeated: boolean,
   ): void {
-    const rows = { own: claimed?.() ?? [], lanes: ofLanes?.() ?? [] }
+    const rows = { own: claimed?.() ?? [], lanes: steps.lanes && (ofLanes?.() ?? []) }
     if (this.#claimers.has(claimer)) {
       if (search) this.#unsure.delete(claimer)
       else if (repeated) this.#unsure.add(claimer)
@@ -285,9 +286,9 @@ export class Settler {
   }
 
   #notClaimed(claims: readonly Claim[], error: Error): void {
-    for (const { claimer, limit } of claims) {
+    for (const { claimer, limit, steps } of claims) {
       if (this.#claimers.has(claimer)) this.#unsure.add(claimer)
-      claimer.failed(error, limit)
+      claimer.failed(error, limit, steps.lanes !== undefined)
     }
     if (claims.length > 0) this.#tryLater()
   }

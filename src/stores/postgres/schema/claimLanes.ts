@@ -45,23 +45,40 @@ const PICK = `
   END IF;`
 
 /**
- * Locks the limits of all these lanes, returns what is not held any more, and reads what passes of each limit, and how
- * much of it the lanes need.
+ * Locks the limits of all these lanes. Those that limit nothing, as most tasks' own, which there are for pauses, are
+ * shared by all claims; what pauses one waits for these.
  */
+const LOCK = `
+  WITH use AS MATERIALIZED (
+    SELECT u.limiter, max(u.count) AS need FROM celeriac.lane l CROSS JOIN unnest(l.limiters, l.counts) AS u (limiter, count)
+    WHERE l.id = ANY (picked || returned) GROUP BY u.limiter
+  )
+  SELECT ARRAY(SELECT limiter FROM use UNION SELECT unnest(due) ORDER BY 1), ARRAY(
+    SELECT m.id FROM use JOIN celeriac.limiter m ON m.id = use.limiter
+    WHERE use.need = 0 AND NOT m.paused AND m.until = 0
+    AND NOT EXISTS (SELECT FROM celeriac.limit_rule r WHERE r.name = m.rule)
+    AND NOT EXISTS (SELECT FROM celeriac.limit_wait w WHERE w.limiter = m.id)
+  ) INTO ids, open_ids;
+  IF cardinality(open_ids) > 0 THEN
+    SELECT bool_or(paused OR until <> 0) INTO again FROM (
+      SELECT paused, until FROM celeriac.limiter WHERE id = ANY (open_ids) ORDER BY id FOR SHARE
+    ) AS m;
+    IF again THEN
+      RAISE EXCEPTION 'a limit was paused or held back meanwhile' USING ERRCODE = 'serialization_failure';
+    END IF;
+    again := false;
+  END IF;
+  PERFORM 1 FROM celeriac.limiter WHERE id = ANY (ids) AND id <> ALL (open_ids) ORDER BY id FOR NO KEY UPDATE;`
+
+/** Returns what is not held any more, and reads what passes of each limit, and how much of it the lanes need. */
 const READ = `
-  ids := ARRAY(
-    SELECT limiter FROM (
-      SELECT unnest(limiters) FROM celeriac.lane WHERE id = ANY (picked || returned) UNION SELECT unnest(due)
-    ) AS u (limiter) ORDER BY limiter
-  );
   IF cardinality(ids) > 0 THEN
-    PERFORM 1 FROM celeriac.limiter WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE;
     moment := begun + extract(epoch FROM clock_timestamp() - now()) * 1000;
     IF cardinality(returned) > 0 THEN
       WITH back AS MATERIALIZED (
         SELECT u.limiter, sum(u.count) AS count FROM unnest(returned) AS given (lane)
         JOIN celeriac.lane l ON l.id = given.lane CROSS JOIN unnest(l.limiters, l.counts) AS u (limiter, count)
-        GROUP BY u.limiter
+        WHERE u.count > 0 GROUP BY u.limiter
       ), given AS (
         UPDATE celeriac.limiter m SET held = greatest(0, m.held - b.count) FROM back b WHERE m.id = b.limiter
       )
@@ -69,7 +86,7 @@ const READ = `
     END IF;
     UPDATE celeriac.limiter m SET ${CORRECTED}
     FROM unnest(ids) AS i (id) JOIN celeriac.limiter o ON o.id = i.id LEFT JOIN celeriac.limit_rule r ON r.name = o.rule
-    WHERE m.id = i.id AND in_queues <> '{}' AND (${IS_AHEAD});
+    WHERE m.id = i.id AND in_queues <> '{}' AND m.id <> ALL (open_ids) AND (${IS_AHEAD});
     SELECT array_agg(${GATE} ORDER BY i.at), array_agg(${GATE_FROM} ORDER BY i.at),
       array_agg(r.concurrency ORDER BY i.at), array_agg(r.concurrency - m.held ORDER BY i.at),
       array_agg(r.burst ORDER BY i.at), array_agg(r.every ORDER BY i.at), array_agg(${TOKENS} ORDER BY i.at)
@@ -325,7 +342,7 @@ DECLARE
   -- Lanes; those that may be empty; those that are.
   picked bigint[] := '{}'; checked bigint[] := '{}'; vain bigint[] := '{}';
   -- Limits; of each one, by its place, what passes.
-  due bigint[] := '{}'; ids bigint[]; backs bigint[];
+  due bigint[] := '{}'; ids bigint[]; open_ids bigint[]; backs bigint[];
   gates bigint[]; gates_from double precision[]; slots bigint[]; free double precision[]; bursts bigint[];
   everys double precision[]; tokens double precision[];
   -- Lanes in their turns: what passes, what waits as far as it was read, what is taken, and how the lane is left.
@@ -349,7 +366,7 @@ BEGIN
   IF wanted = 0 THEN
     in_queues := '{}';
   END IF;
-  remaining := wanted;${PICK}${READ}${FETCH}${ALLOCATE}${TAKE}${CLEAN}${WAIT}${ANSWER}
+  remaining := wanted;${PICK}${LOCK}${READ}${FETCH}${ALLOCATE}${TAKE}${CLEAN}${WAIT}${ANSWER}
 END $$;
 -- Drops lanes that are locked and have no message, and those of their limits of which nothing needs to be kept.
 CREATE FUNCTION celeriac.drop_lanes(lanes bigint[], moment double precision) RETURNS void LANGUAGE plpgsql AS $$

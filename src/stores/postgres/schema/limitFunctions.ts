@@ -100,11 +100,13 @@ CREATE FUNCTION celeriac.occupy_lane(of_lane bigint) RETURNS void LANGUAGE plpgs
 #variable_conflict use_column
 BEGIN
   PERFORM pg_advisory_xact_lock_shared(hashtext('celeriac.limits'), 0);
-  PERFORM 1 FROM celeriac.limiter WHERE id = ANY (ARRAY(SELECT unnest(limiters) FROM celeriac.lane WHERE id = of_lane))
-  ORDER BY id FOR NO KEY UPDATE;
+  PERFORM 1 FROM celeriac.limiter WHERE id = ANY (ARRAY(
+    SELECT u.limiter FROM celeriac.lane l CROSS JOIN unnest(l.limiters, l.counts) AS u (limiter, count)
+    WHERE l.id = of_lane AND u.count > 0
+  )) ORDER BY id FOR NO KEY UPDATE;
   UPDATE celeriac.limiter m SET held = m.held + u.count
   FROM celeriac.lane l CROSS JOIN unnest(l.limiters, l.counts) AS u (limiter, count)
-  WHERE l.id = of_lane AND m.id = u.limiter;
+  WHERE l.id = of_lane AND m.id = u.limiter AND u.count > 0;
 END $$;
 -- At most so many lanes and limits after these ids: empty ones are dropped. Returns how many, and the last ids.
 CREATE FUNCTION celeriac.tidy_limits(INOUT last_lane bigint, INOUT last_limiter bigint, most integer, OUT dropped integer)

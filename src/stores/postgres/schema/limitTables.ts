@@ -6,8 +6,9 @@ import { LANE_QUEUE_START } from '../../../broker/lane.ts'
  * Locks are taken in this order: what a transaction settles and writes; lanes that its messages enter, by name (KEY
  * SHARE: only what marks a lane as empty or drops it has to wait, and it passes over the lane); the shared lock of all
  * claims, which a new rule takes alone; lanes that a claim picks, passing over locked ones, or the first one alone;
- * limiters, by id; other lanes, passing over locked ones. A transaction that has locked a limiter never waits for a
- * lane. Two claims do not change one lane: they lock its limiters. Rows of limit_wait change under their limiter.
+ * limiters, first those that limit nothing, which claims share, then the others, each by id; other lanes, passing over
+ * locked ones. A transaction that has locked a limiter never waits for a lane. Two claims do not change one lane: they
+ * lock it, or one of its limiters alone. Rows of limit_wait change under their limiter, which its claim has alone.
  */
 
 /** SQL: this is the name of a lane. */
