@@ -5,29 +5,34 @@ import { AsyncQueue } from '../../std/queue.ts'
 /** One of the two consumers. */
 interface Source {
   readonly consumer: Consumer
-  /** How many of its deliveries are not settled. */
-  held: number
+  /** How many of its deliveries are delivered, and not settled. */
+  delivered: number
   /** Those that are not delivered yet. */
-  readonly waiting: Delivery[]
+  readonly waiting: CountedDelivery[]
 }
+
+/** One that waits longer than this for a slot is put back, ms: another worker may have a free one. */
+const MAX_WAIT_MS = 500
 
 /**
  * Takes from two brokers as one consumer, which delivers of both in turn. Each may hold what the other one leaves free,
- * and one in any case, so that both have a next one: one more than `prefetch` is held, and a few while both take at
- * once; these are delivered when there is room.
+ * and one in any case, so that both have a next one. What gets no turn soon is put back, and no more is taken until
+ * there is room.
  */
 export class LimitedConsumer implements Consumer {
   /** The one whose turn it is first. */
   #sources: readonly Source[]
   readonly #line = new AsyncQueue<Delivery>()
   #prefetch: number
-  /** Delivered, and not settled. */
-  #delivered = 0
   readonly #loops: readonly Promise<void>[]
+  /** Until those that wait are put back. */
+  #timer: NodeJS.Timeout | undefined
+  /** They were, and there has been no room since. */
+  #isFull = false
   #isClosed = false
 
   constructor(messages: Consumer, lanes: Consumer, prefetch: number) {
-    this.#sources = [lanes, messages].map((consumer) => ({ consumer, held: 0, waiting: [] }))
+    this.#sources = [lanes, messages].map((consumer) => ({ consumer, delivered: 0, waiting: [] }))
     this.#prefetch = prefetch
     this.#loops = this.#sources.map((source) => this.#read(source))
   }
@@ -46,13 +51,14 @@ export class LimitedConsumer implements Consumer {
 
   prefetch(count: number): void {
     this.#prefetch = count
-    this.#apply()
-    this.#deliver()
+    this.#isFull = false
+    this.#next()
   }
 
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
+    clearTimeout(this.#timer)
     await Promise.all(this.#sources.map(({ consumer }) => consumer.close()))
     await Promise.all(this.#loops)
     const unread = [...this.#line.drain(), ...this.#sources.flatMap(({ waiting }) => waiting.splice(0))]
@@ -71,39 +77,65 @@ export class LimitedConsumer implements Consumer {
   /** Ends with its consumer; when one of the two is lost, all ends. */
   async #read(source: Source): Promise<void> {
     for await (const delivery of source.consumer) {
-      source.held++
       source.waiting.push(new CountedDelivery(delivery, () => this.#settled(source)))
-      if (this.#isClosed) continue
-      this.#apply()
-      this.#deliver()
+      if (!this.#isClosed) this.#next()
     }
     if (!this.#isClosed) this.#line.end()
   }
 
+  #settled(source: Source): void {
+    source.delivered--
+    this.#isFull = false
+    if (!this.#isClosed) this.#next()
+  }
+
+  #next(): void {
+    this.#deliver()
+    this.#apply()
+    this.#watch()
+  }
+
+  get #delivered(): number {
+    return this.#sources.reduce((sum, { delivered }) => sum + delivered, 0)
+  }
+
   #deliver(): void {
-    while (this.#delivered < this.#prefetch && !this.#isClosed) {
+    for (let free = this.#prefetch - this.#delivered; free > 0; free--) {
       const source = this.#sources.find(({ waiting }) => waiting.length > 0)
       const delivery = source?.waiting.shift()
-      if (!delivery) return
-      this.#sources = [...this.#sources.filter((one) => one !== source), ...(source ? [source] : [])]
-      this.#delivered++
+      if (!source || !delivery) return
+      this.#sources = [...this.#sources.filter((one) => one !== source), source]
+      source.delivered++
+      delivery.isDelivered = true
+      this.#timer?.refresh()
       this.#line.push(delivery)
     }
   }
 
-  #settled(source: Source): void {
-    source.held--
-    this.#delivered--
-    if (this.#isClosed) return
-    this.#apply()
-    this.#deliver()
+  /** What each holds at most. */
+  #apply(): void {
+    const held = this.#sources.map(({ delivered, waiting }) => delivered + waiting.length)
+    const free = this.#prefetch - held.reduce((sum, count) => sum + count, 0)
+    const least = this.#isFull ? 0 : Math.min(1, this.#prefetch)
+    for (const [at, { consumer }] of this.#sources.entries())
+      consumer.prefetch(Math.max(least, free + (held[at] as number)))
   }
 
-  /** What both hold at most. */
-  #apply(): void {
-    const held = this.#sources.reduce((sum, source) => sum + source.held, 0)
-    for (const source of this.#sources)
-      source.consumer.prefetch(Math.max(Math.min(1, this.#prefetch), this.#prefetch - (held - source.held)))
+  #watch(): void {
+    const isWaiting = this.#sources.some(({ waiting }) => waiting.length > 0)
+    if (!isWaiting) {
+      clearTimeout(this.#timer)
+      this.#timer = undefined
+    } else this.#timer ??= setTimeout(() => this.#putBack(), MAX_WAIT_MS).unref()
+  }
+
+  #putBack(): void {
+    this.#timer = undefined
+    this.#isFull = true
+    const late = this.#sources.flatMap(({ waiting }) => waiting.splice(0))
+    this.#apply()
+    // Where that fails, its consumer holds it until its lease ends, and its `problem` is the reason.
+    for (const delivery of late) delivery.reject({ requeue: true }).catch(() => undefined)
   }
 }
 
@@ -112,6 +144,8 @@ class CountedDelivery implements Delivery {
   readonly queue: string
   readonly redelivered: boolean
   readonly lost: number
+  /** Else it waits, or is put back. */
+  isDelivered = false
   readonly #delivery: Delivery
   readonly #settled: () => void
   #isSettled = false
@@ -151,7 +185,7 @@ class CountedDelivery implements Delivery {
   /** One that could not be settled is held on. */
   async #end(settling: Promise<boolean>): Promise<boolean> {
     const done = await settling
-    if (!this.#isSettled) this.#settled()
+    if (!this.#isSettled && this.isDelivered) this.#settled()
     this.#isSettled = true
     return done
   }

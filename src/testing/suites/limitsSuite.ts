@@ -270,6 +270,8 @@ function turns(it: LimitCase): void {
     for (let count = 0; count < 12; count++) {
       const delivery = await reader.next()
       first.push(...idsOf([delivery]))
+      // A short task.
+      await pause(5)
       await delivery.ack()
     }
     const of = (name: string): number => first.filter((id) => id?.startsWith(name)).length
