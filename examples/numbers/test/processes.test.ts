@@ -110,7 +110,7 @@ describe('the worker is killed in the middle', () => {
 })
 
 describe('two workers with a beat each', () => {
-  it.concurrent.for(STORES)('do every number once: %s', async (store, context) => {
+  it.concurrent.for(inFull(...STORES))('do every number once: %s', async (store, context) => {
     const numbers = await Numbers.start(store, {}, context)
     const workers = await Promise.all([numbers.work(), numbers.work()])
     const values = Array.from({ length: 300 }, (_, at) => at)

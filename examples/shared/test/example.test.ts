@@ -119,24 +119,21 @@ describe('a process that is killed', () => {
     expect(Object.keys(JOBS).sort()).toEqual(several)
   })
 
-  it.each(['plots', ...inFull(...Object.keys(JOBS).filter((name) => name !== 'plots'))])(
-    'is started again, and %s goes on, at the same URL',
-    async (name) => {
-      const job = JOBS[name] as (service: Program) => Promise<void>
-      const service = await quick().start(name, '--concurrency', '1')
-      await kill(service, 'worker')
-      await service.until(new RegExp(`^${name}: the worker was ended by SIGKILL; starting it again$`, 'm'))
-      // The service has not gone meanwhile.
-      await job(service)
-      await kill(service, 'serve')
-      await service.until(new RegExp(`^${name}: the service was ended by SIGKILL; starting it again$`, 'm'))
-      await eventually(() => answers(service.url), Boolean)
-      await job(service)
-      const { code, stdout } = await service.end('SIGINT')
-      expect(code).toBe(0)
-      expect(stdout.match(new RegExp(`^${name} is at`, 'gm'))).toHaveLength(1)
-    },
-  )
+  it.each(inFull(...Object.keys(JOBS)))('is started again, and %s goes on, at the same URL', async (name) => {
+    const job = JOBS[name] as (service: Program) => Promise<void>
+    const service = await quick().start(name, '--concurrency', '1')
+    await kill(service, 'worker')
+    await service.until(new RegExp(`^${name}: the worker was ended by SIGKILL; starting it again$`, 'm'))
+    // The service has not gone meanwhile.
+    await job(service)
+    await kill(service, 'serve')
+    await service.until(new RegExp(`^${name}: the service was ended by SIGKILL; starting it again$`, 'm'))
+    await eventually(() => answers(service.url), Boolean)
+    await job(service)
+    const { code, stdout } = await service.end('SIGINT')
+    expect(code).toBe(0)
+    expect(stdout.match(new RegExp(`^${name} is at`, 'gm'))).toHaveLength(1)
+  })
 
   it('is not started again when the example is told to stop meanwhile', async () => {
     const service = await quick().start('numbers')

@@ -19,7 +19,7 @@ const CAUSES: Readonly<Record<ChildKind['pool'], readonly Cause[]>> = {
   threads: OF_BOTH,
   processes: [...OF_BOTH, ['family'], ['signal', 'SIGKILL'], ['signal', 'SIGSEGV'], ['abort'], ['leaveChild']],
 }
-const KILLS = isFull ? 500 : 16
+const KILLS = isFull ? 500 : 10
 const SLOTS = 2
 
 async function open(kind: ChildKind): Promise<ChildPool> {
