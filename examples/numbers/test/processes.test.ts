@@ -109,8 +109,9 @@ describe('the worker is killed in the middle', () => {
   )
 })
 
-describe('two workers with a beat each', () => {
-  it.concurrent.for(inFull(...STORES))('do every number once: %s', async (store, context) => {
+it.concurrent.for(inFull(...STORES))(
+  'two workers with a beat each do every number once: %s',
+  async (store, context) => {
     const numbers = await Numbers.start(store, {}, context)
     const workers = await Promise.all([numbers.work(), numbers.work()])
     const values = Array.from({ length: 300 }, (_, at) => at)
@@ -124,8 +125,8 @@ describe('two workers with a beat each', () => {
       expect(result).toEqual(values.map((value) => value + 2))
     }
     expect(workers.reduce((sum, worker) => sum + processed(worker), 0)).toBe(3000)
-  })
-})
+  },
+)
 
 it('the server is away when a processing reports: its numbers wait again', async (context) => {
   const numbers = await Numbers.start('sqlite', { NUMBERS_PROCESSING_MS: '700' }, context)

@@ -14,6 +14,7 @@ import { Worker } from '../../worker/worker.ts'
 import { AppClock } from './appClock.ts'
 import { FakeClock } from './fakeClock.ts'
 import { Gate } from './gate.ts'
+import { preload } from './preload.ts'
 import { Rest } from './rest.ts'
 import { type SentCall, SentCalls } from './sentCalls.ts'
 import { runIn, TestProcess } from './testProcess.ts'
@@ -203,6 +204,7 @@ export class TestApp<Tested extends App = App> implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
+    await preload()
     const { concurrency, queues = [] } = this.#options
     const all = [...new Set([...queuesOf(this.app), ...queues])]
     const worker = new Worker(this.app, { queues: all, concurrency, logger: false })

@@ -1,0 +1,18 @@
+/**
+ * Load what the app, its worker and its beat load at its first use. That takes real time, in which nothing of a test
+ * seems to move, so its clock would go on meanwhile. Resolves when all is there.
+ */
+export async function preload(): Promise<void> {
+  await Promise.all([
+    import('../../calls/jobs/changeJob.ts'),
+    import('../../calls/jobs/revokeJobs.ts'),
+    import('../../calls/keys/submitOnce.ts'),
+    import('../../canvas/revokeTree.ts'),
+    import('../../stores/notedSubmissions.ts'),
+    import('../../tasks/batch/batchCall.ts'),
+    import('../../worker/limits/leaseWatch.ts'),
+    import('../../worker/limits/taskLimits.ts'),
+    import('../../worker/task/batch/batches.ts'),
+    import('../../worker/task/processing.ts'),
+  ])
+}

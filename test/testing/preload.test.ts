@@ -1,0 +1,24 @@
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+
+const SRC = fileURLToPath(new URL('../../src', import.meta.url))
+/** Rooms whose code runs while the clock of a test stands still. `stores/open.ts` does not: a test has stores of its own. */
+const FILES = ['{app,beat,calls,canvas,tasks}/**/*.ts', 'worker/{limits,task}/**/*.ts', 'stores/*.ts']
+/** Of a transaction of the caller's database, which no test store has; of the eager mode, which has no worker. */
+const OTHERS = ['stores/open.ts', 'stores/transactions.ts', 'app/eagerWorkflow.ts']
+
+/** What a file loads later, by path from `src/`. */
+function loadedLater(file: string): string[] {
+  const text = readFileSync(join(SRC, file), 'utf8')
+  return [...text.matchAll(/(?<!typeof )import\('([^']+)'\)/g)].map(([, path = '']) =>
+    relative(SRC, join(SRC, dirname(file), path)),
+  )
+}
+
+test('what a worker, a beat and calls load at their first use is loaded before the clock of a test begins', () => {
+  const files = FILES.flatMap((pattern) => globSync(pattern, { cwd: SRC })).filter((file) => !OTHERS.includes(file))
+  const later = new Set(files.flatMap(loadedLater).filter((path) => !OTHERS.includes(path)))
+  expect([...later].sort()).toEqual(loadedLater('testing/app/preload.ts').sort())
+})
