@@ -94,6 +94,21 @@ const SQLITE: readonly Scenario[] = [
     title: `${DRAIN}; ${LIMITS}`,
     entrants: entrantsOf(onSqlite, [sqlite.celeriac, sqlite.limited], drain),
   },
+  {
+    name: 'sqlite/durability-enqueue',
+    title: ENQUEUE,
+    entrants: entrantsOf(onSqlite, [sqlite.celeriac, sqlite.durable], enqueue),
+  },
+  {
+    name: 'sqlite/durability-drain',
+    title: DRAIN,
+    entrants: entrantsOf(onSqlite, [sqlite.celeriac, sqlite.durable], drain),
+  },
+  {
+    name: 'sqlite/durability-round-trip',
+    title: ROUND_TRIP,
+    entrants: entrantsOf(onSqlite, [sqlite.celeriac, sqlite.durable], roundTrip),
+  },
   { name: 'sqlite/beat', title: BEAT, repeats: 1, entrants: [beatEntrant(onSqlite)] },
   {
     name: 'sqlite/batches',

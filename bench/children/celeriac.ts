@@ -16,6 +16,8 @@ interface More {
   readonly batch?: number
   /** The task has a rate and a concurrency limit by one of so many keys, which hold up none. */
   readonly keys?: number
+  /** Of the app. */
+  readonly durability?: 'full'
 }
 
 await runProgram(
@@ -27,6 +29,7 @@ await runProgram(
     taskEvents = false,
     batch,
     keys,
+    durability,
     ...order
   }: Order & More): Promise<Roles> => {
     const { role } = order
@@ -38,7 +41,7 @@ await runProgram(
           [StatementSync.prototype, ['run', 'get', 'all', 'iterate']],
         ])
       : undefined
-    const app = new Celeriac({ broker: url, backend, logger: createLogger('error') })
+    const app = new Celeriac({ broker: url, backend, durability, logger: createLogger('error') })
     if (telemetry !== undefined) await (await import('./telemetry.ts')).observe(app, root, telemetry)
     let onRun: (task: number) => void = () => undefined
     const { submit, submitMany: enqueueMany } = defineNoop(app, (task) => onRun(task), { batch, keys })

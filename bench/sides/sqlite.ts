@@ -75,6 +75,14 @@ export const bare: Side<SqliteStore> = {
   results: async (store) => store.rows('result', "state = 'SUCCESS'"),
 }
 
+/** Each commit waits for the disk. */
+export const durable: Side<SqliteStore> = {
+  ...celeriac,
+  name: "durability 'full'",
+  semantics: { ...celeriac.semantics, durable: 'from its commit: a crash or a power cut loses nothing' },
+  start: startNode('celeriac.ts', { durability: 'full' }),
+}
+
 /** With a rate and a concurrency limit by 1,000 keys, of all workers, which hold up no task. */
 export const limited: Side<SqliteStore> = {
   ...celeriac,

@@ -3,7 +3,7 @@ import { internalsOf } from '../app/internals.ts'
 import { shareLog } from '../app/shareLog.ts'
 import { backoffDelay } from '../std/backoff.ts'
 import type { Clock } from '../std/clock.ts'
-import type { LogOption } from '../std/log.ts'
+import { type LogOption, requireLog } from '../std/log.ts'
 import { requireNode } from '../std/node.ts'
 import { Lifecycle, type Service, type ServiceRun } from '../std/service.ts'
 import type { StopSignal } from '../std/stopSignal.ts'
@@ -45,6 +45,7 @@ export class Beat implements Service {
     this.app = app
     this.#schedules = schedulesOf(app)
     this.#clock = clock
+    if (logger !== undefined) requireLog(logger, 'Beat: logger')
     this.#logger = logger
     this.#sleeper = new Sleeper(clock)
   }

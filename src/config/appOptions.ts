@@ -3,7 +3,7 @@ import type { QueueOptions } from '../broker/queueOptions.ts'
 import { type Clock, systemClock } from '../std/clock.ts'
 import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
-import type { LogOption } from '../std/log.ts'
+import { type LogOption, requireLog } from '../std/log.ts'
 import type { OptionTable } from '../std/optionTable.ts'
 import type { Schema } from '../std/schema.ts'
 import { shown } from '../std/validate.ts'
@@ -72,6 +72,12 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
    * PostgreSQL, Redis and RabbitMQ, `'30s'` on SQLite.
    */
   storeTimeout?: Duration | undefined
+  /**
+   * What a power cut may cost: with `'full'` nothing that was accepted or acknowledged. SQLite then waits for the disk
+   * at each commit; Redis and PostgreSQL are refused where their own settings do not. See guarantees. Default
+   * `'normal'`.
+   */
+  durability?: 'normal' | 'full' | undefined
   /**
    * How task queues are made, by name: `{ name: { type, maxPriority, arguments, exchange, routingKey, broadcast } }`.
    * Only RabbitMQ has the first three: `type` is `classic` or `quorum`, `maxPriority` 1 to 255, any other argument is
@@ -250,6 +256,13 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
     doc: 'how long a call waits for a store that is unavailable or busy before it fails with `StoreUnavailableError`: short to fail fast, long to sit it out',
     more: 'What workers have to store is tried until it is stored.',
   },
+  durability: {
+    kind: 'choice',
+    values: ['normal', 'full'],
+    default: 'normal',
+    doc: "what a power cut may cost: with `'full'` nothing that was accepted or acknowledged",
+    more: 'SQLite then waits for the disk at each commit; Redis and PostgreSQL are refused where their own settings do not. See [guarantees](guarantees.md#power-cuts).',
+  },
   queues: {
     kind: 'value',
     type: 'Readonly<Record<string, QueueOptions>>',
@@ -351,6 +364,7 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
   logger: {
     kind: 'value',
     type: 'LogOption',
+    check: requireLog,
     absent: 'JSON lines on standard error, level info',
     doc: "where its log goes: anything with pino's `debug`, `info`, `warn`, `error`, `child`; `false`: nowhere",
   },

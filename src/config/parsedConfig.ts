@@ -31,6 +31,7 @@ export interface Config {
   readonly visibilityTimeout: number
   /** ms; undefined: the store's own default. */
   readonly storeTimeout: number | undefined
+  readonly durability: 'normal' | 'full'
   readonly queues: Readonly<Record<string, QueueOptions>>
   /** Those of `queues`; undefined without any. */
   readonly exchanges: Exchanges | undefined

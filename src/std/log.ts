@@ -1,4 +1,6 @@
 import pino, { type DestinationStream } from 'pino'
+import { ArgumentError } from './errors.ts'
+import { shown } from './validate.ts'
 
 /** What the program says, by level; `fields` are data beside the words. */
 export interface Logger {
@@ -27,6 +29,19 @@ export const ONCE_FIELD = 'celeriac_once'
 
 /** Where log lines go; false: nowhere. */
 export type LogOption = Logger | false
+
+const METHODS = [...LINE_LEVELS, 'child'] as const
+
+/** Throws ArgumentError for what is no log: it would fail with the first line. */
+export function requireLog(option: unknown, where: string): void {
+  if (option === false) return
+  const methods = typeof option === 'object' || typeof option === 'function' ? Object(option) : {}
+  const missing = METHODS.filter((name) => typeof methods[name] !== 'function')
+  if (missing.length > 0)
+    throw new ArgumentError(
+      `${where}: expected false, or a logger with ${METHODS.join(', ')}, got ${shown(option)} without ${missing.join(', ')}`,
+    )
+}
 
 /**
  * The least level that a logger writes, if the logger can report it, as pino can; else each level counts as written.

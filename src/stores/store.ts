@@ -14,6 +14,8 @@ export interface StoreOptions extends BackendOptions {
   readonly visibilityTimeout: number
   /** RabbitMQ: how task queues are made, by name. */
   readonly queues?: Readonly<Record<string, QueueOptions>>
+  /** `full`: a power cut costs nothing that was confirmed, or the store is refused. Default: `normal`. */
+  readonly durability?: 'normal' | 'full'
   /** `rpc://`: queue of this app's replies. */
   readonly replyTo?: string
 }

@@ -2,7 +2,7 @@ import { DEFAULT_AHEAD } from '../broker/broker.ts'
 import type { TaskPool } from '../config/taskValues.ts'
 import { allowedCommands, type ControlAllowed } from '../protocol/controlCommands.ts'
 import type { Duration } from '../std/duration.ts'
-import type { LogOption } from '../std/log.ts'
+import { type LogOption, requireLog } from '../std/log.ts'
 import { type OptionTable, readOptions } from '../std/optionTable.ts'
 import {
   type Autoscale,
@@ -386,6 +386,7 @@ export const WORKER_OPTIONS: OptionTable<WorkerOptions, ParsedWorkerOptions> = {
   logger: {
     kind: 'value',
     type: 'LogOption',
+    check: requireLog,
     absent: "the app's `logger`",
     doc: 'where its log goes: a line when it is ready, for each task received, succeeded, failed, retried …, and when it stops; `false`: nowhere',
     more: 'Workers of one app share one log.',

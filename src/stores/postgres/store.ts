@@ -3,6 +3,7 @@ import type { Store, StoreDriver, StoreMigration, StoreOptions, StoreUse } from 
 import { PostgresBroker } from './broker/broker.ts'
 import { Database } from './connection/database.ts'
 import { Link } from './connection/link.ts'
+import { refuseVolatile } from './connection/serverCheck.ts'
 import { Session } from './connection/session.ts'
 import { identityOf, type PostgresAddress, parsePostgresUrl } from './connection/url.ts'
 import { PostgresBackend } from './results/backend.ts'
@@ -16,10 +17,11 @@ export const postgresStore: StoreDriver = { identity: identityOf, open: openPost
 const DEFAULT_WAIT_MS = 10_000
 
 function openPostgres(url: string, options: StoreOptions, use: StoreUse): Store {
-  const { warn, storeTimeout: wait, lease } = options
+  const { warn, storeTimeout: wait, lease, durability } = options
   const address = parsePostgresUrl(url)
   const name = use.broker ? 'celeriac' : 'celeriac-results'
   const opened = async (link: Link): Promise<void> => {
+    if (durability === 'full') await refuseVolatile(link, address.url)
     const migration = await requireLayout(link, address)
     if (migration) report(address, migration, options)
   }

@@ -1,6 +1,8 @@
 import type { Store, StoreDriver, StoreMigration, StoreOptions, StoreUse } from '../store.ts'
 import { RedisBroker } from './broker/broker.ts'
 import { connectRedis } from './connection/client.ts'
+import { refuseVolatile } from './connection/serverCheck.ts'
+import type { Session } from './connection/session.ts'
 import { parseRedisUrl } from './connection/url.ts'
 import { migrateRedis, requireLayout } from './layout.ts'
 import { RedisBackend } from './results/backend.ts'
@@ -15,10 +17,14 @@ export const redisStore: StoreDriver = {
 }
 
 function openRedis(url: string, options: StoreOptions, use: StoreUse): Store {
-  const { warn, storeTimeout: wait, keyPrefix = '' } = options
+  const { warn, storeTimeout: wait, keyPrefix = '', durability } = options
   const name = use.broker ? 'celeriac' : 'celeriac-results'
   const place = { url: parseRedisUrl(url).url, prefix: keyPrefix }
-  const connection = connectRedis(url, { name, warn, wait, opened: (session) => requireLayout(session, place) })
+  const opened = async (session: Session): Promise<void> => {
+    if (durability === 'full') await refuseVolatile(session, place.url, warn ?? (() => undefined))
+    await requireLayout(session, place)
+  }
+  const connection = connectRedis(url, { name, warn, wait, opened })
   const broker = use.broker ? new RedisBroker(url, connection, options) : undefined
   const backend = use.backend ? new RedisBackend(connection, options, broker?.keys.unacked) : undefined
   return {

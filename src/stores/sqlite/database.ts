@@ -50,6 +50,11 @@ export function openDatabase(
   })
 }
 
+/** From now on each commit of this connection is on the disk before it returns: a power cut loses none. */
+export function waitForDisk(db: DatabaseSync): void {
+  db.exec('PRAGMA synchronous = FULL')
+}
+
 /** What opening this file would migrate. The file is not changed, and not made where there is none. Throws as above. */
 export function plannedMigration(path: string, steps: readonly SqliteStep[] = SQLITE_STEPS): Migration {
   return opened(path, () => {

@@ -3,7 +3,7 @@ import type { Migration } from '../migration.ts'
 import type { Store, StoreDriver, StoreMigration, StoreOptions, StoreUse } from '../store.ts'
 import type { StoreFacts } from '../storeFacts.ts'
 import { SqliteBroker } from './broker/broker.ts'
-import { openDatabase, plannedMigration } from './database.ts'
+import { openDatabase, plannedMigration, waitForDisk } from './database.ts'
 import { SqliteFile } from './file.ts'
 import { SqliteBackend } from './results/backend.ts'
 import { SqliteScheduleStore } from './schedule.ts'
@@ -16,6 +16,7 @@ export const sqliteStore: StoreDriver = { identity: sqlitePath, open: openSqlite
 function openSqlite(url: string, options: StoreOptions, use: StoreUse): Store {
   const path = sqlitePath(url)
   const file = new SqliteFile(path, options.storeTimeout, undefined, (migration) => report(path, migration, options))
+  if (options.durability === 'full') waitForDisk(file.db)
   const broker = use.broker ? new SqliteBroker(file, options) : undefined
   const backend = use.backend ? new SqliteBackend(file, options) : undefined
   return {

@@ -7,7 +7,7 @@ import { logBeat } from '../../beat/logging.ts'
 import type { AnyTask, Task } from '../../calls/task.ts'
 import { type Duration, milliseconds } from '../../std/duration.ts'
 import { ArgumentError, CeleriacError, ConfigError } from '../../std/errors.ts'
-import type { LogOption } from '../../std/log.ts'
+import { type LogOption, requireLog } from '../../std/log.ts'
 import { refuseUnknown, shown } from '../../std/validate.ts'
 import { logSignals } from '../../worker/logging.ts'
 import { Worker } from '../../worker/worker.ts'
@@ -56,6 +56,7 @@ const TESTS: WeakMap<object, TestApp> = new WeakMap()
  */
 export async function testApp<Tested extends App>(app: Tested, options: TestAppOptions = {}): Promise<TestApp<Tested>> {
   refuseUnknown(options, KNOWN_OPTIONS, 'testApp')
+  if (options.logger !== undefined) requireLog(options.logger, 'testApp: logger')
   await TESTS.get(app)?.close()
   const test = new TestApp(app, options)
   TESTS.set(app, test)

@@ -157,7 +157,8 @@ test('without a terminal: once, as text or as JSON', async () => {
   expect(JSON.parse(json.stdout)).toMatchObject({
     asked: true,
     workers: [{ name: 'w@test', state: 'online', pool: 'inline', slots: 100, active: 0 }],
-    queues: { queues: [{ name: 'celery', waiting: 0 }], delayed: 0, held: 0 },
+    // A question of another of these processes may be held in this moment.
+    queues: { queues: [{ name: 'celery', waiting: 0 }], delayed: 0, held: expect.any(Number) },
     running: [],
   })
   expect(dumb.stdout).toMatch(/^ w@test +online +inline/m)

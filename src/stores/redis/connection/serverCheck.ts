@@ -1,3 +1,4 @@
+import { ConfigError } from '../../../std/errors.ts'
 import { clusterError } from './cluster.ts'
 import { isReply } from './errors.ts'
 import type { Session } from './session.ts'
@@ -5,6 +6,24 @@ import type { Session } from './session.ts'
 /** Rejects with ConfigError for a server in cluster mode. `place` is its URL for people. */
 export async function refuseCluster(session: Session, place: string): Promise<void> {
   if (field(await read(session, 'info', 'cluster'), 'cluster_enabled') === '1') throw clusterError(place)
+}
+
+/**
+ * Rejects with ConfigError for a server that answers before a command is on its disk. Warns where it does not show its
+ * settings.
+ */
+export async function refuseVolatile(session: Session, place: string, warn: (message: string) => void): Promise<void> {
+  const settings = await Promise.all(
+    ['appendonly', 'appendfsync'].map(async (name) => {
+      const pair = await read(session, 'config', 'get', name)
+      return Array.isArray(pair) ? String(pair[1]) : undefined
+    }),
+  )
+  const [only, sync] = settings
+  const needed = "durability 'full' needs appendonly yes and appendfsync always"
+  if (only === undefined || sync === undefined) warn(`${place}: ${needed}, and the server does not show its settings`)
+  else if (only !== 'yes' || sync !== 'always')
+    throw new ConfigError(`${place}: ${needed}, got appendonly ${only} and appendfsync ${sync}`)
 }
 
 /** Warn of settings by which this server could lose tasks. Settings that it does not let us read are not judged. */
