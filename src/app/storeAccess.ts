@@ -83,7 +83,7 @@ export abstract class StoreAccess {
 
   /**
    * Remove what the stores have of the jobs that fit a filter and have ended: records, event logs, metadata, kept
-   * inputs, answers that they waited for, deliveries of their webhooks, dead letters. With `revoke` those that have not
+   * inputs, answers that they waited for, what reported their ends, dead letters. With `revoke` those that have not
    * ended are revoked before; what a worker has is reported as `active`, and can be forgotten when it has ended.
    * Rejects with ArgumentError for a filter without `ids`, `owner` and `tag`, ConfigError where the store cannot list.
    */

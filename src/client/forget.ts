@@ -7,6 +7,7 @@ export interface ForgetOptions {
   ids?: readonly string[] | undefined
   /** For admins; default for others: they themselves. */
   owner?: string | undefined
+  /** Only those with this tag. */
   tag?: string | undefined
   /** Report what would be removed, and change nothing. */
   dryRun?: boolean | undefined

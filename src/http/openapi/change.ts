@@ -90,7 +90,7 @@ export function forgetJobs(answers: Answers): JsonSchema {
     tags: ['jobs'],
     summary: 'Forget the jobs that fit a filter and have ended',
     description:
-      'Removes their records, events, metadata, kept inputs, answers, deliveries of webhooks and dead letters. At least one of `id`, `owner` and `tag` has to be given; jobs of others are for admins.',
+      'Removes their records, events, metadata, kept inputs, answers, and dead letters, and what reported their ends. At least one of `id`, `owner` and `tag` has to be given; jobs of others are for admins.',
     parameters: Object.entries(parameters).map(([name, [schema, description]]) => query(name, schema, description)),
     responses: {
       200: answers.ok('What was removed, or would be.', { content: json(FORGOTTEN) }),
@@ -107,7 +107,7 @@ const REMOVED = {
   metadata: { ...COUNT, description: 'Jobs with an owner, tags or a kept input.' },
   inputs: { ...COUNT, description: 'Inputs that were kept.' },
   waits: { ...COUNT, description: 'Answers that tasks waited for.' },
-  deliveries: { ...COUNT, description: 'Records of deliveries of webhooks.' },
+  deliveries: { ...COUNT, description: 'Records of tasks that reported the ends of jobs.' },
   deadLetters: {
     oneOf: [COUNT, { const: 'not searched' }],
     description: 'Messages in dead-letter queues. Not searched: in a dry run, and where the store finds no messages.',
