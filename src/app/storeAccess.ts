@@ -1,6 +1,7 @@
 import type { FoundMessage } from '../broker/broker.ts'
 import { type GroupResult, savedGroup } from '../calls/groupResult.ts'
 import { infoOf } from '../calls/jobInfo.ts'
+import type { ForgetFilter, ForgetJobsOptions } from '../calls/jobs/forgetJobs.ts'
 import type { RevokedJobs, RevokeFilter, RevokeJobsOptions } from '../calls/jobs/revokeJobs.ts'
 import { purgeQueue } from '../calls/revoke.ts'
 import type { AppStores } from '../calls/stores.ts'
@@ -9,6 +10,7 @@ import { workflowTree } from '../canvas/workflowTree.ts'
 import type { Config } from '../config/config.ts'
 import { type SharedLimitOptions, sharedRule } from '../config/task/limitOptions.ts'
 import type { RateLimit } from '../config/taskValues.ts'
+import type { ForgottenJobs } from '../protocol/forgottenJobs.ts'
 import { UNKNOWN } from '../protocol/states.ts'
 import type { WorkflowTree } from '../protocol/workflowTree.ts'
 import { ArgumentError, ConfigError, NotSupportedError } from '../std/errors.ts'
@@ -77,6 +79,21 @@ export abstract class StoreAccess {
     const stores = await appStores.open()
     const host = { stores, followUps: appStores.followUps(stores), clock: this.config.clock }
     return revokeJobs(host, filter, options)
+  }
+
+  /**
+   * Remove what the stores have of the jobs that fit a filter and have ended: records, event logs, metadata, kept
+   * inputs, answers that they waited for, what reported their ends, dead letters. With `revoke` those that have not
+   * ended are revoked before; what a worker has is reported as `active`, and can be forgotten when it has ended.
+   * Rejects with ArgumentError for a filter without `ids`, `owner` and `tag`, ConfigError where the store cannot list.
+   */
+  async forgetJobs(filter: ForgetFilter, options: ForgetJobsOptions = {}): Promise<ForgottenJobs> {
+    const { forgetJobs } = await import('../calls/jobs/forgetJobs.ts')
+    const { appStores } = this
+    const { clock, queue } = this.config
+    const stores = await appStores.open()
+    const followersOf = (id: string): readonly string[] => appStores.followersOf(id)
+    return forgetJobs({ stores, followUps: appStores.followUps(stores), followersOf, clock, queue }, filter, options)
   }
 
   /**

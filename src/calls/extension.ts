@@ -9,6 +9,8 @@ export interface Extension {
   headers(value: unknown, task: string): Readonly<Record<string, unknown>>
   /** What follows from the end of a task, by its headers. */
   readonly followUp: FollowUp
+  /** Ids of the tasks that `followUp` may send after the end of a job: they have a copy of what it did. */
+  followers(id: string): readonly string[]
 }
 
 const EXTENSION_OPTIONS: readonly Extension['option'][] = ['webhook']

@@ -115,6 +115,11 @@ export class AppStores {
     return [this.rules.links(stores), ...this.#extensions.map(({ followUp }) => followUp)]
   }
 
+  /** Ids of the tasks that follow from the end of a job by themselves, and have a copy of what it did. */
+  followersOf(id: string): readonly string[] {
+    return this.#extensions.flatMap((extension) => extension.followers(id))
+  }
+
   /** Revoke the workflow that this task, or group, is the result of. Returns how many of its tasks had not ended. */
   async revokeTree(id: string, how: RevokedTree): Promise<number> {
     const stores = await this.open()

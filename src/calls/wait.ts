@@ -119,10 +119,10 @@ export async function openWait(
   const opened = await stores.open()
   const { notes, url } = opened.backend
   if (!notes) throw new NotSupportedError(`waitFor: ${url} remembers no tokens`)
-  const id = uuidOf(job, 'wait', name)
+  const id = waitIdOf(job, name)
   const fresh: Note = { secret: randomBytes(24).toString('base64url'), until: config.clock.now() + timeout, job }
   const expires = fresh.until + (config.resultExpires || EXPIRED_TOKEN_LIFETIME_MS)
-  await notes.putIfAbsent({ key: keyOf(id), value: JSON.stringify(fresh), expires })
+  await notes.putIfAbsent({ key: waitNoteKey(id), value: JSON.stringify(fresh), expires })
   // The note of the run that asked first.
   const note = (await noteOf(notes, id)) ?? fresh
   return new StoredWait(id, note, name, opened, stores)
@@ -174,10 +174,18 @@ function timeoutOf(name: string, options: WaitForOptions): number {
 }
 const KNOWN_OPTIONS = new Set(['timeout', 'notify'])
 
-const keyOf = (id: string): string => `wait:${id}`
+/** The id under which a wait of a job has its record, with the answer. */
+export function waitIdOf(job: string, name: string): string {
+  return uuidOf(job, 'wait', name)
+}
+
+/** The key of the note of a wait. */
+export function waitNoteKey(id: string): string {
+  return `wait:${id}`
+}
 
 async function noteOf(notes: NoteStore, id: string): Promise<Note | undefined> {
-  const text = await notes.get(keyOf(id))
+  const text = await notes.get(waitNoteKey(id))
   return text === undefined ? undefined : (JSON.parse(text) as Note)
 }
 

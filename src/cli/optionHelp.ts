@@ -74,3 +74,15 @@ export function withStores(own: Command, level: string): Command {
         .argParser(logLevel),
     )
 }
+
+/** Which tasks are meant. */
+export function withFilter(own: Command): Command {
+  return own
+    .option('--state <state>', 'in this state, as PENDING')
+    .option('--task <name>', 'with this name')
+    .option('--owner <owner>', 'of this owner')
+    .option('--tag <tag>', 'with this tag')
+    .option('--search <text>', 'with these words in id, name, tags or error')
+    .option('--cursor <cursor>', 'go on where a call before ended')
+    .option('--json', 'as JSON')
+}

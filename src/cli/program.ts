@@ -7,7 +7,16 @@ import { redactUrl } from '../std/url.ts'
 import { version } from '../std/version.ts'
 import { POOLS, WORKER_OPTIONS } from '../worker/options.ts'
 import { oneLine } from './exit.ts'
-import { choiceFlag, countFlag, flag, flagWithDefault, timeFlag, withModule, withStores } from './optionHelp.ts'
+import {
+  choiceFlag,
+  countFlag,
+  flag,
+  flagWithDefault,
+  timeFlag,
+  withFilter,
+  withModule,
+  withStores,
+} from './optionHelp.ts'
 import {
   controlled,
   duration,
@@ -237,6 +246,17 @@ function addRecords(root: Command): void {
         ? (await import('./commands/revoke.ts')).revokeMany(options)
         : (await import('./commands/revoke.ts')).revoke(id, options),
     )
+  const forget = command(root, 'forget [ids...]', 'remove what is kept of tasks that have ended')
+  withStores(withModule(forget, false), 'warn')
+    .option('--owner <owner>', 'of this owner')
+    .option('--tag <tag>', 'with this tag')
+    .option('--dry-run', 'report what would be removed, and change nothing')
+    .option('--revoke', 'revoke those that have not ended before')
+    .option('-q, --queue <name>', "of ids without a record: the queue that they were sent to; default: the app's")
+    .option('--limit <number>', 'without ids: at most so many; default: 1000', wholeNumber(1, 10_000))
+    .option('--cursor <cursor>', 'without ids: go on where a call before ended')
+    .option('--json', 'the report as JSON')
+    .action(async (ids, options) => (await import('./commands/forget.ts')).forget(ids, options))
   const list = command(root, 'list', 'the newest tasks, or those that fit a filter')
   withFilter(withStores(withModule(list, false), 'warn'))
     .option('--since <moment>', 'submitted at this moment or later, as 2026-11-21T08:00:00Z', moment)
@@ -260,18 +280,6 @@ function addChanges(root: Command): void {
   withStores(withModule(promote, false), 'warn').action(async (id, options) =>
     (await import('./commands/change.ts')).promote(id, options),
   )
-}
-
-/** Which tasks are meant. */
-function withFilter(own: Command): Command {
-  return own
-    .option('--state <state>', 'in this state, as PENDING')
-    .option('--task <name>', 'with this name')
-    .option('--owner <owner>', 'of this owner')
-    .option('--tag <tag>', 'with this tag')
-    .option('--search <text>', 'with these words in id, name, tags or error')
-    .option('--cursor <cursor>', 'go on where a call before ended')
-    .option('--json', 'as JSON')
 }
 
 function addStore(root: Command): void {

@@ -1,4 +1,5 @@
 import type { EventOptions } from './events.ts'
+import { type ForgetOptions, forgetJobs } from './forget.ts'
 import { type CancelOptions, JobHandle, type WaitOptions } from './handle.ts'
 import { parse, stringify } from './json.ts'
 import { changePause, type LimitOptions, listLimits, type PauseTarget } from './limits.ts'
@@ -7,6 +8,7 @@ import { type Ask, type ClientOptions, Transport } from './transport.ts'
 import type {
   ChunkOf,
   EventResultOf,
+  ForgottenJobs,
   InputOf,
   JobDocument,
   JobEvent,
@@ -21,12 +23,14 @@ import type {
 
 // The face of `celeriac/client`: for browsers and Node, without a line of the server.
 export type { EventOptions } from './events.ts'
+export type { ForgetOptions } from './forget.ts'
 export { type CancelOptions, type ChangeOptions, JobHandle, type WaitOptions } from './handle.ts'
 export type { LimitOptions, PauseTarget } from './limits.ts'
 export { ConnectionError, type ProblemDocument, ProblemError, WaitTimeoutError } from './problem.ts'
 export type { ClientOptions } from './transport.ts'
 export type {
   ChunkOf,
+  ForgottenJobs,
   InputOf,
   JobDocument,
   JobError,
@@ -40,6 +44,7 @@ export type {
   OutputOf,
   ProgressOf,
   Received,
+  RemovedParts,
   SignatureLike,
   TasksOf,
   WorkflowDocument,
@@ -112,6 +117,8 @@ export interface Client<Tasks> {
    * waits any more. Not repeated by itself: after a ConnectionError the answer may have been taken.
    */
   completeWait(token: string, value?: unknown, options?: { signal?: AbortSignal | undefined }): Promise<void>
+  /** Remove what is kept of jobs that have ended, as for a person who asks for it. Not repeated by itself. */
+  forget(options: ForgetOptions): Promise<ForgottenJobs>
   /** Limits that are in use, paused or held back. For admins, as the next two, where the server has `authorize`. */
   limits(options?: LimitOptions): Promise<LimitPage>
   /** Begin nothing more of it, on all workers, until `resume`. */
@@ -143,6 +150,7 @@ export function createClient<Tasks>(url: string, options: ClientOptions = {}): C
       job(await idOf(await post(transport, '/workflows', workflow, submitOptions))),
     workflow: async (id: string, { signal }: { signal?: AbortSignal | undefined } = {}) =>
       (await transport.ask(`/jobs/${encodeURIComponent(id)}/workflow`, { signal })).json(),
+    forget: (forgetOptions: ForgetOptions) => forgetJobs(transport, forgetOptions),
     limits: (limitOptions?: LimitOptions) => listLimits(transport, limitOptions),
     pause: (target: PauseTarget) => changePause(transport, 'PUT', target),
     resume: (target: PauseTarget) => changePause(transport, 'DELETE', target),

@@ -3,6 +3,7 @@ import type { JobError } from '../protocol/jobDocument.ts'
 import type { OnError } from '../protocol/onError.ts'
 import type { SignatureLike } from '../protocol/signature.ts'
 
+export type { ForgottenJobs, RemovedParts } from '../protocol/forgottenJobs.ts'
 export type { JobDocument, JobError, JobLinks } from '../protocol/jobDocument.ts'
 export type { LimitDocument, LimitPage } from '../protocol/limitDocument.ts'
 export type { OnError } from '../protocol/onError.ts'

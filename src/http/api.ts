@@ -18,6 +18,7 @@ import { addLimitRoutes } from './routes/limits.ts'
 import { addListRoute } from './routes/list.ts'
 import { addMetricsRoute } from './routes/metrics.ts'
 import { addDocumentRoute } from './routes/openapi.ts'
+import { addRecordRoute } from './routes/records.ts'
 import { addResultRoute } from './routes/result.ts'
 import { addRetryRoute } from './routes/retry.ts'
 import { addTaskRoutes } from './routes/tasks.ts'
@@ -59,6 +60,7 @@ export function createHttp(app: App, options: HttpOptions): Hono {
   addWorkflowRoute(api, base, scope)
   addTreeRoute(api, base, scope)
   addRetryRoute(api, base, scope)
+  addRecordRoute(api, base, scope)
   addWaitRoute(api, base, scope)
   if (gate.authorize) addLimitRoutes(api, base, scope)
   api.notFound((c) => respondProblem({ kind: 'not-found', detail: `nothing is at ${c.req.path}` }, c.req.path))

@@ -5,7 +5,7 @@ import { encodeTask, NOTHING_EMBEDDED, type TaskMessage } from '../protocol/mess
 import { toJson } from '../protocol/plainJson.ts'
 import { pendingRecord } from '../protocol/record.ts'
 import type { TaskMeta } from '../protocol/result.ts'
-import { FAILURE, isFinal, SUCCESS } from '../protocol/states.ts'
+import { FAILURE, isFinal, REVOKED, SUCCESS } from '../protocol/states.ts'
 import { isoOf } from '../std/clock.ts'
 import { uuidOf } from '../std/id.ts'
 import { isRecord } from '../std/isRecord.ts'
@@ -39,7 +39,7 @@ export function deliveryOf(ended: EndedTask): WebhookDelivery | undefined {
   const { meta, headers, now } = ended
   const subscription = subscriptionOf(headers[WEBHOOK_HEADER])
   if (!subscription || !isFinal(meta.status)) return undefined
-  const id = uuidOf(meta.task_id, 'webhook', meta.status)
+  const id = deliveryId(meta.task_id, meta.status)
   const queue = subscription.queue ?? ended.queue
   const message: TaskMessage = {
     id,
@@ -59,6 +59,15 @@ export function deliveryOf(ended: EndedTask): WebhookDelivery | undefined {
     message: { envelope: encodeTask(message, 'json'), route: { exchange: '', routingKey: queue } },
     meta: pendingRecord(message, queue, isoOf(now)),
   }
+}
+
+/** Ids of the deliveries that a job may have: one for each state that it may end in. */
+export function deliveryIds(job: string): string[] {
+  return [SUCCESS, FAILURE, REVOKED].map((state) => deliveryId(job, state))
+}
+
+function deliveryId(job: string, state: string): string {
+  return uuidOf(job, 'webhook', state)
 }
 
 /** The header is the URL alone if a Python client wrote it. No other program uses a header of this name. */

@@ -1,6 +1,7 @@
 import type { App } from '../app/app.ts'
 import { webhookFollowUp } from './followUp.ts'
 import { webhookHeader } from './header.ts'
+import { deliveryIds } from './message.ts'
 import { defineWebhookTask, type Surroundings } from './task.ts'
 
 /**
@@ -13,6 +14,7 @@ export function addWebhooks(app: App, surroundings?: Surroundings): void {
     option: 'webhook',
     headers: (url, task) => webhookHeader(url, app.config.webhooks, task),
     followUp: webhookFollowUp,
+    followers: deliveryIds,
   })
   if (app.config.webhooks) defineWebhookTask(app, app.config.webhooks, surroundings)
 }

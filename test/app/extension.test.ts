@@ -28,6 +28,7 @@ const followUp: FollowUp = ({ meta, headers, message, queue }) => {
 
 const extension: Extension = {
   option: 'webhook',
+  followers: () => [],
   headers: (value, task) => {
     if (value === 'wrong') throw new ArgumentError(`task ${task}: refused`)
     return { tested: value }

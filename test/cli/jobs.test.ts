@@ -35,6 +35,24 @@ describe('jobs by hand', () => {
     })
   })
 
+  test('forget: what has ended, or is revoked; what has not ended is a failure', async () => {
+    const folder = project()
+    await run(folder, ['call', 'add', '1', '2', '--task-id', 'one', '--countdown', '1h'])
+    expect(await run(folder, ['forget', '--revoke'])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'celeriac: forget: expected ids of tasks, or --owner, --tag\n',
+    })
+    const counts = 'records 0, events 0, metadata 0, inputs 0, waits 0, deliveries 0, dead letters 0'
+    expect(await run(folder, ['forget', 'one', 'none'])).toEqual({
+      code: 1,
+      stdout: `0 forgotten (${counts})\nnot ended: one\n`,
+      stderr: 'celeriac: not forgotten, as they have not ended: 1; with --revoke they are revoked before\n',
+    })
+    const { code, stdout } = await run(folder, ['forget', 'one', '--revoke', '--json'])
+    expect([code, JSON.parse(stdout)]).toMatchObject([0, { ids: ['one'], active: [], removed: { records: 1 } }])
+  })
+
   test('a store that keeps no list says so', async () => {
     expect(await run(project(), ['list', '--result-backend', 'rpc://', '-b', 'memory:'])).toMatchObject({
       code: 1,

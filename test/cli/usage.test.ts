@@ -172,6 +172,7 @@ test('help and version', async () => {
     'call',
     'result',
     'revoke',
+    'forget',
     'status',
     'purge',
     'migrate',

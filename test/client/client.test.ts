@@ -101,6 +101,19 @@ describe('with a server', () => {
     await expect(client().submit('math.add', [2, 2], options)).rejects.toMatchObject({ kind: 'key-reused' })
   })
 
+  test('forget: what is kept of jobs that have ended', async () => {
+    const jobs = await Promise.all([1, 2].map((n) => client().submit('math.add', [n, n])))
+    await Promise.all(jobs.map((job) => job.result()))
+    const ids = jobs.map(({ id }) => id)
+    expect(await client().forget({ ids, dryRun: true })).toMatchObject({
+      ids,
+      removed: { deadLetters: 'not searched' },
+    })
+    expect(await client().forget({ ids })).toMatchObject({ ids, active: [], removed: { records: 2, inputs: 2 } })
+    await expect(client().forget({ ids, limit: 3 })).rejects.toMatchObject({ kind: 'invalid-query' })
+    expect(await client().forget({ ids })).toMatchObject({ ids: [] })
+  })
+
   test('a wait ends by its timeout or its signal, and the job goes on', async () => {
     const handle = await client().submit('held', {})
     await expect(handle.result({ timeout: 100 })).rejects.toBeInstanceOf(WaitTimeoutError)

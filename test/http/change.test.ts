@@ -107,6 +107,44 @@ describe.each(['memory:', 'sqlite:', 'redis:'])('PATCH /v1/jobs/{id} on %s', (st
     expect(await house.app.states([...ids, foreign.id])).toEqual(['REVOKED', 'REVOKED', 'REVOKED', 'PENDING'])
   })
 
+  test('DELETE /v1/records forgets what fits and has ended; others than admins their own alone', async () => {
+    const forget = (query: string, headers: Record<string, string> = ANN): Promise<Answer> =>
+      house.ask('DELETE', `/v1/records${query}`, { headers })
+    await house.ask('DELETE', '/v1/jobs?state=PENDING', { headers: ROOT })
+    await forget('?owner=ann')
+    const own = await submitted(1)
+    const { id: foreign } = (await house.post('/v1/tasks/tasks.object', { n: 2 }, BOB)).json
+    const hidden = await house.app.send('tasks.hidden', [], { owner: 'ann' })
+    await hidden.revoke()
+    for (const query of [
+      '',
+      '?limit=5',
+      '?revoke=1',
+      '?owner=',
+      '?state=PENDING',
+      '?id=',
+      `?id=${own}&limit=5`,
+      '?tag=a&tag=b',
+    ])
+      expect([query, (await forget(query)).status]).toEqual([query, 400])
+    expect((await forget('?owner=bob')).status).toBe(403)
+    expect(await forget('?tag=x&cursor=%C3%A4')).toMatchObject({
+      status: 400,
+      json: { type: 'urn:celeriac:problem:invalid-query', errors: [{ parameter: 'cursor' }] },
+    })
+    expect(await forget(`?id=${own}&id=${foreign}&id=none`)).toMatchObject({
+      status: 200,
+      json: { ids: [], active: [own] },
+    })
+    const dry = await forget('?owner=ann&dryRun=1&revoke=1')
+    expect(dry).toMatchObject({ json: { ids: [], active: [own], removed: { deadLetters: 'not searched' } } })
+    const done = await forget('?owner=ann&revoke=1')
+    expect(done.json).toMatchObject({ ids: [own], active: [], removed: { records: 1, metadata: 1, inputs: 1 } })
+    expect(await forget(`?id=${foreign}&revoke=1`, ROOT)).toMatchObject({ json: { ids: [foreign] } })
+    expect(await house.app.states([own, foreign, hidden.id])).toEqual(['UNKNOWN', 'UNKNOWN', 'REVOKED'])
+    expect((await house.ask('GET', '/v1/records', { headers: ANN })).status).toBe(405)
+  })
+
   test('the scope of its task is needed, also of the owner; a changed priority is in its message', async () => {
     const { json } = await house.post('/v1/tasks/tasks.guarded', [1], GUARD)
     const { id } = json

@@ -62,6 +62,7 @@ describe('GET /openapi.json', () => {
       '/v1/jobs/{id}',
       '/v1/jobs/{id}/result',
       '/v1/jobs/{id}/events',
+      '/v1/records',
       '/v1/jobs/{id}/retry',
       '/v1/jobs/{id}/workflow',
       '/v1/workflows',

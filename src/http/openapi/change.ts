@@ -71,3 +71,58 @@ export function revokeJobs(tasks: readonly string[], answers: Answers): JsonSche
     },
   }
 }
+
+/** Removing what is kept of many. */
+export function forgetJobs(answers: Answers): JsonSchema {
+  const flag = { type: 'boolean', default: false }
+  const text = { type: 'string' }
+  const parameters = {
+    id: [{ type: 'array', items: text, maxItems: 1000 }, 'Only these; without `limit` and `cursor`.'],
+    owner: [text, 'Only those that this client submitted; for admins that of others, too.'],
+    tag: [text, 'Only those with this tag.'],
+    dryRun: [flag, 'Report what would be removed, and change nothing.'],
+    revoke: [flag, 'Revoke those that have not ended before.'],
+    limit: [{ type: 'integer', minimum: 1, maximum: 1000, default: 1000 }, 'Most jobs of one request.'],
+    cursor: [text, 'From the answer before, to go on.'],
+  } as const
+  return {
+    operationId: 'forgetJobs',
+    tags: ['jobs'],
+    summary: 'Forget the jobs that fit a filter and have ended',
+    description:
+      'Removes their records, events, metadata, kept inputs, answers, and dead letters, and what reported their ends. At least one of `id`, `owner` and `tag` has to be given; jobs of others are for admins.',
+    parameters: Object.entries(parameters).map(([name, [schema, description]]) => query(name, schema, description)),
+    responses: {
+      200: answers.ok('What was removed, or would be.', { content: json(FORGOTTEN) }),
+      ...answers.problems(true, 'invalid-query', 'forbidden', 'cannot-list'),
+    },
+  }
+}
+
+const COUNT = { type: 'integer', minimum: 0 }
+const IDS = { type: 'array', items: { type: 'string' } }
+const REMOVED = {
+  records: { ...COUNT, description: 'Records of jobs.' },
+  events: { ...COUNT, description: 'States, chunks and log lines.' },
+  metadata: { ...COUNT, description: 'Jobs with an owner, tags or a kept input.' },
+  inputs: { ...COUNT, description: 'Inputs that were kept.' },
+  waits: { ...COUNT, description: 'Answers that tasks waited for.' },
+  deliveries: { ...COUNT, description: 'Records of tasks that reported the ends of jobs.' },
+  deadLetters: {
+    oneOf: [COUNT, { const: 'not searched' }],
+    description: 'Messages in dead-letter queues. Not searched: in a dry run, and where the store finds no messages.',
+  },
+}
+const FORGOTTEN = {
+  type: 'object',
+  properties: {
+    ids: { ...IDS, description: 'Jobs of which something was removed.' },
+    active: {
+      ...IDS,
+      description: 'Jobs that fit and were not forgotten: they, or deliveries of them, have not ended.',
+    },
+    removed: { type: 'object', properties: REMOVED, required: Object.keys(REMOVED) },
+    cursor: { type: 'string', description: 'There are more that may fit.' },
+  },
+  required: ['ids', 'active', 'removed'],
+}

@@ -1,7 +1,7 @@
 import { MAX_TAG_LENGTH, MAX_TAGS } from '../../config/callOptions.ts'
 import type { JsonSchema } from '../../std/jsonSchema.ts'
 import { type Answers, json, ref, SUBMIT_PROBLEMS } from './answers.ts'
-import { changeJob, revokeJobs } from './change.ts'
+import { changeJob, forgetJobs, revokeJobs } from './change.ts'
 import { EVENT_STREAM } from './events.ts'
 import { listJobs } from './jobList.ts'
 import { linksFromBody, linksFromPath } from './links.ts'
@@ -67,6 +67,7 @@ export function jobPaths(base: string, tasks: readonly string[], answers: Answer
     [job]: { parameters: [ID_PARAMETER], get: getJob(answers), delete: cancelJob(answers), patch: changeJob(answers) },
     [`${job}/result`]: { parameters: [ID_PARAMETER], get: getResult(answers) },
     [`${job}/events`]: { parameters: [ID_PARAMETER], get: getEvents(answers) },
+    [`${base}/records`]: { delete: forgetJobs(answers) },
     [`${job}/retry`]: { parameters: [ID_PARAMETER], post: retryJob(answers, webhooks) },
   }
 }

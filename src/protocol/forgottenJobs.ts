@@ -1,0 +1,31 @@
+/** What was removed of jobs that were forgotten, or would be; each is a count. */
+export interface RemovedParts {
+  /** Records of jobs. */
+  readonly records: number
+  /** States and emissions in their event logs. */
+  readonly events: number
+  /** Jobs with submission metadata: owner, tags. */
+  readonly metadata: number
+  /** Jobs whose input was kept. */
+  readonly inputs: number
+  /** Answers that they waited for (`ctx.waitFor`), and their tokens. */
+  readonly waits: number
+  /** Records of the deliveries of their webhooks. */
+  readonly deliveries: number
+  /** Messages in dead-letter queues; in a dry run, and where the store finds no messages, they are not searched for. */
+  readonly deadLetters: number | 'not searched'
+}
+
+/** A report of jobs that were forgotten, or would be. */
+export interface ForgottenJobs {
+  /** Ids of the jobs of which something was removed. */
+  readonly ids: readonly string[]
+  /**
+   * Ids of jobs that fit and were not forgotten: they have not ended, or the delivery of their webhook has not. Their
+   * end would bring their records back.
+   */
+  readonly active: readonly string[]
+  readonly removed: RemovedParts
+  /** Pass it on to go on; absent where no more jobs fit. */
+  readonly cursor?: string | undefined
+}
