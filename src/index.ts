@@ -49,6 +49,7 @@ export type { GroupResult, MemberResult } from './calls/groupResult.ts'
 export type { JobError, JobInfo } from './calls/jobInfo.ts'
 export type { ForgetFilter, ForgetJobsOptions } from './calls/jobs/forgetJobs.ts'
 export type { JobChanges } from './calls/jobs/jobChanges.ts'
+export type { RetriedJobs, RetryFilter, RetryJobsOptions } from './calls/jobs/retryJobs.ts'
 export type { RevokedJobs, RevokeFilter, RevokeJobsOptions } from './calls/jobs/revokeJobs.ts'
 export type { Call } from './calls/prepareCall.ts'
 export type {

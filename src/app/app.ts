@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import { AsyncResult, type Submission } from '../calls/asyncResult.ts'
 import { checkedCall, namedCall } from '../calls/checkedCall.ts'
 import type { Extension } from '../calls/extension.ts'
+import type { RetryCall } from '../calls/jobs/retryJobs.ts'
 import { type Sender, sentFacts } from '../calls/prepareCall.ts'
 import { type AnyValue, signatureFrom } from '../calls/signatureFrom.ts'
 import { AppStores, type Stores } from '../calls/stores.ts'
@@ -143,6 +144,12 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
 
   protected get appStores(): AppStores {
     return this.#stores
+  }
+
+  protected submitAgain({ task, given, queue, metadata, idempotencyKey }: RetryCall): Promise<AsyncResult> {
+    const { owner, tags } = metadata
+    const { args, kwargs } = given
+    return this.send(task, args, { kwargs, queue, owner, tags, keepInput: true, idempotencyKey })
   }
 
   /** Every task by name. */

@@ -4,10 +4,8 @@ import type { SubmissionMetadata } from '../backend/unitOfWork.ts'
 import type { Step } from '../calls/eventFeed.ts'
 import { keptKeyJob, knownKeyJob } from '../calls/keys/idempotentJobs.ts'
 import type { RevokedTree, Stores } from '../calls/stores.ts'
-import { CONTENT_TYPES, deserialize } from '../protocol/serializer.ts'
 import { PROGRESS, STARTED } from '../protocol/states.ts'
 import { pieces } from '../std/chunks.ts'
-import type { Given } from '../tasks/bind.ts'
 import type { App } from './app.ts'
 import { internalsOf } from './internals.ts'
 
@@ -15,13 +13,6 @@ import { internalsOf } from './internals.ts'
 const NO_EVENTS = Number.MAX_SAFE_INTEGER
 /** Jobs that are read, or watched, at once. */
 const MAX_IDS = 1000
-
-/** The arguments in the body of a message of ours, as `SubmissionMetadata` keeps it. */
-export function keptArguments(body: string | Uint8Array): Given {
-  const [type, encoding] = typeof body === 'string' ? [CONTENT_TYPES.json, 'utf-8'] : [CONTENT_TYPES.msgpack, 'binary']
-  const [args, kwargs] = deserialize(body, type, encoding, new Set([type])) as [unknown[], Record<string, unknown>]
-  return { args, kwargs }
-}
 
 /**
  * What is kept of an app's jobs beside their results, as the HTTP API shows it: histories, submission metadata, and

@@ -2,6 +2,7 @@ import type { FoundMessage } from '../broker/broker.ts'
 import { type GroupResult, savedGroup } from '../calls/groupResult.ts'
 import { infoOf } from '../calls/jobInfo.ts'
 import type { ForgetFilter, ForgetJobsOptions } from '../calls/jobs/forgetJobs.ts'
+import type { RetriedJobs, RetryCall, RetryFilter, RetryJobsOptions } from '../calls/jobs/retryJobs.ts'
 import type { RevokedJobs, RevokeFilter, RevokeJobsOptions } from '../calls/jobs/revokeJobs.ts'
 import { purgeQueue } from '../calls/revoke.ts'
 import type { AppStores } from '../calls/stores.ts'
@@ -23,6 +24,7 @@ import type { StoreFacts, StoreInfo, StoreVersion } from './storeInfo.ts'
 export abstract class StoreAccess {
   abstract get config(): Config
   protected abstract get appStores(): AppStores
+  protected abstract submitAgain(call: RetryCall): Promise<{ readonly id: string; readonly sent: boolean }>
 
   /**
    * Define a limit that tasks share: a rate alone, or options. Tasks name it in `uses`. Throws ArgumentError, also for
@@ -94,6 +96,18 @@ export abstract class StoreAccess {
     const stores = await appStores.open()
     const followersOf = (id: string): readonly string[] => appStores.followersOf(id)
     return forgetJobs({ stores, followUps: appStores.followUps(stores), followersOf, clock, queue }, filter, options)
+  }
+
+  /**
+   * Submit jobs that have ended (default: that have failed) once more, as new jobs with the same input, queue, owner
+   * and tags; with `dryRun` only list them. Each is submitted again once, as long as the record of its new job is kept.
+   * Their input must have been kept: `keepInput`, and all jobs over HTTP. Rejects with ArgumentError for a filter that
+   * names nothing, ConfigError where the store cannot list.
+   */
+  async retryJobs(filter: RetryFilter, options: RetryJobsOptions = {}): Promise<RetriedJobs> {
+    const { retryJobs } = await import('../calls/jobs/retryJobs.ts')
+    const stores = await this.appStores.open()
+    return retryJobs({ stores, clock: this.config.clock, submit: (call) => this.submitAgain(call) }, filter, options)
   }
 
   /**

@@ -86,3 +86,8 @@ export function withFilter(own: Command): Command {
     .option('--cursor <cursor>', 'go on where a call before ended')
     .option('--json', 'as JSON')
 }
+
+/** A command that inherits the settings of the root: how it fails and what it says then. */
+export function command(root: Command, name: string, summary: string): Command {
+  return root.command(name).summary(summary).description(summary)
+}

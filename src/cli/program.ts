@@ -9,14 +9,15 @@ import { POOLS, WORKER_OPTIONS } from '../worker/options.ts'
 import { oneLine } from './exit.ts'
 import {
   choiceFlag,
+  command,
   countFlag,
   flag,
   flagWithDefault,
   timeFlag,
-  withFilter,
   withModule,
   withStores,
 } from './optionHelp.ts'
+import { addRecords } from './recordCommands.ts'
 import {
   controlled,
   duration,
@@ -64,11 +65,6 @@ export function program(): Command {
 function withoutUrls(text: string): string {
   const urls = process.argv.flatMap((argument) => /[a-z][a-z0-9+.-]*:\/\/.*$/is.exec(argument)?.[0] ?? [])
   return urls.reduce((line, url) => line.replaceAll(url, redactUrl(url)), text)
-}
-
-/** A command that inherits the settings of the root: how it fails and what it says then. */
-function command(root: Command, name: string, summary: string): Command {
-  return root.command(name).summary(summary).description(summary)
 }
 
 function addServers(root: Command): void {
@@ -222,64 +218,6 @@ function addCall(root: Command): void {
     .addOption(flag('--task-id <id>', CALL_OPTIONS.taskId))
     .option('-w, --wait [time]', 'wait for the result, at most this long, and print it', duration)
     .action(async (name, args, options) => (await import('./commands/call.ts')).call(name, args, options))
-}
-
-function addRecords(root: Command): void {
-  const result = command(root, 'result <id>', 'state and result of a task')
-  withStores(withModule(result, false), 'warn')
-    .option('-w, --wait [time]', 'wait for its end, at most this long', duration)
-    .option('--json', 'the whole record as JSON')
-    .action(async (id, options) => (await import('./commands/result.ts')).result(id, options))
-  const graph = command(root, 'graph <id>', 'the tree of a workflow, as a flowchart of Mermaid')
-  withStores(withModule(graph, false), 'warn')
-    .option('--json', 'nodes and edges as JSON')
-    .action(async (id, options) => (await import('./commands/graph.ts')).graph(id, options))
-  const revoke = command(root, 'revoke [id]', 'a waiting task never runs, a running one is asked to stop')
-  withFilter(withStores(withModule(revoke, false), 'warn'))
-    .option('--terminate', 'end a running one by force, in pools threads and processes')
-    .option('--tree', 'all of the workflow that it is the result of')
-    .option('--older-than <time>', 'without an id: those submitted at least this long ago', duration)
-    .option('--limit <number>', 'without an id: at most so many; default: 1000', wholeNumber(1, 10_000))
-    .option('--dry-run', 'without an id: list them, and change nothing')
-    .action(async (id, options) =>
-      id === undefined
-        ? (await import('./commands/revoke.ts')).revokeMany(options)
-        : (await import('./commands/revoke.ts')).revoke(id, options),
-    )
-  const forget = command(root, 'forget [ids...]', 'remove what is kept of tasks that have ended')
-  withStores(withModule(forget, false), 'warn')
-    .option('--owner <owner>', 'of this owner')
-    .option('--tag <tag>', 'with this tag')
-    .option('--dry-run', 'report what would be removed, and change nothing')
-    .option('--revoke', 'revoke those that have not ended before')
-    .option('-q, --queue <name>', "of ids without a record: the queue that they were sent to; default: the app's")
-    .option('--limit <number>', 'without ids: at most so many; default: 1000', wholeNumber(1, 10_000))
-    .option('--cursor <cursor>', 'without ids: go on where a call before ended')
-    .option('--json', 'the report as JSON')
-    .action(async (ids, options) => (await import('./commands/forget.ts')).forget(ids, options))
-  const list = command(root, 'list', 'the newest tasks, or those that fit a filter')
-  withFilter(withStores(withModule(list, false), 'warn'))
-    .option('--since <moment>', 'submitted at this moment or later, as 2026-11-21T08:00:00Z', moment)
-    .option('-n, --limit <number>', 'how many', wholeNumber(1, 1000), 50)
-    .action(async (options) => (await import('./commands/list.ts')).list(options))
-  addChanges(root)
-}
-
-/** What changes a task that waits. */
-function addChanges(root: Command): void {
-  const change = command(root, 'change <id>', 'change a task while it waits')
-  withStores(withModule(change, false), 'warn')
-    .addOption(flag('--countdown <time>', CALL_OPTIONS.countdown, { as: '10s' }).argParser(duration))
-    .addOption(flag('--eta <moment>', CALL_OPTIONS.eta, { as: '2026-11-21T08:00:00Z' }).argParser(moment))
-    .addOption(flag('-q, --queue <name>', CALL_OPTIONS.queue))
-    .addOption(countFlag('--priority <number>', CALL_OPTIONS.priority))
-    .option('--args <json>', 'its arguments from now on, a JSON array; with --kwargs they replace all it had')
-    .addOption(flag('-k, --kwargs <json>', CALL_OPTIONS.kwargs, { as: 'a JSON object' }))
-    .action(async (id, options) => (await import('./commands/change.ts')).change(id, options))
-  const promote = command(root, 'promote <id>', 'a delayed task may run now')
-  withStores(withModule(promote, false), 'warn').action(async (id, options) =>
-    (await import('./commands/change.ts')).promote(id, options),
-  )
 }
 
 function addStore(root: Command): void {

@@ -135,3 +135,13 @@ function checkPlain(value: unknown, depth: number): void {
   if (prototype !== Object.prototype) throw new DecodeError('unknown msgpack extension')
   for (const key of Object.keys(value)) checkPlain((value as Record<string, unknown>)[key], depth + 1)
 }
+
+/** The arguments in the body of a message of ours, as it is kept with a record. */
+export function keptArguments(body: string | Uint8Array): {
+  readonly args: unknown[]
+  readonly kwargs: Record<string, unknown>
+} {
+  const [type, encoding] = typeof body === 'string' ? [CONTENT_TYPES.json, 'utf-8'] : [CONTENT_TYPES.msgpack, 'binary']
+  const [args, kwargs] = deserialize(body, type, encoding, new Set([type])) as [unknown[], Record<string, unknown>]
+  return { args, kwargs }
+}

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { project, run, startWorker } from './harness.ts'
+import { project, run, start, startWorker } from './harness.ts'
 
 const ended = (stdout: string, code = 0) => ({ code, stdout, stderr: '' })
 const doctor = (folder: string, id?: string) => run(folder, ['doctor', ...(id ? [id] : []), '-A', 'tasks.ts'])
@@ -51,6 +51,37 @@ describe('jobs by hand', () => {
     })
     const { code, stdout } = await run(folder, ['forget', 'one', '--revoke', '--json'])
     expect([code, JSON.parse(stdout)]).toMatchObject([0, { ids: ['one'], active: [], removed: { records: 1 } }])
+  })
+
+  test('retry: what has failed; a dry run lists it, and a repeated call submits nothing', async () => {
+    const tasks = `
+      import { Celeriac } from 'celeriac'
+      export const app = new Celeriac({ broker: 'sqlite:t.db', logger: false })
+      app.task('boom', () => Promise.reject(new RangeError('no disk')))
+      app.task('seed', async () => void (await app.send('boom', [], { taskId: 'one', keepInput: true })))
+    `
+    const folder = project({ 'tasks.ts': tasks })
+    const on = (...args: string[]) => run(folder, [...args, '-A', 'tasks.ts'])
+    await on('call', 'seed')
+    const worker = start(folder, ['worker', '-A', 'tasks.ts', '--max-tasks', '2'])
+    expect((await worker.ended).code).toBe(0)
+    expect((await on('retry', '--error', 'disk', '--dry-run')).stdout).toMatch(
+      /^one +FAILURE .* boom\n1 would be submitted again\n$/,
+    )
+    expect((await on('retry', '--since', '1h', '--rate', '300/m')).stdout).toMatch(
+      /^one submitted again as \S+\n1 submitted again\n$/,
+    )
+    expect(await on('retry', 'one')).toEqual({
+      code: 0,
+      stdout: '0 submitted again\n1 were submitted again before\n',
+      stderr: '',
+    })
+    const wrong = await on('retry')
+    expect([wrong.code, wrong.stderr]).toEqual([
+      2,
+      expect.stringMatching(/^celeriac: retry: expected ids of tasks, or /),
+    ])
+    expect(await on('retry', '--task', 'boom', '--rate', 'fast')).toMatchObject({ code: 2, stdout: '' })
   })
 
   test('a store that keeps no list says so', async () => {

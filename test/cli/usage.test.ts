@@ -173,6 +173,7 @@ test('help and version', async () => {
     'result',
     'revoke',
     'forget',
+    'retry',
     'status',
     'purge',
     'migrate',

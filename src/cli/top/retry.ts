@@ -1,5 +1,6 @@
 import type { App } from '../../app/app.ts'
-import { JobStore, keptArguments } from '../../app/jobStore.ts'
+import { JobStore } from '../../app/jobStore.ts'
+import { keptArguments } from '../../protocol/serializer.ts'
 import { isFinal } from '../../protocol/states.ts'
 
 /**

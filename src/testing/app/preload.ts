@@ -6,6 +6,7 @@ export async function preload(): Promise<void> {
   await Promise.all([
     import('../../calls/jobs/changeJob.ts'),
     import('../../calls/jobs/forgetJobs.ts'),
+    import('../../calls/jobs/retryJobs.ts'),
     import('../../calls/jobs/revokeJobs.ts'),
     import('../../calls/keys/submitOnce.ts'),
     import('../../canvas/revokeTree.ts'),

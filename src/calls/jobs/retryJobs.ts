@@ -1,0 +1,189 @@
+import type { ListFilter } from '../../backend/jobIndex.ts'
+import type { SubmissionMetadata } from '../../backend/unitOfWork.ts'
+import { parseRate } from '../../config/taskValues.ts'
+import type { TaskMeta } from '../../protocol/result.ts'
+import { keptArguments } from '../../protocol/serializer.ts'
+import { FAILURE, isFinal } from '../../protocol/states.ts'
+import type { Clock } from '../../std/clock.ts'
+import { ArgumentError, ConfigError } from '../../std/errors.ts'
+import { requireText, shown } from '../../std/validate.ts'
+import type { Given } from '../../tasks/bind.ts'
+import { infoOf, type JobInfo } from '../jobInfo.ts'
+import type { Stores } from '../stores.ts'
+
+/** Which jobs are submitted again: those that fit all that is named, at least one of these, and have ended. */
+export interface RetryFilter extends Pick<ListFilter, 'task' | 'tasks' | 'owner' | 'tag' | 'since' | 'q'> {
+  /** At most 10,000; beside them only `state` and `error` may be named. */
+  readonly ids?: readonly string[] | undefined
+  /** Default `FAILURE`. */
+  readonly state?: 'FAILURE' | 'REVOKED' | 'SUCCESS' | undefined
+  /** A part of the class or the message of the error, in upper or lower case. */
+  readonly error?: string | undefined
+}
+
+/** How jobs are submitted again. */
+export interface RetryJobsOptions {
+  /** List what would be submitted, and submit nothing. Default `false`. */
+  readonly dryRun?: boolean | undefined
+  /** At most so many in a time, as `'300/m'`. Default: as many as the store takes. */
+  readonly rate?: string | number | undefined
+  /** Most jobs of one call, 1 to 10,000. Default 1000. */
+  readonly limit?: number | undefined
+  /** From the call before, to go on where it ended. */
+  readonly cursor?: string | undefined
+}
+
+/** What was submitted again, or would be. */
+export interface RetriedJobs {
+  /** The jobs that fit, newest first. */
+  readonly jobs: readonly JobInfo[]
+  /** Ids of the new jobs, by those of the old ones; in a dry run none. */
+  readonly retried: Readonly<Record<string, string>>
+  /** Ids of those that were submitted again before: their new jobs are known. */
+  readonly before: readonly string[]
+  /** Ids of those whose input was not kept (`keepInput`). */
+  readonly inputNotKept: readonly string[]
+  /** Pass it on to go on; absent where no more jobs fit. */
+  readonly cursor: string | undefined
+}
+
+/** A job that is submitted again. */
+export interface RetryCall {
+  readonly task: string
+  readonly given: Given
+  readonly queue: string | undefined
+  readonly metadata: SubmissionMetadata
+  readonly idempotencyKey: string
+}
+
+/** What the retry needs of the app. */
+export interface RetryHost {
+  readonly stores: Stores
+  readonly clock: Clock
+  /** `sent`: false where a job of this key is known. */
+  submit(call: RetryCall): Promise<{ readonly id: string; readonly sent: boolean }>
+}
+
+const NAMES = ['ids', 'state', 'task', 'tasks', 'owner', 'tag', 'since', 'q', 'error'] as const
+const TEXTS = ['state', 'task', 'owner', 'tag', 'error'] as const
+/** What is looked at of jobs that are named. */
+const BESIDE_IDS: ReadonlySet<string> = new Set(['ids', 'state', 'error'])
+const PAGE_SIZE = 200
+const DEFAULT_LIMIT = 1000
+const MAX_LIMIT = 10_000
+
+/**
+ * Submit jobs that have ended once more, as new jobs with the same input, queue, owner and tags. A job is submitted
+ * again once, as long as the record of its new job is kept: a call that fails half-way may be repeated. Rejects with
+ * ArgumentError for a filter that names nothing or is wrong, ConfigError where the store cannot list jobs, and as
+ * `delay` for what cannot be submitted.
+ */
+export async function retryJobs(
+  host: RetryHost,
+  filter: RetryFilter,
+  { dryRun = false, rate, limit = DEFAULT_LIMIT, cursor: from }: RetryJobsOptions,
+): Promise<RetriedJobs> {
+  check(filter, limit)
+  const { jobs: index } = host.stores.backend
+  if (!index) throw new ConfigError(`${host.stores.backend.url} cannot list tasks, and keeps no inputs of them`)
+  const retry = new Retry(host, dryRun, rate === undefined ? undefined : parseRate(rate, 'retryJobs: rate'))
+  const { ids, error, state = FAILURE, ...wanted } = filter
+  const fits = (meta: TaskMeta): boolean => isFinal(meta.status) && meta.status === state && hasError(meta, error)
+  if (ids) {
+    const metas = (await host.stores.backend.load(ids)).filter((meta) => meta !== undefined)
+    await retry.all(metas.filter(fits))
+    return retry.report(undefined)
+  }
+  let cursor = from
+  do {
+    const page = await index.list({ ...wanted, state, limit: Math.min(PAGE_SIZE, limit - retry.count), cursor })
+    await retry.all(page.metas.filter(fits))
+    cursor = page.cursor
+  } while (cursor !== undefined && retry.count < limit)
+  return retry.report(cursor)
+}
+
+class Retry {
+  readonly #host: RetryHost
+  readonly #dryRun: boolean
+  /** Between two, ms. */
+  readonly #interval: number | undefined
+  readonly #jobs: JobInfo[] = []
+  readonly #retried: Record<string, string> = {}
+  readonly #before: string[] = []
+  readonly #inputNotKept: string[] = []
+  #next = 0
+
+  constructor(host: RetryHost, dryRun: boolean, interval: number | undefined) {
+    this.#host = host
+    this.#dryRun = dryRun
+    this.#interval = interval
+  }
+
+  get count(): number {
+    return this.#jobs.length
+  }
+
+  report(cursor: string | undefined): RetriedJobs {
+    const [retried, before, inputNotKept] = [this.#retried, this.#before, this.#inputNotKept]
+    return { jobs: this.#jobs, retried, before, inputNotKept, cursor }
+  }
+
+  async all(metas: readonly TaskMeta[]): Promise<void> {
+    const ids = metas.map(({ task_id: id }) => id)
+    const known = (await this.#host.stores.backend.jobs?.metadata(ids)) ?? []
+    for (const [at, meta] of metas.entries()) {
+      this.#jobs.push(infoOf(meta))
+      await this.#one(meta, known[at])
+    }
+  }
+
+  async #one({ task_id: id, name, queue }: TaskMeta, metadata: SubmissionMetadata | undefined): Promise<void> {
+    if (metadata?.input === undefined || name === undefined) {
+      this.#inputNotKept.push(id)
+      return
+    }
+    if (this.#dryRun) return
+    await this.#turn()
+    const given = keptArguments(metadata.input)
+    const call = { task: name, given, queue, metadata, idempotencyKey: `celeriac.retry ${id}` }
+    const { id: own, sent } = await this.#host.submit(call)
+    if (sent) this.#retried[id] = own
+    else this.#before.push(id)
+  }
+
+  /** Waits for its turn, where there is a rate. */
+  async #turn(): Promise<void> {
+    if (this.#interval === undefined) return
+    const { clock } = this.#host
+    const wait = this.#next - clock.now()
+    if (wait > 0) await new Promise<void>((resolve) => clock.after(wait, resolve))
+    this.#next = Math.max(this.#next, clock.now()) + this.#interval
+  }
+}
+
+function hasError(meta: TaskMeta, wanted: string | undefined): boolean {
+  if (wanted === undefined) return true
+  const { type = '', message = '' } = infoOf(meta).error ?? {}
+  return `${type}: ${message}`.toLowerCase().includes(wanted.toLowerCase())
+}
+
+function check(filter: RetryFilter, limit: number): void {
+  const unknown = Object.keys(filter).find((name) => !(NAMES as readonly string[]).includes(name))
+  if (unknown !== undefined || NAMES.every((name) => filter[name] === undefined))
+    throw new ArgumentError(`retryJobs: expected one of ${NAMES.join(', ')}, got ${unknown ?? 'none of them'}`)
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT)
+    throw new ArgumentError(`retryJobs: limit: expected a whole number from 1 to ${MAX_LIMIT}, got ${shown(limit)}`)
+  for (const name of TEXTS) if (filter[name] !== undefined) requireText(filter[name], `retryJobs: ${name}`)
+  const { ids, state, since } = filter
+  if (ids !== undefined && !(Array.isArray(ids) && ids.length > 0 && ids.length <= MAX_LIMIT))
+    throw new ArgumentError(`retryJobs: ids: expected a list of 1 to ${MAX_LIMIT} ids`)
+  for (const id of ids ?? []) requireText(id, 'retryJobs: ids')
+  const beside = ids && NAMES.find((name) => !BESIDE_IDS.has(name) && filter[name] !== undefined)
+  if (beside) throw new ArgumentError(`retryJobs: ids and ${beside} exclude each other`)
+  if (state !== undefined && !isFinal(state))
+    throw new ArgumentError(`retryJobs: state: expected FAILURE, REVOKED or SUCCESS, got ${state}`)
+  // Every job would fit what is no number.
+  if (since !== undefined && !Number.isFinite(since))
+    throw new ArgumentError(`retryJobs: since: expected ms since the epoch, got ${shown(since)}`)
+}
