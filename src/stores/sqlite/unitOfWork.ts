@@ -4,7 +4,6 @@ import {
   type JobChange,
   lastDue,
   MAX_ATOMIC_SUBMISSIONS,
-  type Message,
   messagesOf,
   type Settlement,
   type Submission,
@@ -19,17 +18,20 @@ import type { SqliteBroker } from './broker/broker.ts'
 import { SqliteDelivery } from './broker/delivery.ts'
 import type { SqliteBackend } from './results/backend.ts'
 import { Staging } from './staging.ts'
+import { publishMessage, type Rows, submitRows } from './submissions.ts'
 
 /** Broker and backend in one file: message and record, result and acknowledgement, are one transaction each. */
 export class SqliteUnitOfWork implements UnitOfWork {
   readonly atomic = true
   readonly #broker: SqliteBroker
   readonly #backend: SqliteBackend
+  readonly #rows: Rows
   #prepared: Staging | undefined
 
   constructor(broker: SqliteBroker, backend: SqliteBackend) {
     this.#broker = broker
     this.#backend = backend
+    this.#rows = { messages: broker.messages, records: backend.records, notes: backend.noteRows }
     backend.chords.alsoSweep(() => this.#staging.resume())
   }
 
@@ -47,14 +49,8 @@ export class SqliteUnitOfWork implements UnitOfWork {
     return sent
   }
 
-  #submit({ message, meta, once, metadata, note }: Submission): boolean {
-    const { noteRows } = this.#backend
-    if (note && noteRows.get(note.key) !== note.expected) return false
-    const fresh = meta === undefined || this.#backend.save(meta, false, metadata)
-    if (once && !fresh) return false
-    if (note) noteRows.put(note)
-    if (message) this.#publish(message)
-    return true
+  #submit(submission: Submission): boolean {
+    return submitRows(this.#rows, submission)
   }
 
   async submitGroup(
@@ -89,7 +85,7 @@ export class SqliteUnitOfWork implements UnitOfWork {
         own.settle(() => {
           const ours = end === 'requeue' ? messages.give(own.hold) : messages.ack(own.hold)
           if (!ours) return false
-          if (meta) this.#backend.save(meta, true)
+          if (meta) this.#backend.records.save(meta, true)
           this.#more(writing, batch, complete)
           return true
         }),
@@ -104,7 +100,7 @@ export class SqliteUnitOfWork implements UnitOfWork {
         this.#broker.file.writer.write(() => {
           if (closes !== undefined && !this.#backend.chords.close(closes)) return false
           this.#more(writing, batch, complete)
-          return meta === undefined || this.#backend.save(meta, false)
+          return meta === undefined || this.#backend.records.save(meta, false)
         }),
       ),
     )
@@ -141,9 +137,9 @@ export class SqliteUnitOfWork implements UnitOfWork {
   /** With a batch, that has the messages. */
   #more(writing: Writing, batch: number | undefined, complete: CompleteChord[]): void {
     const { publish = [], also = [], metadata, parts = [], opens = [] } = writing
-    for (const other of also) this.#backend.save(other, false, metadata?.get(other.task_id))
+    for (const other of also) this.#backend.records.save(other, false, metadata?.get(other.task_id))
     if (batch !== undefined) this.#staging.release(batch)
-    else for (const message of publish) this.#publish(message)
+    else for (const message of publish) publishMessage(this.#broker.messages, message)
     if (opens.length > 0) this.#backend.chords.open(opens, lastDue(publish))
     if (parts.length > 0) complete.push(...this.#backend.chords.add(parts))
   }
@@ -177,9 +173,5 @@ export class SqliteUnitOfWork implements UnitOfWork {
   get #staging(): Staging {
     this.#prepared ??= new Staging(this.#broker.file, this.#broker.messages, this.#backend)
     return this.#prepared
-  }
-
-  #publish({ envelope, route, notBefore }: Message): void {
-    this.#broker.messages.publish(envelope, route, { notBefore })
   }
 }
