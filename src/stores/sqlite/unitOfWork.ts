@@ -19,6 +19,7 @@ import { SqliteDelivery } from './broker/delivery.ts'
 import type { SqliteBackend } from './results/backend.ts'
 import { Staging } from './staging.ts'
 import { publishMessage, type Rows, submitRows } from './submissions.ts'
+import type { KnownCallers } from './within/unitOfWork.ts'
 
 /** Broker and backend in one file: message and record, result and acknowledgement, are one transaction each. */
 export class SqliteUnitOfWork implements UnitOfWork {
@@ -27,6 +28,7 @@ export class SqliteUnitOfWork implements UnitOfWork {
   readonly #backend: SqliteBackend
   readonly #rows: Rows
   #prepared: Staging | undefined
+  readonly #callers: KnownCallers = new WeakMap()
 
   constructor(broker: SqliteBroker, backend: SqliteBackend) {
     this.#broker = broker
@@ -74,6 +76,11 @@ export class SqliteUnitOfWork implements UnitOfWork {
     return send(() => {
       for (const submission of submissions) this.#submit(submission)
     })
+  }
+
+  async within(client: object): Promise<UnitOfWork> {
+    const { WithinUnitOfWork } = await import('./within/unitOfWork.ts')
+    return WithinUnitOfWork.of(client, this.#backend, this.#callers, this)
   }
 
   settle(settlement: Settlement): Promise<boolean> {

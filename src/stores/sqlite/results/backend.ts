@@ -50,7 +50,7 @@ export class SqliteBackend implements ResultBackend {
   readonly knowsAll = true
   readonly url: string
   readonly file: SqliteFile
-  readonly #options: BackendOptions
+  readonly options: BackendOptions
   readonly #clock: Clock
   readonly #watchers: Watchers
   readonly #statements: ResultStatements
@@ -87,7 +87,7 @@ export class SqliteBackend implements ResultBackend {
   constructor(file: SqliteFile, options: BackendOptions) {
     this.file = file
     this.url = file.url
-    this.#options = options
+    this.options = options
     this.#clock = options.clock ?? systemClock
     this.#statements = new ResultStatements(this.file.db)
     this.noteRows = new SqliteNotes(this.file.db, this.#clock)
@@ -179,7 +179,7 @@ export class SqliteBackend implements ResultBackend {
   }
 
   async #revoke(ids: readonly string[], due?: number): Promise<void> {
-    const expires = endOf(staleAfter(this.#options.expires), Math.max(this.#clock.now(), due ?? 0))
+    const expires = endOf(staleAfter(this.options.expires), Math.max(this.#clock.now(), due ?? 0))
     for (const some of pieces(ids, MAX_IDS_PER_TRANSACTION)) {
       await this.file.writer.write(() => {
         for (const id of some) this.#statements.revoke.run(id, expires)
@@ -272,7 +272,7 @@ export class SqliteBackend implements ResultBackend {
         })
       }
       const last = rows.at(-1)
-      if (rows.length < MAX_CLEANED_PER_TRANSACTION || !last || last.created > now - (this.#options.expires || NEVER))
+      if (rows.length < MAX_CLEANED_PER_TRANSACTION || !last || last.created > now - (this.options.expires || NEVER))
         break
       after = last.seq
     }
