@@ -34,8 +34,8 @@ export function librarySuite(
       })
       expect(await handles[0]?.get({ timeout: '10s' })).toEqual(what)
       await eventually(
-        async () => shop.packed.length,
-        (length) => length === 2,
+        async () => [shop.packed.length, await shop.waiting()],
+        ([length, waiting]) => length === 2 && waiting === 0,
       )
       expect(shop.packed).toEqual([what, 1])
       expect(await shop.app.jobs({ owner: 'me', tag: 'a' })).toMatchObject({ jobs: [{ id: `${name} 1` }] })
