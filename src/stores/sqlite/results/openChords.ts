@@ -4,7 +4,7 @@ import type { Connection } from '../file.ts'
 import { CHORD_VERSION } from '../migrations.ts'
 
 /** Place of the first part that has none in the header. */
-export const PLACELESS = 2 ** 40
+export const PLACELESS: number = 2 ** 40
 
 export interface ChordRow {
   readonly seq: number
