@@ -4,6 +4,7 @@ import {
   type JobChange,
   lastDue,
   MAX_ATOMIC_SUBMISSIONS,
+  type Message,
   messagesOf,
   type Settlement,
   type Submission,
@@ -18,7 +19,6 @@ import type { SqliteBroker } from './broker/broker.ts'
 import { SqliteDelivery } from './broker/delivery.ts'
 import type { SqliteBackend } from './results/backend.ts'
 import { Staging } from './staging.ts'
-import { publishMessage, type Rows, submitRows } from './submissions.ts'
 import type { KnownCallers } from './within/unitOfWork.ts'
 
 /** Broker and backend in one file: message and record, result and acknowledgement, are one transaction each. */
@@ -26,14 +26,12 @@ export class SqliteUnitOfWork implements UnitOfWork {
   readonly atomic = true
   readonly #broker: SqliteBroker
   readonly #backend: SqliteBackend
-  readonly #rows: Rows
   #prepared: Staging | undefined
   readonly #callers: KnownCallers = new WeakMap()
 
   constructor(broker: SqliteBroker, backend: SqliteBackend) {
     this.#broker = broker
     this.#backend = backend
-    this.#rows = { messages: broker.messages, records: backend.records, notes: backend.noteRows }
     backend.chords.alsoSweep(() => this.#staging.resume())
   }
 
@@ -52,7 +50,7 @@ export class SqliteUnitOfWork implements UnitOfWork {
   }
 
   #submit(submission: Submission): boolean {
-    return submitRows(this.#rows, submission)
+    return this.#backend.records.submit(submission, this.#broker.messages)
   }
 
   async submitGroup(
@@ -146,7 +144,7 @@ export class SqliteUnitOfWork implements UnitOfWork {
     const { publish = [], also = [], metadata, parts = [], opens = [] } = writing
     for (const other of also) this.#backend.records.save(other, false, metadata?.get(other.task_id))
     if (batch !== undefined) this.#staging.release(batch)
-    else for (const message of publish) publishMessage(this.#broker.messages, message)
+    else for (const message of publish) this.#publish(message)
     if (opens.length > 0) this.#backend.chords.open(opens, lastDue(publish))
     if (parts.length > 0) complete.push(...this.#backend.chords.add(parts))
   }
@@ -180,5 +178,9 @@ export class SqliteUnitOfWork implements UnitOfWork {
   get #staging(): Staging {
     this.#prepared ??= new Staging(this.#broker.file, this.#broker.messages, this.#backend)
     return this.#prepared
+  }
+
+  #publish({ envelope, route, notBefore }: Message): void {
+    this.#broker.messages.publish(envelope, route, { notBefore })
   }
 }

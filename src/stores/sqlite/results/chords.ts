@@ -10,20 +10,30 @@ import type {
   OpenChord,
   PartSlice,
 } from '../../../backend/chords.ts'
+import { endOf, staleAfter } from '../../../backend/retention.ts'
 import { encodeException, errorInfo } from '../../../protocol/exception.ts'
 import type { TaskMeta } from '../../../protocol/result.ts'
 import { ALL_CONTENT_TYPES, deserialize, serialize } from '../../../protocol/serializer.ts'
 import { DecodeError } from '../../../std/errors.ts'
-import type { SqliteFile } from '../file.ts'
+import type { Connection, SqliteFile } from '../file.ts'
+import { CHORD_VERSION } from '../migrations.ts'
 import { changeWindow, writeInWindows } from '../window.ts'
 import { SqliteChordWrites } from './chordWrites.ts'
-import { OpenChords, PLACELESS } from './openChords.ts'
 
 /** Parts, and bytes of results, of one slice. */
 const MAX_PARTS = 1000
 const MAX_SLICE_BYTES = 2 ** 20
+/** Place of the first part that has none in the header. */
+const PLACELESS = 2 ** 40
 /** A chord with more parts is dropped in several transactions. */
 const MAX_PARTS_DROPPED_AT_ONCE = 500
+
+interface ChordRow {
+  readonly seq: number
+  readonly size: number
+  readonly done: number
+  readonly since: number | null
+}
 
 interface PartSize {
   readonly place: number
@@ -191,6 +201,58 @@ export class SqliteChords implements ChordStore {
   }
 }
 
+/** The chords that are not complete. For use inside a transaction. */
+export class OpenChords {
+  readonly #connection: Connection
+  readonly #keeping: ChordKeeping
+  #prepared: OpenStatements | undefined
+
+  constructor(connection: Connection, keeping: ChordKeeping) {
+    this.#connection = connection
+    this.#keeping = keeping
+  }
+
+  /** Members of these chords wait until `due`, ms since the epoch. */
+  open(chords: readonly OpenChord[], due: number): void {
+    if (chords.length === 0) return
+    const { retireExpired, open } = this.#statements
+    const expires = this.#endAfter(due)
+    this.#connection.require(CHORD_VERSION)
+    for (const { group, size } of chords) {
+      retireExpired.run(group, this.#now)
+      open.run(group, size, expires)
+    }
+  }
+
+  /** Counts it, unless it was counted before: then it was sent. It waits until `due`, ms since the epoch. */
+  adding({ group, taskId }: AddedMember, due: number): Adding {
+    const chord = this.find(group)
+    if (!chord || chord.since !== null) return 'ended'
+    const { grow, resize } = this.#statements
+    if (grow.run(chord.seq, taskId, PLACELESS).changes === 0) return 'known'
+    resize.run(this.#endAfter(due), chord.seq)
+    return 'new'
+  }
+
+  find(group: string): ChordRow | undefined {
+    return this.#statements.chord.get(group, this.#now) as ChordRow | undefined
+  }
+
+  #endAfter(due: number): number {
+    return endOf(staleAfter(this.#keeping.expires), Math.max(this.#now, due))
+  }
+
+  get #now(): number {
+    return this.#keeping.clock.now()
+  }
+
+  /** Most apps have no chords. */
+  get #statements(): OpenStatements {
+    this.#prepared ??= prepareOpen(this.#connection)
+    return this.#prepared
+  }
+}
+
 /** The last place of a slice: parts of the same place are not separated. */
 function endOfSlice(sizes: readonly PartSize[]): number | undefined {
   let end = sizes[0]?.place
@@ -240,4 +302,19 @@ function prepare(db: DatabaseSync) {
       (SELECT task_id FROM celeriac_part WHERE chord = ? LIMIT ?)`),
     gone: db.prepare('SELECT seq FROM celeriac_chord WHERE expires <= ? LIMIT 1'),
   } satisfies Record<string, StatementSync>
+}
+
+type OpenStatements = ReturnType<typeof prepareOpen>
+
+function prepareOpen({ db }: Connection) {
+  return {
+    open: db.prepare(`INSERT INTO celeriac_chord (id, size, done, callback, since, expires)
+      VALUES (?, ?, 0, '', NULL, ?) ON CONFLICT (id) DO UPDATE SET expires = max(expires, excluded.expires)`),
+    chord: db.prepare('SELECT seq, size, done, since FROM celeriac_chord WHERE id = ? AND expires > ?'),
+    grow: db.prepare(`INSERT INTO celeriac_part (chord, task_id, place, state, format, result)
+      VALUES (?, ?, ?, '', '', '') ON CONFLICT (chord, task_id) DO NOTHING`),
+    resize: db.prepare('UPDATE celeriac_chord SET size = size + 1, expires = max(expires, ?) WHERE seq = ?'),
+    retireExpired: db.prepare(`UPDATE celeriac_chord SET id = NULL, since = NULL, expires = 0
+      WHERE id = ? AND expires <= ?`),
+  }
 }

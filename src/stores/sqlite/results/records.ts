@@ -2,13 +2,14 @@ import type { StatementSync } from 'node:sqlite'
 import type { BackendOptions } from '../../../backend/backend.ts'
 import { isOnTheWay } from '../../../backend/eventLog.ts'
 import { endOf, lifetimeOf } from '../../../backend/retention.ts'
-import type { SubmissionMetadata } from '../../../backend/unitOfWork.ts'
+import type { Submission, SubmissionMetadata } from '../../../backend/unitOfWork.ts'
 import { encodePlain } from '../../../protocol/encoding.ts'
 import { packRecord } from '../../../protocol/packedRecord.ts'
 import type { TaskMeta } from '../../../protocol/result.ts'
 import { write } from '../../../protocol/serializer.ts'
 import { isFinal, PENDING } from '../../../protocol/states.ts'
 import type { Clock } from '../../../std/clock.ts'
+import type { Messages } from '../broker/messages.ts'
 import type { Connection } from '../file.ts'
 import type { SqliteEventLog } from './eventLog.ts'
 import type { SqliteNotes } from './notes.ts'
@@ -63,6 +64,17 @@ export class SqliteRecords {
     if (added.changes !== 1) return false
     if (metadata) notes.addMetadata(added.lastInsertRowid, metadata)
     return this.#saved(meta)
+  }
+
+  /** `UnitOfWork.submit`, for messages of the same connection. */
+  submit({ message, meta, once, metadata, note }: Submission, messages: Messages): boolean {
+    const { notes } = this.#parts
+    if (note && notes.get(note.key) !== note.expected) return false
+    const fresh = meta === undefined || this.save(meta, false, metadata)
+    if (once && !fresh) return false
+    if (note) notes.put(note)
+    if (message) messages.publish(message.envelope, message.route, { notBefore: message.notBefore })
+    return true
   }
 
   /** A record as it is kept, and until when. */

@@ -96,8 +96,8 @@ export class CallerConnection implements Connection {
 }
 
 /**
- * Throws ArgumentError for a database without an open transaction, of another file than this one, or one that sees other
- * tables there than this process knows.
+ * Throws ArgumentError for a database without an open transaction, one of another file than this, and one that sees
+ * other tables there than this process knows.
  */
 export function requireCaller(given: DatabaseSync, file: { readonly path: string; readonly db: DatabaseSync }): void {
   requireTransaction(given)

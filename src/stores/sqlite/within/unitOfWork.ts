@@ -17,20 +17,22 @@ import type { LimitRule, LimitStore } from '../../../broker/limits.ts'
 import { pieces } from '../../../std/chunks.ts'
 import { systemClock } from '../../../std/clock.ts'
 import { Lanes } from '../broker/lanes.ts'
-import { LimitRuleRows } from '../broker/limitRules.ts'
+import { LimitRuleRows } from '../broker/limits.ts'
 import { Messages } from '../broker/messages.ts'
 import type { SqliteBackend } from '../results/backend.ts'
+import { OpenChords } from '../results/chords.ts'
 import { SqliteEventLog } from '../results/eventLog.ts'
 import { SqliteNotes } from '../results/notes.ts'
-import { OpenChords } from '../results/openChords.ts'
 import { SqliteRecords } from '../results/records.ts'
-import { type Rows, submitRows } from '../submissions.ts'
 import { CallerConnection, requireCaller } from './callerConnection.ts'
 import { databaseOf } from './recognize.ts'
 
 /** The statements on a database of the caller. */
-interface CallerRows extends Rows {
+interface CallerRows {
   readonly connection: CallerConnection
+  readonly messages: Messages
+  readonly records: SqliteRecords
+  readonly notes: SqliteNotes
   readonly chords: OpenChords
 }
 
@@ -73,7 +75,7 @@ export class WithinUnitOfWork implements UnitOfWork {
   }
 
   async submit(submission: Submission): Promise<boolean> {
-    return this.#write((rows) => submitRows(rows, submission))
+    return this.#write((rows) => submit(rows, submission))
   }
 
   /** Each of these writes blocks this thread for some milliseconds. */
@@ -81,7 +83,7 @@ export class WithinUnitOfWork implements UnitOfWork {
     const sent: boolean[] = []
     for (const some of pieces(submissions, MAX_ATOMIC_SUBMISSIONS)) {
       if (sent.length > 0) await nextTurn()
-      sent.push(...this.#write((rows) => some.map((submission) => submitRows(rows, submission))))
+      sent.push(...this.#write((rows) => some.map((submission) => submit(rows, submission))))
     }
     return sent
   }
@@ -95,7 +97,7 @@ export class WithinUnitOfWork implements UnitOfWork {
     return this.#write((rows) => {
       const adding = adds ? rows.chords.adding(adds, due) : 'new'
       if (adding !== 'new') return adding
-      for (const submission of submissions) submitRows(rows, submission)
+      for (const submission of submissions) submit(rows, submission)
       rows.chords.open(opens, due)
       return adding
     })
@@ -124,6 +126,10 @@ export class WithinUnitOfWork implements UnitOfWork {
   emit(output: Output, delivery: Delivery | undefined): Promise<boolean> {
     return this.#rest.emit(output, delivery)
   }
+}
+
+function submit({ records, messages }: CallerRows, submission: Submission): boolean {
+  return records.submit(submission, messages)
 }
 
 function rowsOf(database: DatabaseSync, { file, options }: SqliteBackend): CallerRows {
