@@ -84,6 +84,19 @@ export function uniqueSuite(shop: Shop, begin: () => Promise<Begun>): void {
     expect([handle.id, handle.sent]).toEqual([first.id, false])
   })
 
+  test('a note of the call is kept with it, and undone with it', async () => {
+    const { app, once } = uniqueApp()
+    const note = { key: 'note', value: 'kept', expires: Date.now() + 60_000 }
+    const { client, end } = await begun()
+    await app.within(client, async () => {
+      expect((await once.applyAsync(['a'], { note })).sent).toBe(true)
+      expect((await once.applyAsync(['b'], { note })).sent).toBe(false)
+    })
+    await end('ROLLBACK')
+    expect((await once.applyAsync(['b'], { note })).sent).toBe(true)
+    expect((await once.applyAsync(['c'], { note })).sent).toBe(false)
+  })
+
   test('what changes a job that waits is refused in a transaction', async () => {
     const { app, replacing } = uniqueApp()
     const { client } = await begun()
