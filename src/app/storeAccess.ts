@@ -155,10 +155,11 @@ export abstract class StoreAccess {
    * written through `client`, on which the transaction is open, and exists once you commit. It neither commits nor
    * rolls back. Where a call is not awaited before the function ends, it rejects: roll back then, as after any error.
    *
-   * `client` is a `Client` or `PoolClient` of pg, the `sql` of postgres.js' `sql.begin`, or the transaction of Drizzle,
-   * Kysely, Knex or Prisma. Rejects with ArgumentError for anything else, without an open transaction, and for one on
-   * another database; with NotSupportedError where broker and result backend are not one PostgreSQL database. With
-   * `alwaysEager`, and in an app under test, it only runs the function.
+   * `client` is, on PostgreSQL, a `Client` or `PoolClient` of pg, the `sql` of postgres.js' `sql.begin`, or the
+   * transaction of Drizzle, Kysely, Knex or Prisma; on SQLite a `DatabaseSync` of node:sqlite, also one that a library
+   * runs on. Rejects with ArgumentError for anything else, as better-sqlite3, without an open transaction, and for one
+   * on another database; with NotSupportedError where broker and result backend are not one PostgreSQL database or one
+   * SQLite file. With `alwaysEager`, and in an app under test, it only runs the function.
    */
   async within<Result>(client: object, run: () => Promise<Result>): Promise<Result> {
     requireFunction(run, 'within')

@@ -1,4 +1,5 @@
 import type { ChangedMessage, Delivery, FoundMessage, Route } from '../broker/broker.ts'
+import type { LimitStore } from '../broker/limits.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import type { AddedMember, Adding, ChordPart, OpenChord } from './chords.ts'
@@ -146,6 +147,11 @@ export interface UnitOfWork {
   within?(client: object): Promise<UnitOfWork>
   /** Notes as they are in the transaction in which this submits. Absent: those of the backend. */
   readonly notes?: Pick<NoteStore, 'get' | 'put'>
+  /**
+   * Defines limits in the transaction in which this submits, where another connection would wait for its end. Absent:
+   * the broker does it.
+   */
+  readonly limits?: Pick<LimitStore, 'define'>
   /**
    * Resolves true when it took effect; false when the delivery was no longer ours: then nothing was written if the
    * store is shared.

@@ -168,8 +168,9 @@ export class AppStores {
   /** The same, opened. Rejects as `open`. */
   async openSending(): Promise<Stores> {
     const stores = await this.open()
-    if (this.limitRules.isPending) await this.limitRules.define(stores.broker)
-    return this.#transactions?.stores ?? stores
+    const within = this.#transactions?.stores
+    if (this.limitRules.isPending) await this.limitRules.define(stores.broker, within?.unitOfWork.limits)
+    return within ?? stores
   }
 
   /** Send what `run` sends in the transaction that is open on a client of the caller. See `app.within`. */
@@ -180,7 +181,7 @@ export class AppStores {
     const { unitOfWork, broker, backend } = stores
     if (!unitOfWork.within)
       throw new NotSupportedError(
-        `within: expected a broker and a result backend that are one PostgreSQL database, got ${broker.url} for messages, ${backend.url} for results`,
+        `within: expected a broker and a result backend that are one PostgreSQL database or one SQLite file, got ${broker.url} for messages, ${backend.url} for results`,
       )
     const { Transactions } = await import('../stores/transactions.ts')
     this.#transactions ??= new Transactions()

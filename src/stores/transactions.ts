@@ -70,7 +70,7 @@ class Transaction<Stores extends Sending> {
   }
 
   #around(inner: UnitOfWork): UnitOfWork {
-    const { submitMany, submitGroup, notes } = inner
+    const { submitMany, submitGroup, notes, limits } = inner
     return {
       atomic: inner.atomic,
       submit: (one) => this.#track([one], () => inner.submit(one)),
@@ -84,6 +84,7 @@ class Transaction<Stores extends Sending> {
           put: (note) => this.#track([], () => notes.put(note)),
         },
       }),
+      ...(limits && { limits: { define: (rules) => this.#track([], () => limits.define(rules)) } }),
       settle: (settlement) => inner.settle(settlement),
       write: (writing) => inner.write(writing),
       emit: (output, delivery) => inner.emit(output, delivery),

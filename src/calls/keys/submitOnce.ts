@@ -110,13 +110,14 @@ class OnceCall {
   async submit(): Promise<Submitted> {
     const { submission, guard, id } = this.#call
     const { note } = submission
-    const { notes } = this.#host.stores.backend
+    const { unitOfWork, backend } = this.#host.stores
+    const notes = unitOfWork.notes ?? backend.notes
     // A note of the caller, as of an idempotency key over HTTP, is kept after this one.
     if (note && (await notes?.get(note.key)) !== undefined) return { id, sent: false }
     // What was sent before must not change what came later.
     if (keepsLast(guard.rule) && (await this.#isKnown())) return { id, sent: false }
     const submitted = await this.#try(guard.rule.option === 'unique' ? undefined : await this.#known())
-    if (note && submitted.sent) await notes?.putIfAbsent(note)
+    if (note && submitted.sent) await (unitOfWork.notes ? unitOfWork.notes.put(note) : backend.notes?.putIfAbsent(note))
     return submitted
   }
 

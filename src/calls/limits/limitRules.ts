@@ -45,14 +45,15 @@ export class LimitRules {
 
   /**
    * Define them in the store, which must keep limits. Rejects with ConfigError for a task that uses a limit which
-   * nothing defines, StoreUnavailableError.
+   * nothing defines, StoreUnavailableError. `within`: they are defined there, and stay pending, as that may be undone.
    */
-  async define(broker: Pick<Broker, 'limits' | 'url'>): Promise<void> {
+  async define(broker: Pick<Broker, 'limits' | 'url'>, within?: Pick<LimitStore, 'define'>): Promise<void> {
     const limits = requireLimits(broker)
     for (const [name, task] of this.#used) {
       if (!this.#rules.has(name))
         throw new ConfigError(`task ${task}: uses: expected a limit that app.limit(name, …) defines, got ${name}`)
     }
+    if (within) return within.define([...this.#rules.values()])
     // Before it is awaited: what is added meanwhile is pending again.
     this.isPending = false
     try {

@@ -13,6 +13,11 @@ import { Writer } from './writer.ts'
 /** What changed in a transaction of this connection; changes of other connections may be of any kind. */
 export type Topic = 'messages' | 'results' | 'schedules'
 
+/** Through which rows are written, inside a transaction: the connection of a file, or one of the caller. */
+export interface Connection extends Pick<SqliteFile, 'nextVersion' | 'require' | 'touch'> {
+  readonly db: Pick<DatabaseSync, 'prepare' | 'exec'>
+}
+
 /** Longest that a read waits for a busy store, ms. */
 const READ_TIMEOUT_MS = 5000
 

@@ -24,7 +24,7 @@ export class Meta {
   #outdated: StoreUnavailableError | undefined
 
   /** `own`: the version of the tables that this process knows. */
-  constructor(db: DatabaseSync, own: number) {
+  constructor(db: Pick<DatabaseSync, 'prepare'>, own: number) {
     this.#own = own
     this.#read = db.prepare('SELECT version, min_compatible AS minCompatible, changes FROM celeriac_meta')
     this.#write = db.prepare('UPDATE celeriac_meta SET changes = ?')

@@ -42,7 +42,7 @@ export const SQLITE_STEPS: readonly SqliteStep[] = [
  * The layout of an open file; `unreadable` throws the error for a file of ours whose version cannot be read. Every
  * table that is not ours is left alone, so a file without tables of ours is one without data of celeriac.
  */
-export function layoutOf(db: DatabaseSync, unreadable: (version: number) => never): Layout {
+export function layoutOf(db: Pick<DatabaseSync, 'prepare'>, unreadable: (version: number) => never): Layout {
   if (has(db, 'table', 'celeriac_meta')) {
     const row = db.prepare('SELECT version, min_compatible AS minCompatible FROM celeriac_meta').get()
     return row as unknown as Layout
@@ -101,11 +101,11 @@ function isEmpty(db: DatabaseSync): boolean {
   return count === 0 && pragma(db, 'user_version') === 0 && pragma(db, 'application_id') === 0
 }
 
-function has(db: DatabaseSync, type: 'table', name: string): boolean {
+function has(db: Pick<DatabaseSync, 'prepare'>, type: 'table', name: string): boolean {
   return db.prepare('SELECT 1 FROM sqlite_schema WHERE type = ? AND name = ?').get(type, name) !== undefined
 }
 
-function pragma(db: DatabaseSync, name: string): number {
+function pragma(db: Pick<DatabaseSync, 'prepare'>, name: string): number {
   const row = db.prepare(`PRAGMA ${name}`).get() as Record<string, number>
   return row[name] as number
 }

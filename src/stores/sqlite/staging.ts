@@ -113,7 +113,7 @@ export class Staging {
   }
 
   #write(batch: number, { message, meta, metadata }: Submission): void {
-    if (meta) this.#backend.save(meta, false, metadata)
+    if (meta) this.#backend.records.save(meta, false, metadata)
     if (message) this.#messages.publish(message.envelope, message.route, { notBefore: message.notBefore }, -batch)
   }
 

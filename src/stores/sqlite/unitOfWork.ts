@@ -19,6 +19,7 @@ import type { SqliteBroker } from './broker/broker.ts'
 import { SqliteDelivery } from './broker/delivery.ts'
 import type { SqliteBackend } from './results/backend.ts'
 import { Staging } from './staging.ts'
+import type { KnownCallers } from './within/unitOfWork.ts'
 
 /** Broker and backend in one file: message and record, result and acknowledgement, are one transaction each. */
 export class SqliteUnitOfWork implements UnitOfWork {
@@ -26,6 +27,7 @@ export class SqliteUnitOfWork implements UnitOfWork {
   readonly #broker: SqliteBroker
   readonly #backend: SqliteBackend
   #prepared: Staging | undefined
+  readonly #callers: KnownCallers = new WeakMap()
 
   constructor(broker: SqliteBroker, backend: SqliteBackend) {
     this.#broker = broker
@@ -47,14 +49,8 @@ export class SqliteUnitOfWork implements UnitOfWork {
     return sent
   }
 
-  #submit({ message, meta, once, metadata, note }: Submission): boolean {
-    const { noteRows } = this.#backend
-    if (note && noteRows.get(note.key) !== note.expected) return false
-    const fresh = meta === undefined || this.#backend.save(meta, false, metadata)
-    if (once && !fresh) return false
-    if (note) noteRows.put(note)
-    if (message) this.#publish(message)
-    return true
+  #submit(submission: Submission): boolean {
+    return this.#backend.records.submit(submission, this.#broker.messages)
   }
 
   async submitGroup(
@@ -80,6 +76,11 @@ export class SqliteUnitOfWork implements UnitOfWork {
     })
   }
 
+  async within(client: object): Promise<UnitOfWork> {
+    const { WithinUnitOfWork } = await import('./within/unitOfWork.ts')
+    return WithinUnitOfWork.of(client, this.#backend, this.#callers, this)
+  }
+
   settle(settlement: Settlement): Promise<boolean> {
     const { delivery, meta, end } = settlement
     const { messages } = this.#broker
@@ -89,7 +90,7 @@ export class SqliteUnitOfWork implements UnitOfWork {
         own.settle(() => {
           const ours = end === 'requeue' ? messages.give(own.hold) : messages.ack(own.hold)
           if (!ours) return false
-          if (meta) this.#backend.save(meta, true)
+          if (meta) this.#backend.records.save(meta, true)
           this.#more(writing, batch, complete)
           return true
         }),
@@ -104,7 +105,7 @@ export class SqliteUnitOfWork implements UnitOfWork {
         this.#broker.file.writer.write(() => {
           if (closes !== undefined && !this.#backend.chords.close(closes)) return false
           this.#more(writing, batch, complete)
-          return meta === undefined || this.#backend.save(meta, false)
+          return meta === undefined || this.#backend.records.save(meta, false)
         }),
       ),
     )
@@ -141,7 +142,7 @@ export class SqliteUnitOfWork implements UnitOfWork {
   /** With a batch, that has the messages. */
   #more(writing: Writing, batch: number | undefined, complete: CompleteChord[]): void {
     const { publish = [], also = [], metadata, parts = [], opens = [] } = writing
-    for (const other of also) this.#backend.save(other, false, metadata?.get(other.task_id))
+    for (const other of also) this.#backend.records.save(other, false, metadata?.get(other.task_id))
     if (batch !== undefined) this.#staging.release(batch)
     else for (const message of publish) this.#publish(message)
     if (opens.length > 0) this.#backend.chords.open(opens, lastDue(publish))

@@ -7,12 +7,14 @@ import pg from 'pg'
 import postgres from 'postgres'
 
 /** Adds a row with this name to the table `purchase`, in the transaction. */
-type Insert = (name: string) => Promise<unknown>
+export type Insert = (name: string) => Promise<unknown>
 
 /** A library that is connected to a database. */
 export interface Connected {
   /** Runs `work` in a transaction, as the library does it: rolled back if it rejects. */
   transaction<Result>(work: (client: object, insert: Insert) => Promise<Result>): Promise<Result>
+  /** It has one connection: no two transactions at the same time. */
+  readonly isAlone?: boolean
   /** What must be refused: it is no transaction. */
   readonly outside: object
   close(): Promise<unknown>
@@ -86,6 +88,7 @@ export const LIBRARIES: Readonly<Record<string, (url: string) => Promise<Connect
         last = next.catch(() => undefined)
         return next
       },
+      isAlone: true,
       outside: other,
       close: () => Promise.all([client.end(), other.end()]),
     }

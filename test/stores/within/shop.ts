@@ -17,19 +17,24 @@ export class Shop {
   /** Of the task `pack`, each argument that it ran with. */
   readonly packed: unknown[] = []
   pool = new pg.Pool()
-  #worker: Worker | undefined
+  protected worker: Worker | undefined
 
   async open(): Promise<void> {
     this.url = await emptyPostgres()
-    this.app = this.make()
-    this.double = this.app.task('double', (number: number) => 2 * number)
-    this.add = this.app.task('add', (numbers: readonly number[]) => numbers.reduce((sum, one) => sum + one, 0))
+    this.define()
     await this.app.connect()
     this.pool = new pg.Pool({ connectionString: this.url, max: 3, statement_timeout: 20_000 })
     await this.app.queueSize()
     await this.pool.query('CREATE TABLE purchase (name text NOT NULL)')
-    this.#worker = new Worker(this.app, { logger: false, queues: ['celery', 'other'] })
-    await this.#worker.start()
+    this.worker = new Worker(this.app, { logger: false, queues: ['celery', 'other'] })
+    await this.worker.start()
+  }
+
+  /** The app with its tasks. */
+  protected define(): void {
+    this.app = this.make()
+    this.double = this.app.task('double', (number: number) => 2 * number)
+    this.add = this.app.task('add', (numbers: readonly number[]) => numbers.reduce((sum, one) => sum + one, 0))
   }
 
   make(url: string = this.url, options: CeleriacOptions = {}): App {
@@ -63,6 +68,11 @@ export class Shop {
     return rows[0].count
   }
 
+  /** Messages. */
+  waiting(): Promise<number> {
+    return this.count('celeriac.message')
+  }
+
   /** Rows of the business table, messages, records, notes, metadata, chords. */
   async counts(): Promise<number[]> {
     const tables = ['purchase', ...['message', 'result', 'note', 'origin', 'chord'].map((name) => `celeriac.${name}`)]
@@ -70,14 +80,13 @@ export class Shop {
   }
 
   async close(): Promise<void> {
-    await this.#worker?.stop({ grace: 0 })
+    await this.worker?.stop({ grace: 0 })
     await this.app.close()
     await this.pool.end()
   }
 }
 
-export function useShop(): Shop {
-  const shop = new Shop()
+export function useShop<Kind extends Shop = Shop>(shop: Kind = new Shop() as Kind): Kind {
   beforeAll(() => shop.open())
   afterAll(() => shop.close())
   return shop

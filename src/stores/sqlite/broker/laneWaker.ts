@@ -1,6 +1,6 @@
 import type { StatementSync } from 'node:sqlite'
 import { passing, take } from '../../../broker/limiter.ts'
-import type { SqliteFile } from '../file.ts'
+import type { Connection } from '../file.ts'
 import { JOIN_RULE, type KeptLimiter, LIMITER_COLUMNS, type LimiterRow, limiterOf, wakeAt } from './limiterRows.ts'
 
 /** How many limits one transaction looks at. */
@@ -33,7 +33,7 @@ export class LaneWaker {
   readonly #dropMoments: StatementSync
   readonly #setClock: StatementSync
 
-  constructor({ db }: SqliteFile) {
+  constructor({ db }: Connection) {
     this.#next = db.prepare(
       'SELECT (SELECT min(wake) FROM celeriac_limiter WHERE wake IS NOT NULL) AS wake, at FROM celeriac_turn',
     )

@@ -1,7 +1,7 @@
 import { type Lane, lanesFor } from '../../../broker/lane.ts'
 import { passing, take } from '../../../broker/limiter.ts'
 import type { Clock } from '../../../std/clock.ts'
-import type { SqliteFile } from '../file.ts'
+import type { Connection } from '../file.ts'
 import { LANE_TRIGGERS, limitersOfLane } from '../limitSchema.ts'
 import { LIMIT_VERSION } from '../migrations.ts'
 import { LaneWaker } from './laneWaker.ts'
@@ -67,12 +67,12 @@ export type ClaimFromLane<Row> = (lane: string, limit: number) => readonly Row[]
 export class Lanes {
   /** The file has limits, or lanes: as of the last look, or by a message of this process. */
   active = false
-  readonly #file: SqliteFile
+  readonly #connection: Connection
   readonly #clock: Clock
   #prepared: Statements | undefined
 
-  constructor(file: SqliteFile, clock: Clock) {
-    this.#file = file
+  constructor(connection: Connection, clock: Clock) {
+    this.#connection = connection
     this.#clock = clock
   }
 
@@ -95,8 +95,8 @@ export class Lanes {
    */
   #prepareFile(): void {
     if (Number(this.#statements.addTurn.run().changes) !== 1) return
-    this.#file.require(LIMIT_VERSION)
-    this.#file.db.exec(LANE_TRIGGERS)
+    this.#connection.require(LIMIT_VERSION)
+    this.#connection.db.exec(LANE_TRIGGERS)
   }
 
   /** A message of this lane was taken out of turn, whatever its limits. */
@@ -201,7 +201,7 @@ export class Lanes {
   }
 
   get #statements(): Statements {
-    this.#prepared ??= prepare(this.#file)
+    this.#prepared ??= prepare(this.#connection)
     return this.#prepared
   }
 }
@@ -235,10 +235,10 @@ const IS_BLOCKED_EMPTY = `open = 0 AND limiter IS NOT NULL
 
 type Statements = ReturnType<typeof prepare>
 
-function prepare(file: SqliteFile) {
-  const { db } = file
+function prepare(connection: Connection) {
+  const { db } = connection
   return {
-    waker: new LaneWaker(file),
+    waker: new LaneWaker(connection),
     addLane: db.prepare('INSERT INTO celeriac_lane (name, queue) VALUES (?, ?) ON CONFLICT DO NOTHING'),
     addLimiter: db.prepare('INSERT INTO celeriac_limiter (rule, key) VALUES (?, ?) ON CONFLICT DO NOTHING'),
     addNeed: db.prepare(`INSERT INTO celeriac_lane_limit (lane, limiter, count)

@@ -15,7 +15,7 @@ export interface Lease {
 export class Bindings {
   readonly #insert: StatementSync
 
-  constructor(db: DatabaseSync) {
+  constructor(db: Pick<DatabaseSync, 'prepare'>) {
     this.#insert = db.prepare(
       `INSERT INTO celeriac_binding (exchange, queue, routing_key, consumer) VALUES (?, ?, ?, ?)
       ON CONFLICT DO UPDATE SET routing_key = excluded.routing_key, consumer = excluded.consumer`,

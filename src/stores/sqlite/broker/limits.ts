@@ -11,7 +11,7 @@ import {
 import type { BreakerChange, LimitFilter, LimitRule, LimitState, LimitStore, RunEnd } from '../../../broker/limits.ts'
 import type { LimitName } from '../../../protocol/limits.ts'
 import type { Clock } from '../../../std/clock.ts'
-import type { SqliteFile } from '../file.ts'
+import type { Connection, SqliteFile } from '../file.ts'
 import { changeWindow, pauseAfter } from '../window.ts'
 import { JOIN_RULE, type KeptLimiter, LIMITER_COLUMNS, type LimiterRow, limiterOf, ruleOf } from './limiterRows.ts'
 import { PauseWatch } from './pauseWatch.ts'
@@ -23,6 +23,7 @@ const LIST_PAGE = 256
 export class SqliteLimits implements LimitStore {
   readonly #file: SqliteFile
   readonly #clock: Clock
+  #ruleRows: LimitRuleRows | undefined
   #prepared: Statements | undefined
 
   constructor(file: SqliteFile, clock: Clock) {
@@ -31,17 +32,8 @@ export class SqliteLimits implements LimitStore {
   }
 
   async define(rules: readonly LimitRule[]): Promise<void> {
-    const changed = await this.#file.writer.write(() => rules.filter((rule) => this.#setRule(rule)))
+    const changed = await this.#file.writer.write(() => rules.filter((rule) => this.#rules.set(rule)))
     for (const { name } of changed) await this.#wakeAll(name)
-  }
-
-  /** True where it was another rule before. */
-  #setRule(rule: LimitRule): boolean {
-    const { setRule, removeRule } = this.#statements
-    const { name } = rule
-    const text = JSON.stringify(rule)
-    const change = text === JSON.stringify({ name }) ? removeRule.run(name) : setRule.run(name, text)
-    return Number(change.changes) === 1
   }
 
   /** What waits is looked at again by the new rule. A rule may have very many keys: so in windows. */
@@ -54,20 +46,12 @@ export class SqliteLimits implements LimitStore {
     }
   }
 
-  /** Those whose keys are not before `from`. `next`: where the next window begins. */
+  /** `next`: where the next window begins. */
   #wakeSome(rule: string, from: string): { readonly next: string | undefined; readonly duration: number } {
-    const { keys, wakeBlocking } = this.#statements
     const started = performance.now()
-    let next = from
-    const more = changeWindow((limit) => {
-      const rows = keys.all(rule, next, limit) as unknown as { id: number; key: string }[]
-      for (const { id } of rows) wakeBlocking.run(id)
-      const last = rows.at(-1)
-      if (last) next = afterKey(last.key)
-      return rows.length
-    })
+    const next = this.#rules.wake(rule, from)
     this.#file.touch('messages')
-    return { next: more ? next : undefined, duration: performance.now() - started }
+    return { next, duration: performance.now() - started }
   }
 
   pause(name: LimitName): Promise<void> {
@@ -197,9 +181,49 @@ export class SqliteLimits implements LimitStore {
     this.#file.touch('messages')
   }
 
+  get #rules(): LimitRuleRows {
+    this.#ruleRows ??= new LimitRuleRows(this.#file)
+    return this.#ruleRows
+  }
+
   get #statements(): Statements {
     this.#prepared ??= prepare(this.#file)
     return this.#prepared
+  }
+}
+
+/** The rules of limits. For use inside a transaction. */
+export class LimitRuleRows {
+  readonly #statements: RuleStatements
+
+  constructor(connection: Connection) {
+    this.#statements = prepareRules(connection)
+  }
+
+  /** True where it was another rule before. */
+  set(rule: LimitRule): boolean {
+    const { setRule, removeRule } = this.#statements
+    const { name } = rule
+    const text = JSON.stringify(rule)
+    const change = text === JSON.stringify({ name }) ? removeRule.run(name) : setRule.run(name, text)
+    return Number(change.changes) === 1
+  }
+
+  /**
+   * What waits is looked at again by the new rule, for keys that are not before `from`, as many as fit `duration`, ms.
+   * Returns where the next ones begin; undefined at the end.
+   */
+  wake(rule: string, from: string, duration?: number): string | undefined {
+    const { keys, wakeBlocking } = this.#statements
+    let next = from
+    const more = changeWindow((limit) => {
+      const rows = keys.all(rule, next, limit) as unknown as { id: number; key: string }[]
+      for (const { id } of rows) wakeBlocking.run(id)
+      const last = rows.at(-1)
+      if (last) next = afterKey(last.key)
+      return rows.length
+    }, duration)
+    return more ? next : undefined
   }
 }
 
@@ -212,12 +236,7 @@ type Statements = ReturnType<typeof prepare>
 
 function prepare({ db }: SqliteFile) {
   return {
-    setRule: db.prepare(`INSERT INTO celeriac_limit_rule (name, rule) VALUES (?, ?)
-      ON CONFLICT DO UPDATE SET rule = excluded.rule WHERE rule <> excluded.rule`),
-    removeRule: db.prepare('DELETE FROM celeriac_limit_rule WHERE name = ?'),
     rule: db.prepare('SELECT rule FROM celeriac_limit_rule WHERE name = ?'),
-    keys: db.prepare('SELECT id, key FROM celeriac_limiter WHERE rule = ? AND key >= ? ORDER BY key LIMIT ? + 0'),
-    wakeBlocking: db.prepare('UPDATE celeriac_limiter SET wake = 0 WHERE id = ? AND (waits = 1 OR wake IS NOT NULL)'),
     find: db.prepare(`SELECT ${LIMITER_COLUMNS} FROM celeriac_limiter AS limiter ${JOIN_RULE}
       WHERE limiter.rule = ? AND limiter.key = ?`),
     add: db.prepare('INSERT INTO celeriac_limiter (rule, key) VALUES (?, ?) ON CONFLICT DO NOTHING'),
@@ -229,5 +248,17 @@ function prepare({ db }: SqliteFile) {
       CROSS JOIN celeriac_message AS message ON message.queue = lane.name AND message.owner IS NULL AND message.due IS NULL
       WHERE need.limiter = ? LIMIT ? + 0
     )`),
+  }
+}
+
+type RuleStatements = ReturnType<typeof prepareRules>
+
+function prepareRules({ db }: Connection) {
+  return {
+    setRule: db.prepare(`INSERT INTO celeriac_limit_rule (name, rule) VALUES (?, ?)
+      ON CONFLICT DO UPDATE SET rule = excluded.rule WHERE rule <> excluded.rule`),
+    removeRule: db.prepare('DELETE FROM celeriac_limit_rule WHERE name = ?'),
+    keys: db.prepare('SELECT id, key FROM celeriac_limiter WHERE rule = ? AND key >= ? ORDER BY key LIMIT ? + 0'),
+    wakeBlocking: db.prepare('UPDATE celeriac_limiter SET wake = 0 WHERE id = ? AND (waits = 1 OR wake IS NOT NULL)'),
   }
 }

@@ -7,7 +7,7 @@ import { LIMITS_HEADER } from '../../../protocol/limits.ts'
 import { type PackedMessage, packMessage, readMessage } from '../../../protocol/packedMessage.ts'
 import type { Clock } from '../../../std/clock.ts'
 import { fitsTopic } from '../../../std/glob.ts'
-import type { SqliteFile } from '../file.ts'
+import type { Connection } from '../file.ts'
 import { changeWindow } from '../window.ts'
 import type { Lanes } from './lanes.ts'
 import { Bindings } from './leases.ts'
@@ -49,7 +49,7 @@ const COLUMNS = 'seq, queue, priority, claims, lost, task_id, head, body'
 
 /** Every statement on messages. Those that write are for use inside a transaction of the file's writer. */
 export class Messages {
-  readonly #file: SqliteFile
+  readonly #connection: Connection
   readonly #clock: Clock
   readonly #lanes: Lanes
   readonly #insert: StatementSync
@@ -69,9 +69,9 @@ export class Messages {
   readonly #ready: StatementSync
   #outlook: StatementSync | undefined
 
-  constructor(file: SqliteFile, clock: Clock, lanes: Lanes) {
-    const { db } = file
-    this.#file = file
+  constructor(connection: Connection, clock: Clock, lanes: Lanes) {
+    const { db } = connection
+    this.#connection = connection
     this.#clock = clock
     this.#lanes = lanes
     this.#bindings = new Bindings(db)
@@ -126,7 +126,7 @@ export class Messages {
     const id = calledTask(envelope) ?? null
     for (const queue of queues)
       this.#insert.run(this.place(queue, envelope), envelope.properties.priority ?? 0, due, owner, id, head, body)
-    if (owner === null) this.#file.touch('messages')
+    if (owner === null) this.#connection.touch('messages')
   }
 
   /** Where a message of this queue lies: in the queue itself, or in its lane, which is made where it is missing. */
@@ -175,7 +175,7 @@ export class Messages {
   promote(now: number): boolean {
     return changeWindow((limit) => {
       const changes = Number(this.#promote.run(now, limit).changes)
-      if (changes > 0) this.#file.touch('messages')
+      if (changes > 0) this.#connection.touch('messages')
       return changes
     })
   }
@@ -183,13 +183,13 @@ export class Messages {
   /** True when the hold was still valid. */
   ack({ seq, owner, claims, limited }: Hold): boolean {
     // Another one may pass now.
-    if (limited) this.#file.touch('messages')
+    if (limited) this.#connection.touch('messages')
     return Number(this.#ack.run(seq, owner, claims).changes) === 1
   }
 
   /** Return to the queue; true when the hold was still valid. */
   give({ seq, owner, claims }: Hold): boolean {
-    this.#file.touch('messages')
+    this.#connection.touch('messages')
     return Number(this.#give.run(seq, owner, claims).changes) === 1
   }
 
@@ -200,7 +200,7 @@ export class Messages {
 
   /** Release the messages that the consumer holds, as many as fit a window. Returns true where there may be more. */
   giveSome(owner: number): boolean {
-    this.#file.touch('messages')
+    this.#connection.touch('messages')
     return changeWindow((limit) => Number(this.#giveSome.run(owner, limit).changes))
   }
 
@@ -214,7 +214,7 @@ export class Messages {
   }
 
   outlook(): Outlook {
-    this.#outlook ??= this.#file.db.prepare(`SELECT
+    this.#outlook ??= this.#connection.db.prepare(`SELECT
       (SELECT min(due) FROM celeriac_message WHERE due IS NOT NULL) AS due,
       EXISTS (SELECT 1 FROM celeriac_limiter) AS limited`)
     const { due, limited } = this.#outlook.get() as { due: number | null; limited: number }

@@ -5,23 +5,21 @@ import {
   type EventLog,
   type History,
   type HistoryQuery,
-  isOnTheWay,
   type Output,
 } from '../../../backend/eventLog.ts'
 import type { JobIndex, ListFilter, MetaPage } from '../../../backend/jobIndex.ts'
 import { wordsOf } from '../../../backend/jobSearch.ts'
 import type { NoteStore } from '../../../backend/notes.ts'
 import type { RecordChange } from '../../../backend/recordChange.ts'
-import { endOf, lifetimeOf, MAX_REVOKED, NEVER, staleAfter } from '../../../backend/retention.ts'
+import { endOf, MAX_REVOKED, NEVER, staleAfter } from '../../../backend/retention.ts'
 import type { RevokedIds } from '../../../backend/revokedIds.ts'
 import type { Reply, SubmissionMetadata } from '../../../backend/unitOfWork.ts'
 import { type Versioned, Watchers, watchRecords } from '../../../backend/watchers.ts'
-import { encodePlain } from '../../../protocol/encoding.ts'
-import { packRecord, readRecord } from '../../../protocol/packedRecord.ts'
+import { readRecord } from '../../../protocol/packedRecord.ts'
 import { changedRecord } from '../../../protocol/record.ts'
 import { readable, statusIn, type TaskMeta } from '../../../protocol/result.ts'
-import { ALL_CONTENT_TYPES, deserialize, write } from '../../../protocol/serializer.ts'
-import { isFinal, PENDING, UNKNOWN } from '../../../protocol/states.ts'
+import { ALL_CONTENT_TYPES, deserialize } from '../../../protocol/serializer.ts'
+import { isFinal, UNKNOWN } from '../../../protocol/states.ts'
 import { pieces } from '../../../std/chunks.ts'
 import { type Clock, systemClock } from '../../../std/clock.ts'
 import { isStoreTrouble } from '../database.ts'
@@ -30,6 +28,7 @@ import { changeWindow, writeInWindows } from '../window.ts'
 import { SqliteChords } from './chords.ts'
 import { SqliteEventLog, type StoredRow } from './eventLog.ts'
 import { SqliteNotes } from './notes.ts'
+import { SqliteRecords } from './records.ts'
 import { SqliteSearch } from './search.ts'
 import { ResultStatements } from './statements.ts'
 
@@ -51,11 +50,12 @@ export class SqliteBackend implements ResultBackend {
   readonly knowsAll = true
   readonly url: string
   readonly file: SqliteFile
-  readonly #options: BackendOptions
+  readonly options: BackendOptions
   readonly #clock: Clock
   readonly #watchers: Watchers
   readonly #statements: ResultStatements
   readonly noteRows: SqliteNotes
+  readonly records: SqliteRecords
   readonly chords: SqliteChords
   readonly notes: NoteStore = {
     get: (key) => this.file.read(() => this.noteRows.get(key)),
@@ -87,12 +87,13 @@ export class SqliteBackend implements ResultBackend {
   constructor(file: SqliteFile, options: BackendOptions) {
     this.file = file
     this.url = file.url
-    this.#options = options
+    this.options = options
     this.#clock = options.clock ?? systemClock
     this.#statements = new ResultStatements(this.file.db)
     this.noteRows = new SqliteNotes(this.file.db, this.#clock)
-    this.chords = new SqliteChords(file, { ...options, clock: this.#clock }, (meta) => this.save(meta, false))
     this.#log = new SqliteEventLog(this.file.db, options.eventLog ?? DEFAULT_EVENT_LOG)
+    this.records = new SqliteRecords(file, { options, clock: this.#clock, notes: this.noteRows, log: this.#log })
+    this.chords = new SqliteChords(file, { ...options, clock: this.#clock }, (meta) => this.records.save(meta, false))
     this.#search = new SqliteSearch(this.file, (row) => this.#read(row).meta)
     this.#watchers = new Watchers((used) => (used ? this.#listen() : this.#stopListening()))
     this.#cleaning = setInterval(() => {
@@ -102,29 +103,7 @@ export class SqliteBackend implements ResultBackend {
   }
 
   store(meta: TaskMeta, _reply?: Reply, metadata?: SubmissionMetadata): Promise<boolean> {
-    return this.file.writer.write(() => this.save(meta, false, metadata))
-  }
-
-  /**
-   * Inside a transaction: `settling` may replace a final state, but not SUCCESS (Celery's rule). True when it was
-   * saved.
-   */
-  save(meta: TaskMeta, settling: boolean, metadata?: SubmissionMetadata): boolean {
-    const final = isFinal(meta.status) ? 1 : 0
-    const { body, contentType, expires } = this.#written(meta)
-    const { add, put, settle } = this.#statements
-    const task = meta.name ?? null
-    const version = this.file.nextVersion()
-    if (meta.status !== PENDING) {
-      const row = [task, meta.status, version, contentType, body, final, final, expires, expires, meta.task_id]
-      const { changes } = settling ? settle.run(...row, final) : put.run(...row)
-      if (changes === 1) return this.#saved(meta)
-    }
-    const created = meta.date_submitted === undefined ? this.#clock.now() : Date.parse(meta.date_submitted)
-    const added = add.run(meta.task_id, task, meta.status, final, version, created, expires, contentType, body)
-    if (added.changes !== 1) return false
-    if (metadata) this.noteRows.addMetadata(added.lastInsertRowid, metadata)
-    return this.#saved(meta)
+    return this.file.writer.write(() => this.records.save(meta, false, metadata))
   }
 
   /** Inside a transaction: drop the PENDING record of a task that was not sent, and has no other message. */
@@ -154,23 +133,13 @@ export class SqliteBackend implements ResultBackend {
     const known = this.recordOf(id)
     if (!known || known.problem || isFinal(known.status)) return false
     const meta = changedRecord(known, change)
-    const { body, contentType, expires } = this.#written(meta)
+    const { body, contentType, expires } = this.records.written(meta)
     const version = this.file.nextVersion()
     this.#log.keepCounted(id, version)
     this.#statements.change.run(version, contentType, body, expires, id)
     if (change.input !== undefined) this.noteRows.changeInput(id, change.input)
     this.file.touch('results')
     return true
-  }
-
-  /** A record as it is kept, and until when. */
-  #written(meta: TaskMeta): { body: string | Uint8Array; contentType: string; expires: number } {
-    const now = this.#clock.now()
-    const expires = endOf(lifetimeOf(meta, this.#options.expires, now), now)
-    // Only the result may contain values that need encoding: the other fields are plain.
-    const result = encodePlain(meta.result, 'result', this.#options.serializer)
-    const { body, contentType } = write(packRecord(meta, result), this.#options.serializer)
-    return { body, contentType, expires }
   }
 
   #history(query: HistoryQuery): History | undefined {
@@ -210,7 +179,7 @@ export class SqliteBackend implements ResultBackend {
   }
 
   async #revoke(ids: readonly string[], due?: number): Promise<void> {
-    const expires = endOf(staleAfter(this.#options.expires), Math.max(this.#clock.now(), due ?? 0))
+    const expires = endOf(staleAfter(this.options.expires), Math.max(this.#clock.now(), due ?? 0))
     for (const some of pieces(ids, MAX_IDS_PER_TRANSACTION)) {
       await this.file.writer.write(() => {
         for (const id of some) this.#statements.revoke.run(id, expires)
@@ -227,12 +196,6 @@ export class SqliteBackend implements ResultBackend {
     clearInterval(this.#cleaning)
     clearTimeout(this.#again)
     this.#stopListening()
-  }
-
-  #saved({ task_id, status }: TaskMeta): true {
-    if (isOnTheWay(status)) this.#log.add(task_id)
-    this.file.touch('results')
-    return true
   }
 
   #load(ids: readonly string[]): (Versioned | undefined)[] {
@@ -309,7 +272,7 @@ export class SqliteBackend implements ResultBackend {
         })
       }
       const last = rows.at(-1)
-      if (rows.length < MAX_CLEANED_PER_TRANSACTION || !last || last.created > now - (this.#options.expires || NEVER))
+      if (rows.length < MAX_CLEANED_PER_TRANSACTION || !last || last.created > now - (this.options.expires || NEVER))
         break
       after = last.seq
     }

@@ -15,7 +15,7 @@ import { encodeException, errorInfo } from '../../../protocol/exception.ts'
 import type { TaskMeta } from '../../../protocol/result.ts'
 import { ALL_CONTENT_TYPES, deserialize, serialize } from '../../../protocol/serializer.ts'
 import { DecodeError } from '../../../std/errors.ts'
-import type { SqliteFile } from '../file.ts'
+import type { Connection, SqliteFile } from '../file.ts'
 import { CHORD_VERSION } from '../migrations.ts'
 import { changeWindow, writeInWindows } from '../window.ts'
 import { SqliteChordWrites } from './chordWrites.ts'
@@ -53,6 +53,7 @@ export class SqliteChords implements ChordStore {
   readonly shared = true
   readonly #file: SqliteFile
   readonly #keeping: ChordKeeping
+  readonly #chords: OpenChords
   readonly #listeners = new ChordListeners()
   readonly writes: SqliteChordWrites
   readonly #sweeps: (() => Promise<void>)[] = []
@@ -62,6 +63,7 @@ export class SqliteChords implements ChordStore {
   constructor(file: SqliteFile, keeping: ChordKeeping, save: (meta: TaskMeta) => boolean) {
     this.#file = file
     this.#keeping = keeping
+    this.#chords = new OpenChords(file, keeping)
     this.writes = new SqliteChordWrites(file, this, save, keeping)
   }
 
@@ -86,7 +88,7 @@ export class SqliteChords implements ChordStore {
 
   parts(group: string, from: number): Promise<PartSlice> {
     return this.#file.read(() => {
-      const chord = this.#chord(group)
+      const chord = this.#chords.find(group)
       if (chord?.since == null) return { parts: [] }
       const sizes = this.#statements.sizes.all(chord.seq, from, MAX_PARTS + 1) as unknown as PartSize[]
       const to = endOfSlice(sizes)
@@ -100,34 +102,21 @@ export class SqliteChords implements ChordStore {
 
   progress(group: string): Promise<{ readonly done: number; readonly size: number } | undefined> {
     return this.#file.read(() => {
-      const chord = this.#chord(group)
+      const chord = this.#chords.find(group)
       return chord && { done: chord.done, size: chord.size }
     })
   }
 
-  /** Members of these chords wait until `due`, ms since the epoch. */
   open(chords: readonly OpenChord[], due: number): void {
-    const expires = this.#endAfter(due)
-    const { retireExpired, open } = this.#statements
-    if (chords.length > 0) this.#file.require(CHORD_VERSION)
-    for (const { group, size } of chords) {
-      retireExpired.run(group, this.now)
-      open.run(group, size, expires)
-    }
+    this.#chords.open(chords, due)
   }
 
-  /** Counts it, unless it was counted before: then it was sent. It waits until `due`, ms since the epoch. */
-  adding({ group, taskId }: AddedMember, due: number): Adding {
-    const chord = this.#chord(group)
-    if (!chord || chord.since !== null) return 'ended'
-    const { grow, resize } = this.#statements
-    if (grow.run(chord.seq, taskId, PLACELESS).changes === 0) return 'known'
-    resize.run(this.#endAfter(due), chord.seq)
-    return 'new'
+  adding(member: AddedMember, due: number): Adding {
+    return this.#chords.adding(member, due)
   }
 
   isOpen(group: string): boolean {
-    return this.#chord(group) !== undefined
+    return this.#chords.find(group) !== undefined
   }
 
   /**
@@ -144,7 +133,7 @@ export class SqliteChords implements ChordStore {
 
   /** False where it is not open. The parts of a large one are dropped later. */
   close(group: string): boolean {
-    const chord = this.#chord(group)
+    const chord = this.#chords.find(group)
     if (!chord) return false
     const { drop, retire } = this.#statements
     if (chord.size > MAX_PARTS_DROPPED_AT_ONCE) {
@@ -178,7 +167,7 @@ export class SqliteChords implements ChordStore {
 
   #add(part: ChordPart, replaces: boolean): CompleteChord | undefined {
     const { group, index, taskId, state, result, callback, ends } = part
-    const chord = this.#chord(group)
+    const chord = this.#chords.find(group)
     if (!chord || chord.since !== null) return undefined
     const { seq, done, size } = chord
     const { body, contentType } = serialize(result, this.#keeping.serializer, 'result')
@@ -200,14 +189,6 @@ export class SqliteChords implements ChordStore {
     return { group, callback }
   }
 
-  #endAfter(due: number): number {
-    return endOf(staleAfter(this.#keeping.expires), Math.max(this.now, due))
-  }
-
-  #chord(group: string): ChordRow | undefined {
-    return this.#statements.chord.get(group, this.now) as ChordRow | undefined
-  }
-
   /** Most apps have no chords. */
   get #statements(): Statements {
     this.#prepared ??= prepare(this.#file.db)
@@ -217,6 +198,58 @@ export class SqliteChords implements ChordStore {
   /** ms since the epoch */
   get now(): number {
     return this.#keeping.clock.now()
+  }
+}
+
+/** The chords that are not complete. For use inside a transaction. */
+export class OpenChords {
+  readonly #connection: Connection
+  readonly #keeping: ChordKeeping
+  #prepared: OpenStatements | undefined
+
+  constructor(connection: Connection, keeping: ChordKeeping) {
+    this.#connection = connection
+    this.#keeping = keeping
+  }
+
+  /** Members of these chords wait until `due`, ms since the epoch. */
+  open(chords: readonly OpenChord[], due: number): void {
+    if (chords.length === 0) return
+    const { retireExpired, open } = this.#statements
+    const expires = this.#endAfter(due)
+    this.#connection.require(CHORD_VERSION)
+    for (const { group, size } of chords) {
+      retireExpired.run(group, this.#now)
+      open.run(group, size, expires)
+    }
+  }
+
+  /** Counts it, unless it was counted before: then it was sent. It waits until `due`, ms since the epoch. */
+  adding({ group, taskId }: AddedMember, due: number): Adding {
+    const chord = this.find(group)
+    if (!chord || chord.since !== null) return 'ended'
+    const { grow, resize } = this.#statements
+    if (grow.run(chord.seq, taskId, PLACELESS).changes === 0) return 'known'
+    resize.run(this.#endAfter(due), chord.seq)
+    return 'new'
+  }
+
+  find(group: string): ChordRow | undefined {
+    return this.#statements.chord.get(group, this.#now) as ChordRow | undefined
+  }
+
+  #endAfter(due: number): number {
+    return endOf(staleAfter(this.#keeping.expires), Math.max(this.#now, due))
+  }
+
+  get #now(): number {
+    return this.#keeping.clock.now()
+  }
+
+  /** Most apps have no chords. */
+  get #statements(): OpenStatements {
+    this.#prepared ??= prepareOpen(this.#connection)
+    return this.#prepared
   }
 }
 
@@ -248,9 +281,6 @@ type Statements = ReturnType<typeof prepare>
 
 function prepare(db: DatabaseSync) {
   return {
-    open: db.prepare(`INSERT INTO celeriac_chord (id, size, done, callback, since, expires)
-      VALUES (?, ?, 0, '', NULL, ?) ON CONFLICT (id) DO UPDATE SET expires = max(expires, excluded.expires)`),
-    chord: db.prepare('SELECT seq, size, done, since FROM celeriac_chord WHERE id = ? AND expires > ?'),
     insert: db.prepare(`INSERT INTO celeriac_part (chord, task_id, place, state, format, result)
       VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (chord, task_id) DO NOTHING`),
     fill: db.prepare(`UPDATE celeriac_part SET place = ?, state = ?, format = ?, result = ?, deadline = NULL
@@ -266,15 +296,25 @@ function prepare(db: DatabaseSync) {
       WHERE chord = ? AND place >= ? ORDER BY place, task_id LIMIT ?`),
     parts: db.prepare(`SELECT place, task_id AS taskId, state, format, result FROM celeriac_part
       WHERE chord = ? AND place BETWEEN ? AND ? AND state <> '' ORDER BY place, task_id`),
-    grow: db.prepare(`INSERT INTO celeriac_part (chord, task_id, place, state, format, result)
-      VALUES (?, ?, ?, '', '', '') ON CONFLICT (chord, task_id) DO NOTHING`),
-    resize: db.prepare('UPDATE celeriac_chord SET size = size + 1, expires = max(expires, ?) WHERE seq = ?'),
     retire: db.prepare('UPDATE celeriac_chord SET id = NULL, since = NULL, expires = 0 WHERE seq = ?'),
-    retireExpired: db.prepare(`UPDATE celeriac_chord SET id = NULL, since = NULL, expires = 0
-      WHERE id = ? AND expires <= ?`),
     drop: db.prepare('DELETE FROM celeriac_chord WHERE seq = ?'),
     dropParts: db.prepare(`DELETE FROM celeriac_part WHERE chord = ? AND task_id IN
       (SELECT task_id FROM celeriac_part WHERE chord = ? LIMIT ?)`),
     gone: db.prepare('SELECT seq FROM celeriac_chord WHERE expires <= ? LIMIT 1'),
   } satisfies Record<string, StatementSync>
+}
+
+type OpenStatements = ReturnType<typeof prepareOpen>
+
+function prepareOpen({ db }: Connection) {
+  return {
+    open: db.prepare(`INSERT INTO celeriac_chord (id, size, done, callback, since, expires)
+      VALUES (?, ?, 0, '', NULL, ?) ON CONFLICT (id) DO UPDATE SET expires = max(expires, excluded.expires)`),
+    chord: db.prepare('SELECT seq, size, done, since FROM celeriac_chord WHERE id = ? AND expires > ?'),
+    grow: db.prepare(`INSERT INTO celeriac_part (chord, task_id, place, state, format, result)
+      VALUES (?, ?, ?, '', '', '') ON CONFLICT (chord, task_id) DO NOTHING`),
+    resize: db.prepare('UPDATE celeriac_chord SET size = size + 1, expires = max(expires, ?) WHERE seq = ?'),
+    retireExpired: db.prepare(`UPDATE celeriac_chord SET id = NULL, since = NULL, expires = 0
+      WHERE id = ? AND expires <= ?`),
+  }
 }

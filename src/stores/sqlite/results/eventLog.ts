@@ -46,7 +46,7 @@ export class SqliteEventLog {
   readonly #after: StatementSync
 
   /** `limit`: how many states are kept per task; 0: none. */
-  constructor(db: DatabaseSync, limit: number) {
+  constructor(db: Pick<DatabaseSync, 'prepare'>, limit: number) {
     this.#limit = limit
     this.#add = db.prepare(`INSERT INTO celeriac_event (job, seq, version, format, meta)
       SELECT seq, coalesce((SELECT max(seq) FROM celeriac_event WHERE job = celeriac_result.seq), 1) + 1,

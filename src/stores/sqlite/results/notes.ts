@@ -21,7 +21,7 @@ export class SqliteNotes {
   readonly #metadata: StatementSync
   readonly #changeInput: StatementSync
 
-  constructor(db: DatabaseSync, clock: Clock) {
+  constructor(db: Pick<DatabaseSync, 'prepare'>, clock: Clock) {
     this.#clock = clock
     this.#putIfAbsent = db.prepare(`INSERT INTO celeriac_note (key, value, expires) VALUES (?, ?, ?)
       ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires

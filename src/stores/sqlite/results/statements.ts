@@ -1,11 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 
 const COLUMNS = 'seq, id, task, state, version, created, format, meta'
-// A record that is not final is kept at least as long as the record before: it may wait for other things as well.
-const UPDATE = `UPDATE celeriac_result SET task = coalesce(?, task), state = ?, version = ?, format = ?, meta = ?,
-  final = ?,
-  expires = CASE WHEN ? = 1 THEN ? ELSE max(expires, ?) END
-  WHERE id = ? AND`
 const LISTED = `AND (:state IS NULL OR state = :state) AND (:task IS NULL OR task = :task)
   AND (:tasks IS NULL OR task IN (SELECT value FROM json_each(:tasks))) AND (:since IS NULL OR created >= :since)`
 // The table `celeriac_origin` (submission metadata) comes first: it has far fewer rows, and an index by owner.
@@ -13,11 +8,8 @@ const SELECT_ORIGIN = `SELECT celeriac_result.seq AS seq, id, task, state, versi
   FROM celeriac_origin CROSS JOIN celeriac_result USING (seq)`
 const TAGGED = 'AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(celeriac_origin.tags) WHERE value = :tag))'
 
-/** Every statement on records. */
+/** The statements on records, but those that write them. */
 export class ResultStatements {
-  readonly add: StatementSync
-  readonly put: StatementSync
-  readonly settle: StatementSync
   readonly change: StatementSync
   readonly unsave: StatementSync
   readonly load: StatementSync
@@ -33,10 +25,6 @@ export class ResultStatements {
   readonly dropRevoked: StatementSync
 
   constructor(db: DatabaseSync) {
-    this.add = db.prepare(`INSERT INTO celeriac_result (id, task, state, final, version, created, expires, format, meta)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`)
-    this.put = db.prepare(`${UPDATE} final = 0`)
-    this.settle = db.prepare(`${UPDATE} (final = 0 OR (? = 1 AND state <> 'SUCCESS'))`)
     this.change = db.prepare(
       'UPDATE celeriac_result SET version = ?, format = ?, meta = ?, expires = max(expires, ?) WHERE id = ? AND final = 0',
     )

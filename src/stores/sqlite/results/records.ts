@@ -1,0 +1,96 @@
+import type { StatementSync } from 'node:sqlite'
+import type { BackendOptions } from '../../../backend/backend.ts'
+import { isOnTheWay } from '../../../backend/eventLog.ts'
+import { endOf, lifetimeOf } from '../../../backend/retention.ts'
+import type { Submission, SubmissionMetadata } from '../../../backend/unitOfWork.ts'
+import { encodePlain } from '../../../protocol/encoding.ts'
+import { packRecord } from '../../../protocol/packedRecord.ts'
+import type { TaskMeta } from '../../../protocol/result.ts'
+import { write } from '../../../protocol/serializer.ts'
+import { isFinal, PENDING } from '../../../protocol/states.ts'
+import type { Clock } from '../../../std/clock.ts'
+import type { Messages } from '../broker/messages.ts'
+import type { Connection } from '../file.ts'
+import type { SqliteEventLog } from './eventLog.ts'
+import type { SqliteNotes } from './notes.ts'
+
+// A record that is not final is kept at least as long as the record before: it may wait for other things as well.
+const UPDATE = `UPDATE celeriac_result SET task = coalesce(?, task), state = ?, version = ?, format = ?, meta = ?,
+  final = ?,
+  expires = CASE WHEN ? = 1 THEN ? ELSE max(expires, ?) END
+  WHERE id = ? AND`
+
+/** How records are kept, and where their metadata and their event log are. */
+export interface RecordParts {
+  readonly options: BackendOptions
+  readonly clock: Clock
+  readonly notes: SqliteNotes
+  readonly log: Pick<SqliteEventLog, 'add'>
+}
+
+/** Writes records. For use inside a transaction. */
+export class SqliteRecords {
+  readonly #connection: Connection
+  readonly #parts: RecordParts
+  readonly #add: StatementSync
+  readonly #put: StatementSync
+  readonly #settle: StatementSync
+
+  constructor(connection: Connection, parts: RecordParts) {
+    const { db } = connection
+    this.#connection = connection
+    this.#parts = parts
+    this.#add =
+      db.prepare(`INSERT INTO celeriac_result (id, task, state, final, version, created, expires, format, meta)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`)
+    this.#put = db.prepare(`${UPDATE} final = 0`)
+    this.#settle = db.prepare(`${UPDATE} (final = 0 OR (? = 1 AND state <> 'SUCCESS'))`)
+  }
+
+  /** `settling` may replace a final state, but not SUCCESS (Celery's rule). True when it was saved. */
+  save(meta: TaskMeta, settling: boolean, metadata?: SubmissionMetadata): boolean {
+    const final = isFinal(meta.status) ? 1 : 0
+    const { body, contentType, expires } = this.written(meta)
+    const task = meta.name ?? null
+    const version = this.#connection.nextVersion()
+    if (meta.status !== PENDING) {
+      const row = [task, meta.status, version, contentType, body, final, final, expires, expires, meta.task_id]
+      const { changes } = settling ? this.#settle.run(...row, final) : this.#put.run(...row)
+      if (changes === 1) return this.#saved(meta)
+    }
+    const { clock, notes } = this.#parts
+    const created = meta.date_submitted === undefined ? clock.now() : Date.parse(meta.date_submitted)
+    const added = this.#add.run(meta.task_id, task, meta.status, final, version, created, expires, contentType, body)
+    if (added.changes !== 1) return false
+    if (metadata) notes.addMetadata(added.lastInsertRowid, metadata)
+    return this.#saved(meta)
+  }
+
+  /** `UnitOfWork.submit`, for messages of the same connection. */
+  submit({ message, meta, once, metadata, note }: Submission, messages: Messages): boolean {
+    const { notes } = this.#parts
+    if (note && notes.get(note.key) !== note.expected) return false
+    const fresh = meta === undefined || this.save(meta, false, metadata)
+    if (once && !fresh) return false
+    if (note) notes.put(note)
+    if (message) messages.publish(message.envelope, message.route, { notBefore: message.notBefore })
+    return true
+  }
+
+  /** A record as it is kept, and until when. */
+  written(meta: TaskMeta): { body: string | Uint8Array; contentType: string; expires: number } {
+    const { clock, options } = this.#parts
+    const now = clock.now()
+    const expires = endOf(lifetimeOf(meta, options.expires, now), now)
+    // Only the result may contain values that need encoding: the other fields are plain.
+    const result = encodePlain(meta.result, 'result', options.serializer)
+    const { body, contentType } = write(packRecord(meta, result), options.serializer)
+    return { body, contentType, expires }
+  }
+
+  #saved({ task_id, status }: TaskMeta): true {
+    if (isOnTheWay(status)) this.#parts.log.add(task_id)
+    this.#connection.touch('results')
+    return true
+  }
+}
