@@ -1,7 +1,7 @@
 import type { App } from './app.ts'
 import { internalsOf } from './internals.ts'
 
-export { deadLetterQueue } from '../broker/deadLetterQueue.ts'
+export { deadLetterQueue } from '../broker/broker.ts'
 
 /** Names of the queues that an app knows: its own, and those that its tasks go to, and these others. */
 export function queuesOf({ config, tasks }: App, others: Iterable<string> = []): string[] {

@@ -1,5 +1,6 @@
 import type { Envelope } from '../protocol/envelope.ts'
 import type { MessageEdit } from '../protocol/messageEdit.ts'
+import { namePart } from '../std/id.ts'
 import type { Backlog } from './backlog.ts'
 import type { LimitStore } from './limits.ts'
 import type { QueueOptions } from './queueOptions.ts'
@@ -284,4 +285,12 @@ export function queueToConsume(name: string, options: QueueOptions | undefined, 
   }
   const isNamed = options?.exchange !== undefined || name.endsWith(WORKER_DIRECT_SUFFIX)
   return isNamed ? { name, bindings: [bindingOf(name, options)] } : { name }
+}
+
+/** Longest name before `.dead`, bytes: RabbitMQ's queues have at most 255. */
+const MAX_NAME_BYTES = 250
+
+/** The queue beside a queue that keeps what could not be run, with the reason in its headers. */
+export function deadLetterQueue(queue: string): string {
+  return `${namePart(queue, MAX_NAME_BYTES)}.dead`
 }

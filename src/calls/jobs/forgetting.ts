@@ -1,5 +1,5 @@
 import type { FollowUp } from '../../backend/followUp.ts'
-import { deadLetterQueue } from '../../broker/deadLetterQueue.ts'
+import { deadLetterQueue } from '../../broker/broker.ts'
 import type { ForgottenJobs, RemovedParts } from '../../protocol/forgottenJobs.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
 import { isFinal, WAITING } from '../../protocol/states.ts'

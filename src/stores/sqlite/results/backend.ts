@@ -28,9 +28,8 @@ import { changeWindow, writeInWindows } from '../window.ts'
 import { SqliteChords } from './chords.ts'
 import { SqliteEventLog, type StoredRow } from './eventLog.ts'
 import { SqliteNotes } from './notes.ts'
-import { SqliteRecords } from './records.ts'
+import { ResultStatements, SqliteRecords } from './records.ts'
 import { SqliteSearch } from './search.ts'
-import { ResultStatements } from './statements.ts'
 
 interface Row extends StoredRow {
   readonly seq: number
