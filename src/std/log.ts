@@ -35,12 +35,14 @@ const METHODS = [...LINE_LEVELS, 'child'] as const
 /** Throws ArgumentError for what is no log: it would fail with the first line. */
 export function requireLog(option: unknown, where: string): void {
   if (option === false) return
-  const methods = typeof option === 'object' || typeof option === 'function' ? Object(option) : {}
+  const isObject = (typeof option === 'object' && option !== null) || typeof option === 'function'
+  const methods: Readonly<Record<string, unknown>> = isObject ? Object(option) : {}
   const missing = METHODS.filter((name) => typeof methods[name] !== 'function')
-  if (missing.length > 0)
-    throw new ArgumentError(
-      `${where}: expected false, or a logger with ${METHODS.join(', ')}, got ${shown(option)} without ${missing.join(', ')}`,
-    )
+  if (missing.length === 0) return
+  const got = isObject ? 'an object' : shown(option)
+  throw new ArgumentError(
+    `${where}: expected false, or a logger with ${METHODS.join(', ')}, got ${got} without ${missing.join(', ')}`,
+  )
 }
 
 /**

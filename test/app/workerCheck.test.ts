@@ -10,7 +10,8 @@ import { storesOf } from './stores.ts'
 /** A logger that keeps its warnings. */
 function listener() {
   const warnings: string[] = []
-  const logger = { ...createLogger('silent'), warn: (_: object, text: string) => void warnings.push(text) }
+  const warn = (_: object, text: string): void => void warnings.push(text)
+  const logger = Object.assign(createLogger('silent'), { warn })
   return { warnings, logger }
 }
 

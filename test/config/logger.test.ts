@@ -13,7 +13,7 @@ test.each<[wrong: unknown, missing: string]>([
   ['debug', 'got "debug" without debug, info, warn, error, child'],
   [true, 'got true without debug'],
   [null, 'got null without debug'],
-  [plain, ' without child'],
+  [plain, 'got an object without child'],
 ])('a log that is %j is refused where it is given, by app, worker, beat and test', async (wrong, message) => {
   const logger = wrong as never
   const uses = [() => new Celeriac({ logger }), () => new Worker(app, { logger }), () => new Beat(app, { logger })]
