@@ -20,7 +20,7 @@ afterEach(async () => {
 })
 
 function opened(path: string): DatabaseSync {
-  const db = new DatabaseSync(path)
+  const db = new DatabaseSync(path, { timeout: 10_000 })
   ends.push(() => db.isOpen && db.close())
   return db
 }
@@ -152,7 +152,7 @@ it('is not kept alive', async () => {
   let collected = 0
   const registry = new FinalizationRegistry(() => collected++)
   for (let number = 0; number < 20; number++) {
-    const db = new DatabaseSync(shop.path)
+    const db = new DatabaseSync(shop.path, { timeout: 10_000 })
     registry.register(db, undefined)
     db.exec('BEGIN')
     await shop.app.within(db, send)

@@ -46,7 +46,7 @@ it('the job of a process that is killed after its commit runs', async () => {
 
 it('nothing is lost when a caller here closes its database, and another process submits and closes', async () => {
   for (let round = 1; round <= 3; round++) {
-    const db = new DatabaseSync(shop.path)
+    const db = new DatabaseSync(shop.path, { timeout: 10_000 })
     db.prepare('SELECT count(*) FROM purchase').get()
     db.close()
     const [code] = await once(seller('once'), 'exit')

@@ -20,7 +20,7 @@ afterEach(async () => {
 
 /** A connection with an open transaction. */
 function begun(begin = 'BEGIN IMMEDIATE'): DatabaseSync {
-  const db = new DatabaseSync(shop.path)
+  const db = new DatabaseSync(shop.path, { timeout: 10_000 })
   ends.push(() => db.isOpen && db.close())
   db.exec(begin)
   return db
@@ -169,7 +169,7 @@ describe('an error', () => {
   })
 
   it('of a full file never leaves a part of a job', async () => {
-    const db = new DatabaseSync(shop.path)
+    const db = new DatabaseSync(shop.path, { timeout: 10_000 })
     ends.push(() => db.close())
     const { page_count: pages } = db.prepare('PRAGMA page_count').get() as { page_count: number }
     db.exec(`PRAGMA max_page_count = ${pages + 20}; BEGIN IMMEDIATE`)

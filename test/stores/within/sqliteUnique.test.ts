@@ -6,7 +6,7 @@ import { uniqueSuite } from './uniqueSuite.ts'
 const shop = useShop(new SqliteShop())
 
 uniqueSuite(shop, async () => {
-  const client = new DatabaseSync(shop.path)
+  const client = new DatabaseSync(shop.path, { timeout: 10_000 })
   client.exec('BEGIN')
   return { client, end: async (how) => client.exec(how), close: async () => client.close() }
 })

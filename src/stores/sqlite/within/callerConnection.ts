@@ -5,6 +5,7 @@ import { decide, versionOf } from '../../migration.ts'
 import type { Connection } from '../file.ts'
 import { Meta } from '../meta.ts'
 import { layoutOf, SQLITE_STEPS } from '../migrations.ts'
+import { sqliteUrl } from '../url.ts'
 import { clientErrorOf } from './clientError.ts'
 
 /** Takes the write lock and changes nothing: what is read afterwards stays true until the transaction ends. */
@@ -106,7 +107,19 @@ export function requireCaller(given: DatabaseSync, file: { readonly path: string
     throw new ArgumentError(
       `within: expected a DatabaseSync of the file ${own}, got one of ${found ?? 'a database in memory'}`,
     )
+  lockFirst(given, file.path)
   requireLayout(given, file.path)
+}
+
+/** Before anything is read: a transaction that has read cannot write any more when another connection has written. */
+function lockFirst(given: DatabaseSync, path: string): void {
+  try {
+    given.exec(LOCK)
+  } catch (error) {
+    // Without our tables: the next check says so.
+    if (!/no such (table|column)/.test((error as Error).message))
+      throw clientErrorOf(error, sqliteUrl(path), given.isTransaction)
+  }
 }
 
 function requireTransaction(given: DatabaseSync): void {
