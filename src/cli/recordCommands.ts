@@ -3,6 +3,7 @@ import { CALL_OPTIONS } from '../config/callOptions.ts'
 import { command, countFlag, flag, withFilter, withModule, withStores } from './optionHelp.ts'
 import { duration, moment, momentOrDuration, wholeNumber } from './values.ts'
 
+/** Commands that read, change or remove the records of tasks. */
 export function addRecords(root: Command): void {
   const result = command(root, 'result <id>', 'state and result of a task')
   withStores(withModule(result, false), 'warn')

@@ -3,6 +3,7 @@ import type { TaskMeta } from '../../protocol/result.ts'
 import { pieces } from '../../std/chunks.ts'
 import { ArgumentError, ConfigError } from '../../std/errors.ts'
 import { requireText, shown } from '../../std/validate.ts'
+import { DEFAULT_LIMIT, PAGE_SIZE, requireChoice, requireIds, requireLimit, requireTexts } from './filterChecks.ts'
 import { Forgetting, type ForgettingHost } from './forgetting.ts'
 
 /** Which jobs are forgotten: those that fit all that is named, at least one of `ids`, `owner` and `tag`. */
@@ -31,10 +32,6 @@ export interface ForgetJobsOptions {
 
 const NAMES = ['ids', 'owner', 'tag', 'tasks'] as const
 const CHOOSING = ['ids', 'owner', 'tag'] as const
-/** Records of one page: they are removed before the next page is read. */
-const PAGE_SIZE = 200
-const DEFAULT_LIMIT = 1000
-const MAX_LIMIT = 10_000
 
 /**
  * Forget the jobs that fit a filter, page by page. Rejects with ArgumentError for a filter that names nothing or is
@@ -118,21 +115,14 @@ async function fitting(
 }
 
 function check(filter: ForgetFilter, queue: unknown, limit: number | undefined, cursor: unknown): void {
-  const unknown = Object.keys(filter).find((name) => !(NAMES as readonly string[]).includes(name))
-  if (unknown !== undefined || CHOOSING.every((name) => filter[name] === undefined))
-    throw new ArgumentError(`forgetJobs: expected one of ${CHOOSING.join(', ')}, got ${unknown ?? 'none of them'}`)
+  requireChoice('forgetJobs', filter, NAMES, CHOOSING)
   const { ids, owner, tag, tasks } = filter
-  if (ids !== undefined && !(Array.isArray(ids) && ids.length > 0 && ids.length <= MAX_LIMIT))
-    throw new ArgumentError(`forgetJobs: ids: expected a list of 1 to ${MAX_LIMIT} ids`)
+  requireIds('forgetJobs', ids)
   if (tasks !== undefined && !Array.isArray(tasks))
     throw new ArgumentError(`forgetJobs: tasks: expected a list of names, got ${shown(tasks)}`)
-  for (const id of ids ?? []) requireText(id, 'forgetJobs: ids')
   for (const name of tasks ?? []) requireText(name, 'forgetJobs: tasks')
-  // An empty one is most often a variable that was not set.
-  for (const [name, text] of Object.entries({ owner, tag, queue }))
-    if (text !== undefined) requireText(text, `forgetJobs: ${name}`)
+  requireTexts('forgetJobs', { owner, tag, queue })
   if (ids !== undefined && (limit !== undefined || cursor !== undefined))
     throw new ArgumentError('forgetJobs: expected no limit and no cursor beside ids')
-  if (limit !== undefined && !(Number.isInteger(limit) && limit >= 1 && limit <= MAX_LIMIT))
-    throw new ArgumentError(`forgetJobs: limit: expected a whole number from 1 to ${MAX_LIMIT}, got ${shown(limit)}`)
+  if (limit !== undefined) requireLimit('forgetJobs', limit)
 }

@@ -4,12 +4,21 @@ import { parseRate } from '../../config/taskValues.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
 import { keptArguments } from '../../protocol/serializer.ts'
 import { FAILURE, isFinal } from '../../protocol/states.ts'
+import { pieces } from '../../std/chunks.ts'
 import type { Clock } from '../../std/clock.ts'
 import { ArgumentError, ConfigError } from '../../std/errors.ts'
-import { requireText, shown } from '../../std/validate.ts'
 import type { Given } from '../../tasks/bind.ts'
 import { infoOf, type JobInfo } from '../jobInfo.ts'
 import type { Stores } from '../stores.ts'
+import {
+  DEFAULT_LIMIT,
+  PAGE_SIZE,
+  requireChoice,
+  requireIds,
+  requireLimit,
+  requireSince,
+  requireTexts,
+} from './filterChecks.ts'
 
 /** Which jobs are submitted again: those that fit all that is named, at least one of these, and have ended. */
 export interface RetryFilter extends Pick<ListFilter, 'task' | 'tasks' | 'owner' | 'tag' | 'since' | 'q'> {
@@ -65,12 +74,8 @@ export interface RetryHost {
 }
 
 const NAMES = ['ids', 'state', 'task', 'tasks', 'owner', 'tag', 'since', 'q', 'error'] as const
-const TEXTS = ['state', 'task', 'owner', 'tag', 'error'] as const
 /** What is looked at of jobs that are named. */
 const BESIDE_IDS: ReadonlySet<string> = new Set(['ids', 'state', 'error'])
-const PAGE_SIZE = 200
-const DEFAULT_LIMIT = 1000
-const MAX_LIMIT = 10_000
 
 /**
  * Submit jobs that have ended once more, as new jobs with the same input, queue, owner and tags. A job is submitted
@@ -88,10 +93,12 @@ export async function retryJobs(
   if (!index) throw new ConfigError(`${host.stores.backend.url} cannot list tasks, and keeps no inputs of them`)
   const retry = new Retry(host, dryRun, rate === undefined ? undefined : parseRate(rate, 'retryJobs: rate'))
   const { ids, error, state = FAILURE, ...wanted } = filter
-  const fits = (meta: TaskMeta): boolean => isFinal(meta.status) && meta.status === state && hasError(meta, error)
+  const fits = (meta: TaskMeta): boolean => meta.status === state && hasError(meta, error)
   if (ids) {
-    const metas = (await host.stores.backend.load(ids)).filter((meta) => meta !== undefined)
-    await retry.all(metas.filter(fits))
+    for (const some of pieces(ids, PAGE_SIZE)) {
+      const metas = (await host.stores.backend.load(some)).filter((meta) => meta !== undefined)
+      await retry.all(metas.filter(fits))
+    }
     return retry.report(undefined)
   }
   let cursor = from
@@ -169,21 +176,14 @@ function hasError(meta: TaskMeta, wanted: string | undefined): boolean {
 }
 
 function check(filter: RetryFilter, limit: number): void {
-  const unknown = Object.keys(filter).find((name) => !(NAMES as readonly string[]).includes(name))
-  if (unknown !== undefined || NAMES.every((name) => filter[name] === undefined))
-    throw new ArgumentError(`retryJobs: expected one of ${NAMES.join(', ')}, got ${unknown ?? 'none of them'}`)
-  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT)
-    throw new ArgumentError(`retryJobs: limit: expected a whole number from 1 to ${MAX_LIMIT}, got ${shown(limit)}`)
-  for (const name of TEXTS) if (filter[name] !== undefined) requireText(filter[name], `retryJobs: ${name}`)
-  const { ids, state, since } = filter
-  if (ids !== undefined && !(Array.isArray(ids) && ids.length > 0 && ids.length <= MAX_LIMIT))
-    throw new ArgumentError(`retryJobs: ids: expected a list of 1 to ${MAX_LIMIT} ids`)
-  for (const id of ids ?? []) requireText(id, 'retryJobs: ids')
+  requireChoice('retryJobs', filter, NAMES)
+  requireLimit('retryJobs', limit)
+  const { ids, state, task, owner, tag, since, error } = filter
+  requireTexts('retryJobs', { state, task, owner, tag, error })
+  requireIds('retryJobs', ids)
   const beside = ids && NAMES.find((name) => !BESIDE_IDS.has(name) && filter[name] !== undefined)
   if (beside) throw new ArgumentError(`retryJobs: ids and ${beside} exclude each other`)
   if (state !== undefined && !isFinal(state))
     throw new ArgumentError(`retryJobs: state: expected FAILURE, REVOKED or SUCCESS, got ${state}`)
-  // Every job would fit what is no number.
-  if (since !== undefined && !Number.isFinite(since))
-    throw new ArgumentError(`retryJobs: since: expected ms since the epoch, got ${shown(since)}`)
+  requireSince('retryJobs', since)
 }

@@ -5,11 +5,11 @@ import { isFinal } from '../../protocol/states.ts'
 import { pieces } from '../../std/chunks.ts'
 import type { Clock } from '../../std/clock.ts'
 import { type Duration, milliseconds } from '../../std/duration.ts'
-import { ArgumentError, ConfigError } from '../../std/errors.ts'
-import { requireText, shown } from '../../std/validate.ts'
+import { ConfigError } from '../../std/errors.ts'
 import { infoOf, type JobInfo } from '../jobInfo.ts'
 import { revokeTask } from '../revoke.ts'
 import type { Stores } from '../stores.ts'
+import { DEFAULT_LIMIT, PAGE_SIZE, requireChoice, requireLimit, requireSince, requireTexts } from './filterChecks.ts'
 
 /** Which jobs are revoked: those that fit all that is named, at least one of these, and have not ended. */
 export interface RevokeFilter extends Pick<ListFilter, 'state' | 'task' | 'tasks' | 'owner' | 'tag' | 'since' | 'q'> {
@@ -47,14 +47,8 @@ export interface RevokingHost {
 }
 
 const NAMES = ['state', 'task', 'tasks', 'owner', 'tag', 'since', 'q', 'olderThan'] as const
-/** An empty one is most often a variable that was not set. */
-const TEXTS = ['state', 'task', 'owner', 'tag'] as const
-/** Records of one page: they are revoked before the next page is read. */
-const PAGE_SIZE = 200
 /** Jobs that are revoked at once: a store that searches its queues finds all of them in one walk. */
 const MAX_AT_ONCE = 50
-const DEFAULT_LIMIT = 1000
-const MAX_LIMIT = 10_000
 
 /**
  * Revoke the jobs that fit a filter, page by page. Rejects with ArgumentError for a filter that names nothing or is
@@ -97,15 +91,11 @@ function submittedOf({ date_submitted: submitted }: TaskMeta): number {
 }
 
 function parsed(filter: RevokeFilter, limit: number): Omit<RevokeFilter, 'olderThan'> & { olderThan?: number } {
-  const unknown = Object.keys(filter).find((name) => !(NAMES as readonly string[]).includes(name))
-  if (unknown !== undefined || NAMES.every((name) => filter[name] === undefined))
-    throw new ArgumentError(`revokeJobs: expected one of ${NAMES.join(', ')}, got ${unknown ?? 'none of them'}`)
-  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT)
-    throw new ArgumentError(`revokeJobs: limit: expected a whole number from 1 to ${MAX_LIMIT}, got ${shown(limit)}`)
-  for (const name of TEXTS) if (filter[name] !== undefined) requireText(filter[name], `revokeJobs: ${name}`)
-  // Every job would fit what is no number.
-  if (filter.since !== undefined && !Number.isFinite(filter.since))
-    throw new ArgumentError(`revokeJobs: since: expected ms since the epoch, got ${shown(filter.since)}`)
+  requireChoice('revokeJobs', filter, NAMES)
+  requireLimit('revokeJobs', limit)
+  const { state, task, owner, tag, since } = filter
+  requireTexts('revokeJobs', { state, task, owner, tag })
+  requireSince('revokeJobs', since)
   const { olderThan, ...rest } = filter
   return olderThan === undefined ? rest : { ...rest, olderThan: milliseconds(olderThan, 'revokeJobs: olderThan') }
 }

@@ -1,4 +1,4 @@
-import { isLane } from '../../../broker/lane.ts'
+import { EXTRA_LANES, isLane, MAX_OF_LANE } from '../../../broker/lane.ts'
 import type { Row, Statement, Step } from '../connection/pipeline.ts'
 import { type ClaimedMessage, heldOf, textArray } from './claims.ts'
 
@@ -56,13 +56,9 @@ export function returningStep(now: number): Step {
   return { statement: CLAIM, values: [null, '{}', 0, 0, 0, now] }
 }
 
-/** Lanes that one claim looks at beyond those that it needs. */
-const EXTRA_LANES = 4
 /** How many times as many the next one looks at where it found too little, and how many at most. */
 const SEEN_FACTOR = 4
 const MAX_SEEN_LANES = 1000
-/** How many messages of one lane a claim takes in its turn, where much waits in each: a visit to a lane costs most. */
-const MAX_OF_LANE = 8
 /** Where lanes turned out to hold less, so many claims take one of each. */
 const SHALLOW_CLAIMS = 16
 

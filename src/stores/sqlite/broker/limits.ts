@@ -210,10 +210,10 @@ export class LimitRuleRows {
   }
 
   /**
-   * What waits is looked at again by the new rule, for keys that are not before `from`, as many as fit `duration`, ms.
+   * What waits is looked at again by the new rule, for keys that are not before `from`, as many as fit one write.
    * Returns where the next ones begin; undefined at the end.
    */
-  wake(rule: string, from: string, duration?: number): string | undefined {
+  wake(rule: string, from: string): string | undefined {
     const { keys, wakeBlocking } = this.#statements
     let next = from
     const more = changeWindow((limit) => {
@@ -222,7 +222,7 @@ export class LimitRuleRows {
       const last = rows.at(-1)
       if (last) next = afterKey(last.key)
       return rows.length
-    }, duration)
+    })
     return more ? next : undefined
   }
 }

@@ -63,14 +63,13 @@ export class WithinUnitOfWork implements UnitOfWork {
   static of(client: object, backend: SqliteBackend, known: KnownCallers, rest: UnitOfWork): WithinUnitOfWork {
     const database = databaseOf(client)
     if (backend.file.lost) throw backend.file.lost
+    // From here on no other connection writes, so that none makes this transaction fail.
     requireCaller(database, backend.file)
     let rows = known.get(database)?.deref()
     if (!rows?.connection.isAlive) {
       rows = rowsOf(database, backend)
       known.set(database, new WeakRef(rows))
     }
-    // From now on no other connection writes, so that none makes this transaction fail.
-    rows.connection.write(() => undefined)
     return new WithinUnitOfWork(rows, rest)
   }
 
