@@ -72,7 +72,9 @@ onTwoStores((lab) => {
     expect(await found({ error: 'rangeerror' })).toBe(3)
     expect(await found({ task: 'copy', error: 'elsewhere' })).toBe(0)
     expect(await found({ task: 'mail' })).toBe(0)
-    expect(await found({ ids: [handles[0]?.id as string, 'unknown'] })).toBe(1)
+    const named = { ids: [handles[0]?.id as string, 'unknown', handles[1]?.id as string], error: 'one' }
+    const { jobs, unfit } = await app.retryJobs(named, { dryRun: true })
+    expect([jobs.map(({ id }) => id), unfit]).toEqual([[named.ids[0]], named.ids.slice(1)])
     expect(await found({ since: Date.now() + 60_000 })).toBe(0)
     expect(await found({ task: 'copy', state: 'SUCCESS' })).toBe(0)
     const page = await app.retryJobs({ task: 'copy' }, { limit: 2 })

@@ -71,10 +71,10 @@ describe('jobs by hand', () => {
     expect((await on('retry', '--since', '1h', '--rate', '300/m')).stdout).toMatch(
       /^one submitted again as \S+\n1 submitted again\n$/,
     )
-    expect(await on('retry', 'one')).toEqual({
-      code: 0,
+    expect(await on('retry', 'one', 'gone')).toEqual({
+      code: 1,
       stdout: '0 submitted again\n1 were submitted again before\n',
-      stderr: '',
+      stderr: 'celeriac: not found, or not FAILURE: gone\n',
     })
     const wrong = await on('retry')
     expect([wrong.code, wrong.stderr]).toEqual([

@@ -37,3 +37,15 @@ test.each([
   expect(read).toThrow(ArgumentError)
   expect(read).toThrow(/^countdown: expected milliseconds or a text like '45s'/)
 })
+
+test.each([
+  [31_557_600_000_001, '31557600000001 ms'],
+  ['99999999w', '60479999395200000 ms'],
+  [`${'9'.repeat(400)}w`, 'Infinity ms'],
+])('%j is refused: no date is so far from now', (value, got) => {
+  expect(() => milliseconds(value, 'breaker: pause')).toThrow(
+    new ArgumentError(`breaker: pause: expected at most 1000 years, got ${got}`),
+  )
+})
+
+test('1,000 years are taken', () => expect(milliseconds('365250d', 'expires')).toBe(31_557_600_000_000))

@@ -52,6 +52,8 @@ export interface RetriedJobs {
   readonly before: readonly string[]
   /** Ids of those whose input was not kept (`keepInput`). */
   readonly inputNotKept: readonly string[]
+  /** Ids that were named, but not found, or whose jobs are in another state or have another error. */
+  readonly unfit: readonly string[]
   /** Pass it on to go on; absent where no more jobs fit. */
   readonly cursor: string | undefined
 }
@@ -97,7 +99,7 @@ export async function retryJobs(
   if (ids) {
     for (const some of pieces(ids, PAGE_SIZE)) {
       const metas = (await host.stores.backend.load(some)).filter((meta) => meta !== undefined)
-      await retry.all(metas.filter(fits))
+      await retry.named(some, metas.filter(fits))
     }
     return retry.report(undefined)
   }
@@ -119,6 +121,7 @@ class Retry {
   readonly #retried: Record<string, string> = {}
   readonly #before: string[] = []
   readonly #inputNotKept: string[] = []
+  readonly #unfit: string[] = []
   #next = 0
 
   constructor(host: RetryHost, dryRun: boolean, interval: number | undefined) {
@@ -133,7 +136,14 @@ class Retry {
 
   report(cursor: string | undefined): RetriedJobs {
     const [retried, before, inputNotKept] = [this.#retried, this.#before, this.#inputNotKept]
-    return { jobs: this.#jobs, retried, before, inputNotKept, cursor }
+    return { jobs: this.#jobs, retried, before, inputNotKept, unfit: this.#unfit, cursor }
+  }
+
+  /** Those of these ids that fit. */
+  async named(ids: readonly string[], metas: readonly TaskMeta[]): Promise<void> {
+    const fitting = new Set(metas.map(({ task_id: id }) => id))
+    this.#unfit.push(...ids.filter((id) => !fitting.has(id)))
+    await this.all(metas)
   }
 
   async all(metas: readonly TaskMeta[]): Promise<void> {

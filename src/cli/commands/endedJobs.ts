@@ -78,6 +78,14 @@ export async function retry(given: readonly string[], options: RetryCommandOptio
     return app.retryJobs({ ...filter, since: from }, { dryRun, rate, limit, cursor })
   })
   process.stdout.write(`${json ? jsonText(report) : retryLines(report, dryRun === true).join('\n')}\n`)
+  const { unfit } = report
+  if (unfit.length > 0) {
+    const wanted = error === undefined ? '' : ' with this error'
+    throw new CeleriacError(
+      'COMMAND_FAILED',
+      `not found, or not ${state ?? 'FAILURE'}${wanted}: ${unfit.map(printable).join(', ')}`,
+    )
+  }
 }
 
 function retryLines({ jobs, retried, before, inputNotKept, cursor }: RetryReport, dryRun: boolean): string[] {
