@@ -111,6 +111,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     resources: this.resources,
     openWait: (...wait) => openWait(this.#stores, this.#config, ...wait),
     addToChord: (...member) => addToChord(this.#workflows, ...member),
+    completeWithin: (...completion) => this.#stores.completeWithin(...completion),
   }
 
   constructor(options: CeleriacOptions<Context> = {}) {

@@ -15,6 +15,7 @@ import {
 import type { StoreMigration, StoreOptions } from '../stores/store.ts'
 import type { Transactions } from '../stores/transactions.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
+import type { Completing } from '../tasks/jobServices.ts'
 import { EventFeed } from './eventFeed.ts'
 import type { Extension } from './extension.ts'
 import type { JobChanges } from './jobs/jobChanges.ts'
@@ -186,6 +187,19 @@ export class AppStores {
     const { Transactions } = await import('../stores/transactions.ts')
     this.#transactions ??= new Transactions()
     return this.#transactions.run({ ...stores, unitOfWork: await unitOfWork.within(client) }, run)
+  }
+
+  /** As `JobServices.completeWithin`. */
+  async completeWithin(
+    client: object,
+    host: () => Promise<Completing>,
+    result: unknown,
+    children: readonly string[],
+  ): Promise<void> {
+    // Its stores are those of a test.
+    if (this.opener) return
+    const { completeWithin } = await import('./jobs/completeWithin.ts')
+    await completeWithin(await this.open(), client, await host(), result, children)
   }
 
   /** Throws ArgumentError where one of these tasks was sent in the transaction in which this is called. */

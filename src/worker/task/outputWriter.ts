@@ -6,6 +6,8 @@ import type { Clock } from '../../std/clock.ts'
 import { StoreUnavailableError } from '../../std/errors.ts'
 import { uuid } from '../../std/id.ts'
 import { nextTurn } from '../../std/pause.ts'
+import type { Request } from './request.ts'
+import type { WorkerContext } from './workerContext.ts'
 
 /** Most of one write: a part of what a log keeps, so that subscribers see it before it is dropped. */
 const MAX_WRITE = { count: 250, bytes: 2 ** 18 }
@@ -136,4 +138,18 @@ export class OutputWriter {
     this.#closed = true
     for (const entry of this.#entries.splice(0)) if ('taken' in entry) entry.taken()
   }
+}
+
+/** The writer of what a request emits. */
+export function outputOf(request: Request, { stores, app, stopNow }: WorkerContext): OutputWriter {
+  const to: OutputTarget = {
+    id: request.id,
+    delivery: request.acked ? undefined : request.delivery,
+    emit: (output, delivery) => stores.unitOfWork.emit(output, delivery),
+    store: (meta) => stores.unitOfWork.write({ meta, reply: request.reply }),
+    fail: (error, doing) => app.signals.emit('worker:error', { error, doing }),
+    clock: app.config.clock,
+    stopNow,
+  }
+  return new OutputWriter(to, request.stored)
 }

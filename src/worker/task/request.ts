@@ -17,6 +17,7 @@ import { type Clock, isoOf } from '../../std/clock.ts'
 import { timeOf } from '../../std/id.ts'
 import { Stop, type StopSignal } from '../../std/stopSignal.ts'
 import type { TaskDefinition } from '../../tasks/definition.ts'
+import type { TaskCompletion } from './completion.ts'
 import type { OutputWriter } from './outputWriter.ts'
 import type { Postponement } from './postponement.ts'
 
@@ -45,6 +46,10 @@ export class Request {
   output: OutputWriter | undefined
   /** How many of its runs have ended their children: those before, and this one. */
   lostChildren: number
+  /** Of a task that completes in a transaction of its own. */
+  completion: TaskCompletion | undefined
+  /** It does not run any more. */
+  isOver = false
   /** Its last state on the way, on its way to the store. */
   stored: Promise<unknown> | undefined
 
@@ -136,6 +141,7 @@ export class Request {
 
   /** It does not run any more. */
   end(): void {
+    this.isOver = true
     this.#runtime = performance.now() - this.#startedAt
     for (const cancel of this.#cancels) cancel()
   }
