@@ -220,6 +220,24 @@ export function completionSuite(shop: Shop, { begin, takeAway }: Completing): vo
     expect(await rows()).toBe(1)
   })
 
+  it('returns what its limits took', async () => {
+    const app = new App({ broker: shop.url, logger: createLogger('silent') })
+    let [running, most] = [0, 0]
+    const run = async (name: string): Promise<void> => {
+      most = Math.max(most, ++running)
+      await charge(currentTask() as TaskContext, name, () => running--)
+    }
+    const one = app.task('one at a time', run, { concurrency: 1, ignoreResult: true })
+    const worker = new Worker(app, { logger: false, queues: ['limited'] })
+    await worker.start()
+    for (const name of ['a', 'b', 'c']) await one.applyAsync([name], { queue: 'limited' })
+    await eventually(rows, (count) => count === 3, 30_000)
+    await isEmpty()
+    await worker.stop()
+    await app.close()
+    expect(most).toBe(1)
+  })
+
   describe('is refused', () => {
     async function problemIn(options: CeleriacOptions, taskOptions: object, client: unknown): Promise<string> {
       const app = new App({ logger: createLogger('silent'), ...options })
