@@ -131,6 +131,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
       hooks: this.hooks,
       layers: this.#layers,
       stores: () => this.#stores.open(),
+      sendThrough: (...sending) => this.#stores.through(...sending),
       revokeTree: (...tree) => this.#stores.revokeTree(...tree),
       ...this.#eagerJobs,
       onSent: (listener) => this.#stores.onSent(listener),

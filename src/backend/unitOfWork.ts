@@ -110,20 +110,23 @@ export interface Completion {
 }
 
 /**
- * What became of a delivery whose settlement was written in a transaction of the caller. `undone`: it is still ours, and
- * the transaction was rolled back; or it is open, where the store cannot know that. `lost`: neither ours nor settled by
- * us.
+ * What became of a delivery whose settlement was written in a transaction of the caller. `undone`: it is still ours,
+ * and the transaction was rolled back; or it is open, where the store cannot know that. `lost`: neither ours nor
+ * settled by us.
  */
 export type CompletionState = 'committed' | 'open' | 'undone' | 'lost'
 
 /** Settlements in transactions of the caller. */
 export interface Completions {
-  /** The settlement, which acknowledges, as it crosses. Waits for earlier writes of its record, where these could wait for it. */
+  /**
+   * The settlement, which acknowledges, as it crosses. Waits for earlier writes of its record, where these could wait
+   * for it.
+   */
   prepare(settlement: Settlement): Promise<Completion>
   /**
    * Write it in the transaction that is open on this client, which is the caller's. Resolves with the chords that are
-   * complete once that is committed. Rejects as `UnitOfWork.within`; with WorkerLostError where the delivery is not ours
-   * any more: then this transaction cannot be committed.
+   * complete once that is committed. Rejects as `UnitOfWork.within`; with WorkerLostError where the delivery is not
+   * ours any more: then this transaction cannot be committed.
    */
   write(client: object, completion: Completion): Promise<readonly CompleteChord[]>
   /** Without waiting for the transaction. */

@@ -1,10 +1,10 @@
 import { NotSupportedError, WorkerLostError } from '../../std/errors.ts'
+import type { OpenStores } from '../../stores/open.ts'
 import type { Completing } from '../../tasks/jobServices.ts'
-import type { Stores } from '../stores.ts'
 
 /** `ctx.completeWithin`, in the process in which the transaction is open. */
 export async function completeWithin(
-  { unitOfWork, broker, backend }: Stores,
+  { unitOfWork, broker, backend }: OpenStores,
   client: object,
   completing: Completing,
   result: unknown,

@@ -4,17 +4,15 @@ import { pauseForStore } from '../../broker/storeBackoff.ts'
 import { withinDeadline } from '../../protocol/deadline.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { ArgumentError, CeleriacError, WorkerLostError } from '../../std/errors.ts'
-import type { Completing } from '../../tasks/jobServices.ts'
 import { failureOf, policyOf } from '../../tasks/retry.ts'
-import type { Request } from './request.ts'
+import type { OwnCompletion, Request } from './request.ts'
 import { settlementOf } from './settlement.ts'
 import type { WorkerContext } from './workerContext.ts'
 
 /** After so many looks at a transaction that is still open, a warning. */
 const LOOKS_BEFORE_WARNING = 5
 
-/** The end of a request in a transaction of its task. */
-export class TaskCompletion implements Completing {
+class TaskCompletion implements OwnCompletion {
   readonly #request: Request
   readonly #context: WorkerContext
   #outcome: (Outcome & { readonly kind: 'success' }) | undefined
@@ -50,10 +48,6 @@ export class TaskCompletion implements Completing {
     if (isLost) this.#request.abort('lease lost')
   }
 
-  /**
-   * The end of the request, which is `given` where its transaction was rolled back. Waits while that is open: the
-   * message is locked. Undefined when the worker ends at once.
-   */
   async decide(given: Outcome): Promise<Outcome | undefined> {
     if (!this.#outcome) return given
     const { app, stopNow } = this.#context
@@ -69,7 +63,6 @@ export class TaskCompletion implements Completing {
     return undefined
   }
 
-  /** The end that was committed, where another one could not be written. */
   async committed(given: Outcome): Promise<Outcome | undefined> {
     return this.#outcome && (await this.#state()) === 'committed' ? this.#committed(given) : undefined
   }
@@ -112,7 +105,7 @@ export class TaskCompletion implements Completing {
 }
 
 /** That of a request, made when it is first asked for. */
-export function completionOf(request: Request, context: WorkerContext): TaskCompletion {
+export function completionOf(request: Request, context: WorkerContext): OwnCompletion {
   request.completion ??= new TaskCompletion(request, context)
   return request.completion
 }
