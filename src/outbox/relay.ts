@@ -102,11 +102,12 @@ export class OutboxRelay implements Service {
     for (;;) {
       bell.mute()
       const settled = rows.length > 0 ? await this.#publishAll(rows, stores, outages === 0) : NOTHING_SETTLED
-      outages = settled.back.length > 0 ? outages + 1 : 0
+      const isAway = settled.back.length > 0
+      if (rows.length > 0) outages = isAway ? outages + 1 : 0
       // An outage is waited for with no rows in hand: they may be published by others.
-      rows = await this.#advance(table, settled, () => (stop.aborted || outages > 0 ? 0 : this.#batch), stop)
+      rows = await this.#advance(table, settled, () => (stop.aborted || isAway ? 0 : this.#batch), stop)
       if (stop.aborted) break
-      if (outages > 0) await pauseForStore(outages, clock, stop)
+      if (isAway) await pauseForStore(outages, clock, stop)
       else if (rows.length === 0) await bell.rung()
     }
     if (rows.length > 0)

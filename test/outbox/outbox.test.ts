@@ -22,10 +22,13 @@ describe.each(DATABASES)('an outbox in %s', (kind) => {
   let app: App
   let outbox: Outbox
   let packed: unknown[]
+  let lines: string[]
   let relays: OutboxRelay[]
   let worker: Worker
   beforeEach(async () => {
-    app = new App({ broker: 'memory:', logger: createLogger('silent') })
+    lines = []
+    const stream = { write: (line: string) => void lines.push(line) }
+    app = new App({ broker: 'memory:', logger: createLogger('error', stream) })
     outbox = new Outbox(app)
     packed = []
     relays = []
@@ -165,9 +168,10 @@ describe.each(DATABASES)('an outbox in %s', (kind) => {
     await database.transaction((client) => outbox.within(client, () => pack.delayMany([[1], [2], [3]])))
     await eventually(
       async () => tries,
-      (count) => count > 3,
+      (count) => count > 6,
     )
     isAway = false
+    expect(lines.filter((line) => line.includes('cannot be published now: they are tried again'))).toHaveLength(1)
     await worker.start()
     await isEmpty()
     await eventually(
