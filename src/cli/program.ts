@@ -166,7 +166,7 @@ function addSchedule(root: Command): void {
     .requiredOption('--database <url>', 'of the outbox: postgres://…, or a SQLite file')
     .option('--table <name>', 'its table; default: celeriac_outbox')
     .option('--batch <number>', 'how many rows it takes at once; default: 200', wholeNumber(1, 10_000))
-    .action(async (options) => (await import('./commands/outbox.ts')).outbox(options))
+    .action(async (options) => (await import('./outboxService.ts')).outbox(options))
   const beat = command(root, 'beat', 'send the tasks of the schedule when they are due')
   withHealth(withStores(withModule(beat, true), 'info')).action(async (options) =>
     (await import('./commands/beat.ts')).beat(options),

@@ -11,7 +11,7 @@ import { SQLITE_NOW } from './schema.ts'
 
 /** The table of an outbox, through the client of the caller on which a transaction is open. */
 export interface CallerTable {
-  /** Rejects with ArgumentError, also without a transaction; StoreUnavailableError and CeleriacError of the database. */
+  /** Rejects with ArgumentError, also without a transaction; StoreUnavailableError, CeleriacError of the database. */
   add(rows: readonly NewRow[]): Promise<void>
 }
 
@@ -67,7 +67,7 @@ class SqliteCallerTable implements CallerTable {
   }
 }
 
-/** Marks the transaction, which has the mark until its end: after it, nothing is added. Two functions do not share one. */
+/** Marks the transaction, which has the mark until its end: after it, nothing is added. */
 const MARK = "SELECT set_config('celeriac.outbox', $1::text, true)"
 /** Parameters of one statement. */
 const MAX_ROWS = 1000

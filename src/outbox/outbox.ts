@@ -33,10 +33,10 @@ export class Outbox {
   }
 
   /**
-   * Send a call, `task.s(…)`, or a workflow in the transaction that is open on this client: a relay publishes it once you
-   * have committed. Resolves with its handle, whose state is UNKNOWN until then. `client` as of `app.within`. Rejects
-   * with ArgumentError for another client, and without an open transaction or the table; for what is wrong with the call
-   * as `applyAsync`; with NotSupportedError for a task with `unique`, `debounce` or `throttle`, and with
+   * Send a call, `task.s(…)`, or a workflow in the transaction that is open on this client: a relay publishes it once
+   * you have committed. Resolves with its handle, whose state is UNKNOWN until then. `client` as of `app.within`.
+   * Rejects with ArgumentError for another client, and without an open transaction or the table; for what is wrong with
+   * the call as `applyAsync`; with NotSupportedError for a task with `unique`, `debounce` or `throttle`, and with
    * `idempotencyExpires`.
    */
   async add<Call extends AnyWorkflow>(

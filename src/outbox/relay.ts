@@ -180,7 +180,7 @@ export class OutboxRelay implements Service {
   }
 }
 
-/** Rings when there may be rows, also where nobody waits yet. */
+/** Rings when there may be rows; a wait that begins later ends at once. */
 class Bell {
   #rang = false
   #wake: (() => void) | undefined

@@ -41,7 +41,7 @@ export interface RelayTableOptions {
   readonly table: string
   /** By which its rows are known, for this run alone. */
   readonly relay: string
-  /** How long rows stay with a relay of which nothing is heard, ms. */
+  /** How long rows stay with a relay that has died, ms. */
   readonly lease: number
   warn(message: string): void
 }

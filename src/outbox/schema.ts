@@ -7,6 +7,7 @@ export type OutboxDatabase = 'sqlite' | 'postgres'
 /** SQL: ms since the epoch, by the clock of the machine. */
 export const SQLITE_NOW: string = "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
 
+/** Which table an outbox is. */
 export interface OutboxTableOptions {
   /** Name of the table, with its schema on PostgreSQL if it needs one. Default: `celeriac_outbox`. */
   table?: string | undefined

@@ -1,8 +1,8 @@
-import { OutboxRelay } from '../../outbox/relay.ts'
-import { redactUrl } from '../../std/url.ts'
-import { type AppOptions, openApp } from '../loadApp.ts'
-import { say } from '../say.ts'
-import { stopped } from '../stop.ts'
+import { OutboxRelay } from '../outbox/relay.ts'
+import { redactUrl } from '../std/url.ts'
+import { type AppOptions, openApp } from './loadApp.ts'
+import { say } from './say.ts'
+import { stopped } from './stop.ts'
 
 interface OutboxCommandOptions extends AppOptions {
   readonly database: string
