@@ -25,6 +25,8 @@ const ABOUT = {
   'celeriac/events': 'The events of a cluster: its workers and what becomes of their tasks.',
   'celeriac/http': 'The [HTTP API](http.md): its server, and what mounts it in others.',
   'celeriac/opentelemetry': 'Traces and metrics for OpenTelemetry: [how to use it](how-to/traces-and-metrics.md).',
+  'celeriac/outbox':
+    'Jobs in a table of your database, and the relay that publishes them: [send inside a transaction](how-to/submit-in-a-transaction.md#outbox).',
   'celeriac/testing':
     '`testApp`, which puts an app into a test under a fake clock, and the conformance suites of the seams, for brokers, backends, pools and schedule stores from elsewhere.',
   'celeriac/worker': 'Runs tasks.',

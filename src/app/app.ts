@@ -111,6 +111,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
     resources: this.resources,
     openWait: (...wait) => openWait(this.#stores, this.#config, ...wait),
     addToChord: (...member) => addToChord(this.#workflows, ...member),
+    completeWithin: (...completion) => this.#stores.completeWithin(...completion),
   }
 
   constructor(options: CeleriacOptions<Context> = {}) {
@@ -130,6 +131,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
       hooks: this.hooks,
       layers: this.#layers,
       stores: () => this.#stores.open(),
+      sendThrough: (...sending) => this.#stores.through(...sending),
       revokeTree: (...tree) => this.#stores.revokeTree(...tree),
       ...this.#eagerJobs,
       onSent: (listener) => this.#stores.onSent(listener),

@@ -1,3 +1,4 @@
+import type { UnitOfWork } from '../backend/unitOfWork.ts'
 import type { Extension } from '../calls/extension.ts'
 import type { LimitRules } from '../calls/limits/limitRules.ts'
 import type { RevokedTree, SentListener, Stores } from '../calls/stores.ts'
@@ -40,6 +41,15 @@ interface AppActions {
   readonly layers: Layers
   /** The stores, opened at the first call. Rejects with ConfigError, StoreUnavailableError. */
   stores(): Promise<Stores>
+  /**
+   * Run a function whose calls are sent through another unit of work: what `app.within` does with that of a
+   * transaction. `expect` gets the ids of jobs that another process submits later: here they are not unknown. In an app
+   * under test and with `alwaysEager` it only runs the function.
+   */
+  sendThrough<Result>(
+    unitOfWork: (stores: Stores, expect: (id: string) => void) => UnitOfWork,
+    run: () => Promise<Result>,
+  ): Promise<Result>
   /** Revoke a workflow by the id of its result. Returns how many of its tasks had not ended. */
   revokeTree(id: string, how: RevokedTree): Promise<number>
   /** Run one job to its end, in this thread: what pools call. Never rejects. */

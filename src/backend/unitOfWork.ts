@@ -2,7 +2,7 @@ import type { ChangedMessage, Delivery, FoundMessage, Route } from '../broker/br
 import type { LimitStore } from '../broker/limits.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import type { TaskMeta } from '../protocol/result.ts'
-import type { AddedMember, Adding, ChordPart, OpenChord } from './chords.ts'
+import type { AddedMember, Adding, ChordPart, CompleteChord, OpenChord } from './chords.ts'
 import type { Output } from './eventLog.ts'
 import type { NoteStore, SubmissionNote } from './notes.ts'
 import type { RecordChange } from './recordChange.ts'
@@ -102,6 +102,39 @@ export interface Settlement extends Omit<Writing, 'closes'> {
   readonly end: 'ack' | 'requeue' | 'drop'
 }
 
+/** A settlement as plain data: it is written where the caller's transaction is, which may be another process. */
+export interface Completion {
+  /** Names the delivery, as its store does. */
+  readonly hold: Readonly<Record<string, unknown>>
+  readonly writing: Omit<Writing, 'closes'>
+}
+
+/**
+ * What became of a delivery whose settlement was written in a transaction of the caller. `undone`: it is still ours,
+ * and the transaction was rolled back; or it is open, where the store cannot know that. `lost`: neither ours nor
+ * settled by us.
+ */
+export type CompletionState = 'committed' | 'open' | 'undone' | 'lost'
+
+/** Settlements in transactions of the caller. */
+export interface Completions {
+  /**
+   * The settlement, which acknowledges, as it crosses. Waits for earlier writes of its record, where these could wait
+   * for it.
+   */
+  prepare(settlement: Settlement): Promise<Completion>
+  /**
+   * Write it in the transaction that is open on this client, which is the caller's. Resolves with the chords that are
+   * complete once that is committed. Rejects as `UnitOfWork.within`; with WorkerLostError where the delivery is not
+   * ours any more: then this transaction cannot be committed.
+   */
+  write(client: object, completion: Completion): Promise<readonly CompleteChord[]>
+  /** Without waiting for the transaction. */
+  state(delivery: Delivery): Promise<CompletionState>
+  /** The transaction is committed: the listeners of this process learn of these chords. */
+  notify(chords: readonly CompleteChord[]): void
+}
+
 /** How many submissions, or messages of a write, make one atomic write. */
 export const MAX_ATOMIC_SUBMISSIONS = 1000
 
@@ -145,6 +178,8 @@ export interface UnitOfWork {
    * of others.
    */
   within?(client: object): Promise<UnitOfWork>
+  /** Absent where the store has no transactions of others. */
+  readonly completions?: Completions
   /** Notes as they are in the transaction in which this submits. Absent: those of the backend. */
   readonly notes?: Pick<NoteStore, 'get' | 'put'>
   /**

@@ -272,7 +272,8 @@ export async function* knownMetas(
     // Awaited below. If a record is missing it is never awaited, and its rejection is no error.
     first.catch(() => undefined)
     // Read only now that they are watched: a record that is dropped from here on ends the watch.
-    const missing = backend.knowsAll ? (await backend.load(ids)).indexOf(undefined) : -1
+    const unknown = (meta: TaskMeta | undefined, at: number): boolean => !meta && !stores.expects(ids[at] as string)
+    const missing = backend.knowsAll ? (await backend.load(ids)).findIndex(unknown) : -1
     if (missing !== -1) throw new UnknownJobError(ids[missing] as string, backend.hint)
     for (let step = await first; !step.done; step = await metas.next()) yield step.value
   } finally {

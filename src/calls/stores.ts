@@ -1,4 +1,5 @@
 import { type FollowUp, NOTHING_FOLLOWS } from '../backend/followUp.ts'
+import type { UnitOfWork } from '../backend/unitOfWork.ts'
 import type { Config } from '../config/config.ts'
 import type { WorkflowTree } from '../protocol/workflowTree.ts'
 import type { Clock } from '../std/clock.ts'
@@ -15,6 +16,7 @@ import {
 import type { StoreMigration, StoreOptions } from '../stores/store.ts'
 import type { Transactions } from '../stores/transactions.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
+import type { Completing } from '../tasks/jobServices.ts'
 import { EventFeed } from './eventFeed.ts'
 import type { Extension } from './extension.ts'
 import type { JobChanges } from './jobs/jobChanges.ts'
@@ -22,6 +24,8 @@ import { LimitRules } from './limits/limitRules.ts'
 import type { Prepared } from './prepareCall.ts'
 import { WorkerCheck } from './workerCheck.ts'
 
+/** Ids of jobs that wait in an outbox. */
+const MAX_EXPECTED = 10_000
 /** A century. */
 const FOREVER_MS = 100 * 365.25 * 24 * 3600 * 1000
 
@@ -81,6 +85,8 @@ export class AppStores {
   readonly limitRules: LimitRules = new LimitRules()
   #sentListener: SentListener | undefined
   #opened: Stores | undefined
+  /** Ids of jobs that are submitted later, the last ones; undefined in most apps. */
+  #expected: Set<string> | undefined
   /** What is sent in transactions of the caller; undefined in most apps. */
   #transactions: Transactions<Stores> | undefined
 
@@ -183,9 +189,49 @@ export class AppStores {
       throw new NotSupportedError(
         `within: expected a broker and a result backend that are one PostgreSQL database or one SQLite file, got ${broker.url} for messages, ${backend.url} for results`,
       )
+    return this.#sendThrough({ ...stores, unitOfWork: await unitOfWork.within(client) }, run)
+  }
+
+  /** As `AppInternals.sendThrough`. */
+  async through<Result>(
+    unitOfWork: (stores: Stores, expect: (id: string) => void) => UnitOfWork,
+    run: () => Promise<Result>,
+  ): Promise<Result> {
+    const stores = await this.open()
+    if (this.opener || this.#config().alwaysEager) return run()
+    this.#expected ??= new Set()
+    const own = unitOfWork(stores, (id) => this.#expect(id, this.#expected as Set<string>))
+    return this.#sendThrough({ ...stores, unitOfWork: own }, run)
+  }
+
+  #expect(id: string, expected: Set<string>): void {
+    const [oldest = ''] = expected
+    if (expected.size >= MAX_EXPECTED) expected.delete(oldest)
+    expected.add(id)
+  }
+
+  /** A job of this process that may be submitted later, by another process. */
+  expects(id: string): boolean {
+    return this.#expected?.has(id) === true
+  }
+
+  async #sendThrough<Result>(stores: Stores, run: () => Promise<Result>): Promise<Result> {
     const { Transactions } = await import('../stores/transactions.ts')
     this.#transactions ??= new Transactions()
-    return this.#transactions.run({ ...stores, unitOfWork: await unitOfWork.within(client) }, run)
+    return this.#transactions.run(stores, run)
+  }
+
+  /** As `JobServices.completeWithin`. */
+  async completeWithin(
+    client: object,
+    host: () => Promise<Completing>,
+    result: unknown,
+    children: readonly string[],
+  ): Promise<void> {
+    // Its stores are those of a test.
+    if (this.opener) return
+    const { completeWithin } = await import('./jobs/completeWithin.ts')
+    await completeWithin(await this.open(), client, await host(), result, children)
   }
 
   /** Throws ArgumentError where one of these tasks was sent in the transaction in which this is called. */

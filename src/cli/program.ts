@@ -159,8 +159,14 @@ function commandList(kind: 'inspect' | 'control'): string {
   return ['', 'Commands:', ...rows.map(([words, doc]) => `  ${words.padEnd(width)}  ${doc}`)].join('\n')
 }
 
-/** Beat, and the commands for its schedule. */
+/** Beat, and the commands for its schedule; the relay of an outbox. */
 function addSchedule(root: Command): void {
+  const relay = command(root, 'outbox', 'publish the jobs that wait in the outbox of a database of yours')
+  withStores(withModule(relay, true), 'info')
+    .requiredOption('--database <url>', 'of the outbox: postgres://…, or a SQLite file')
+    .option('--table <name>', 'its table; default: celeriac_outbox')
+    .option('--batch <number>', 'how many rows it takes at once; default: 200', wholeNumber(1, 10_000))
+    .action(async (options) => (await import('./outboxService.ts')).outbox(options))
   const beat = command(root, 'beat', 'send the tasks of the schedule when they are due')
   withHealth(withStores(withModule(beat, true), 'info')).action(async (options) =>
     (await import('./commands/beat.ts')).beat(options),

@@ -216,6 +216,11 @@ export class WorkerLostError extends CeleriacError {
   }
 }
 
+/** The error of a run whose message another worker may have. */
+export function leaseLost(): WorkerLostError {
+  return new WorkerLostError('its lease is over: another worker runs it')
+}
+
 /**
  * The arguments of a call do not fit its task: found in the worker, and never repeated. To Python it is a `TypeError`.
  */

@@ -99,6 +99,18 @@ export interface TaskContext<Progress = unknown, Values = ContextValues, Chunk =
    * cannot be sent.
    */
   addToChord(signature: SignatureLike): Promise<string>
+  /**
+   * Complete this job with a result in a transaction of yours: your rows, the result, what follows from it and the
+   * acknowledgement of its message are one commit. `client` as of `app.within`; commit before the function ends, which
+   * returns the same result. Once that is committed, nothing changes the end of this job, whatever the function does
+   * then; after a rollback it ends as any other, and one that returns has failed. Nothing is reported and emitted after
+   * it. In a direct call, with `alwaysEager` and in an app under test it only checks the result.
+   *
+   * Rejects with WorkerLostError where another worker may have this job: the transaction cannot be committed then; with
+   * ArgumentError as `app.within`, and with `acksLate: false`; with NotSupportedError where broker and result backend
+   * are not one PostgreSQL database or one SQLite file, and in batches; EncodeError.
+   */
+  completeWithin(client: object, result: unknown): Promise<void>
 }
 
 /** A context that keeps the ids of what its task sends. */

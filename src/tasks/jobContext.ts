@@ -10,12 +10,12 @@ import { type Duration, milliseconds } from '../std/duration.ts'
 import {
   ArgumentError,
   CeleriacError,
+  leaseLost,
   NotSupportedError,
   Retry,
   Snooze,
   SoftTimeLimitExceeded,
   TaskRevokedError,
-  WorkerLostError,
 } from '../std/errors.ts'
 import type { Logger } from '../std/log.ts'
 import { nextTurn } from '../std/pause.ts'
@@ -25,7 +25,7 @@ import type { BatchSeat } from './batch/batchItem.ts'
 import type { Parent } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
 import { ExposedLog } from './jobLog.ts'
-import type { JobServices } from './jobServices.ts'
+import type { Completing, JobServices } from './jobServices.ts'
 import { JobMessage } from './messageInfo.ts'
 import { type Emit, OutputBuffer } from './outputBuffer.ts'
 import { Replacement } from './replacement.ts'
@@ -48,6 +48,8 @@ export interface JobHost {
    * cannot be.
    */
   lend?(): (() => void) | undefined
+  /** Absent where no message is settled: in a direct call, and in the eager mode. */
+  completing?(): Promise<Completing>
   /** Of a job that one run takes together with others. */
   readonly seat?: BatchSeat | undefined
 }
@@ -92,6 +94,8 @@ export class JobContext extends JobMessage implements Parent {
   readonly #resources: Resources
   readonly #services: JobServices | undefined
   #added = 0
+  /** Its end is written, in a transaction of the caller: it reports nothing more. */
+  #completed = false
   #abort: AbortController | undefined
   #log: Logger | undefined
   #output: OutputBuffer | undefined
@@ -189,7 +193,7 @@ export class JobContext extends JobMessage implements Parent {
   }
 
   chunk(value: unknown): Promise<void> {
-    if (this.#ended) return Promise.resolve()
+    if (this.#ended || this.#completed) return Promise.resolve()
     const output = this.#open()
     output.send('chunk', this.#checked(value))
     const done = this.#paced(output)
@@ -241,6 +245,22 @@ export class JobContext extends JobMessage implements Parent {
       throw new NotSupportedError(`addToChord: task ${this.task} was called directly, so it is no member of a chord`)
     this.#added += 1
     return this.#services.addToChord(this.job, data, this.#added)
+  }
+
+  async completeWithin(client: object, result: unknown): Promise<void> {
+    if (this.seat)
+      throw new NotSupportedError(
+        `completeWithin: task ${this.task} runs in batches, whose jobs end by what it returns`,
+      )
+    const { output } = this.#definition
+    const checked = output ? await validate(output, result, `task ${this.task}: result`) : result
+    assertEncodable(checked, 'result', this.#serializer)
+    const host = this.#host
+    if (!this.#services || !host.completing) return
+    await this.#services.completeWithin(client, () => host.completing?.() as Promise<Completing>, checked, [
+      ...this.children,
+    ])
+    this.#completed = true
   }
 
   replace(workflow: SignatureLike): never {
@@ -301,7 +321,7 @@ export class JobContext extends JobMessage implements Parent {
     clearTimeout(this.#foldTimer)
     this.#folded = undefined
     this.#reportedAt = performance.now()
-    this.#host.report(report)
+    if (!this.#completed) this.#host.report(report)
   }
 
   /** Gives timers and messages their turn (a revoke can then arrive), and ends a task that is to stop. */
@@ -333,6 +353,6 @@ function dataOf(signature: SignatureLike, where: string): SignatureData {
 export function abortError(reason: unknown, id: string): Error {
   if (reason === 'soft time limit') return new SoftTimeLimitExceeded()
   if (reason === 'revoke') return new TaskRevokedError(id, 'revoked')
-  if (reason === 'lease lost') return new WorkerLostError('its lease is over: another worker runs it')
+  if (reason === 'lease lost') return leaseLost()
   return new CeleriacError('SHUTDOWN', 'the worker shuts down')
 }

@@ -19,6 +19,7 @@ export const floors: Readonly<Record<string, number>> = {
   webhook: 12,
   events: 12,
   beat: 12,
+  outbox: 12,
   worker: 13,
   telemetry: 14,
   http: 15,

@@ -1,6 +1,8 @@
 import type { AddedMember, Adding, OpenChord } from '../../backend/chords.ts'
 import type { Output } from '../../backend/eventLog.ts'
 import {
+  type Completion,
+  type Completions,
   type JobChange,
   lastDue,
   MAX_ATOMIC_SUBMISSIONS,
@@ -15,7 +17,6 @@ import { pieces } from '../../std/chunks.ts'
 import { type Clock, systemClock } from '../../std/clock.ts'
 import type { PostgresBroker } from './broker/broker.ts'
 import { PostgresDelivery } from './broker/delivery.ts'
-import type { MessageWrite } from './broker/messages.ts'
 import type { Ending } from './broker/settler.ts'
 import type { Database } from './connection/database.ts'
 import { Gather } from './connection/gather.ts'
@@ -23,8 +24,9 @@ import { Plan } from './connection/plan.ts'
 import { isRefusal, opening, REQUIRED } from './gate.ts'
 import type { PostgresBackend } from './results/backend.ts'
 import { changeStep, lockedRecord, lockStep } from './results/change.ts'
-import type { RecordWrite } from './results/records.ts'
 import { Submissions } from './submissions.ts'
+import type { WithinUnitOfWork } from './within/unitOfWork.ts'
+import { Writings } from './writings.ts'
 
 /** How often a transaction is put together again whose condition another one has changed meanwhile. */
 const MAX_REFUSALS = 5
@@ -52,6 +54,7 @@ export class PostgresUnitOfWork implements UnitOfWork {
   readonly #backend: PostgresBackend
   readonly #database: Database
   readonly #submissions: Submissions
+  readonly #writings: Writings
   readonly #clock: Clock
   readonly #submitting = new Gather(
     (lists: readonly (readonly Submission[])[], since) => this.#submitLists(lists, since),
@@ -66,6 +69,15 @@ export class PostgresUnitOfWork implements UnitOfWork {
   })
   /** The last of these transactions. */
   #submitted: Promise<unknown> = Promise.resolve()
+  readonly completions: Completions = {
+    prepare: (settlement) => this.#prepareCompletion(settlement),
+    write: async (client, completion) => (await this.within(client)).complete(completion),
+    state: async (delivery) => {
+      const { completionState } = await import('./within/completionState.ts')
+      return completionState(this.#database, PostgresDelivery.of(delivery).hold)
+    },
+    notify: (chords) => this.#backend.chords.notify(chords),
+  }
   /** The last write under way of each record. */
   readonly #writes = new Map<string, Promise<unknown>>()
 
@@ -76,6 +88,7 @@ export class PostgresUnitOfWork implements UnitOfWork {
     this.#database = broker.database
     const { records, notes } = backend
     this.#submissions = new Submissions({ records, notes, messages: broker.messages, now: () => clock.now() })
+    this.#writings = new Writings(backend, broker.messages)
     broker.settler.writer = { add: (plan, endings) => this.#addSettlements(plan, endings) }
   }
 
@@ -140,9 +153,9 @@ export class PostgresUnitOfWork implements UnitOfWork {
     }
   }
 
-  async within(client: object): Promise<UnitOfWork> {
-    const { WithinUnitOfWork } = await import('./within/unitOfWork.ts')
-    return WithinUnitOfWork.of(client, {
+  async within(client: object): Promise<WithinUnitOfWork> {
+    const { WithinUnitOfWork: Within } = await import('./within/unitOfWork.ts')
+    return Within.of(client, {
       ...{ database: this.#database, backend: this.#backend, clock: this.#clock },
       rest: this,
     })
@@ -159,9 +172,15 @@ export class PostgresUnitOfWork implements UnitOfWork {
     return before.then(() => this.#broker.settler.end(ending))
   }
 
+  /** A write of its record would wait for the transaction of the caller, and all that share its own with it. */
+  async #prepareCompletion({ delivery, end: _, ...writing }: Settlement): Promise<Completion> {
+    if (writing.meta) await this.#writes.get(writing.meta.task_id)
+    return { hold: { ...PostgresDelivery.of(delivery).hold }, writing }
+  }
+
   /** What follows from settlements; their gates are open where the holds were ours. */
   #addSettlements(plan: Plan, endings: readonly (Ending & { readonly settlement: Settlement })[]): () => void {
-    return this.#addWritings(
+    return this.#writings.add(
       plan,
       endings.map(({ settlement, hold }) => ({ writing: settlement, gate: hold.seq, settling: true })),
     )
@@ -185,7 +204,7 @@ export class PostgresUnitOfWork implements UnitOfWork {
   async #writeAll(writings: readonly Writing[], since: number): Promise<boolean[]> {
     const plan = new Plan()
     const saved: boolean[] = []
-    const written = this.#addWritings(
+    const written = this.#writings.add(
       plan,
       writings.map((writing) => ({ writing })),
       saved,
@@ -201,7 +220,7 @@ export class PostgresUnitOfWork implements UnitOfWork {
     const saved: boolean[] = []
     this.#backend.chords.rows.addClose(plan, group)
     plan.add([REQUIRED])
-    const written = this.#addWritings(plan, [{ writing }], saved)
+    const written = this.#writings.add(plan, [{ writing }], saved)
     try {
       await plan.run(this.#database)
     } catch (error) {
@@ -210,38 +229,6 @@ export class PostgresUnitOfWork implements UnitOfWork {
     }
     written()
     return saved[0] === true
-  }
-
-  /** `saved`: gets, after the run, whether the record of each was saved; true without one. */
-  #addWritings(
-    plan: Plan,
-    all: readonly { readonly writing: Omit<Writing, 'closes'>; readonly gate?: number; readonly settling?: boolean }[],
-    saved?: boolean[],
-  ): () => void {
-    const records: RecordWrite[] = []
-    const messages: MessageWrite[] = []
-    const { chords, records: writer } = this.#backend
-    for (const { writing, gate, settling } of all)
-      if (writing.meta) records.push({ meta: writing.meta, settling, gate })
-    const own = records.length
-    for (const { writing, gate } of all) {
-      const { publish = [], also = [], metadata } = writing
-      for (const meta of also) records.push({ meta, gate, metadata: metadata?.get(meta.task_id) })
-      for (const { envelope, route, notBefore } of publish)
-        messages.push({ envelope, route, options: { notBefore }, gate })
-    }
-    const complete = chords.rows.addWritings(plan, all)
-    const written = writer.plan(records)
-    const answers = plan.add(written.steps)
-    if (records.length > 0) plan.add([writer.announcement(records.map(({ meta }) => meta.task_id))])
-    if (messages.length > 0) plan.add(this.#broker.messages.steps(messages))
-    return () => {
-      if (saved) {
-        const each = written.saved(answers()).slice(0, own)
-        saved.push(...all.map(({ writing }) => (writing.meta ? each.shift() === true : true)))
-      }
-      chords.notify(complete())
-    }
   }
 
   change(id: string, queue: string, change: JobChange): Promise<boolean> {

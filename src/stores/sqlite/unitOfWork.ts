@@ -1,6 +1,7 @@
 import type { AddedMember, Adding, CompleteChord, OpenChord } from '../../backend/chords.ts'
 import type { Output } from '../../backend/eventLog.ts'
 import {
+  type Completions,
   type JobChange,
   lastDue,
   MAX_ATOMIC_SUBMISSIONS,
@@ -19,7 +20,7 @@ import type { SqliteBroker } from './broker/broker.ts'
 import { SqliteDelivery } from './broker/delivery.ts'
 import type { SqliteBackend } from './results/backend.ts'
 import { Staging } from './staging.ts'
-import type { KnownCallers } from './within/unitOfWork.ts'
+import type { KnownCallers, WithinUnitOfWork } from './within/unitOfWork.ts'
 
 /** Broker and backend in one file: message and record, result and acknowledgement, are one transaction each. */
 export class SqliteUnitOfWork implements UnitOfWork {
@@ -28,6 +29,16 @@ export class SqliteUnitOfWork implements UnitOfWork {
   readonly #backend: SqliteBackend
   #prepared: Staging | undefined
   readonly #callers: KnownCallers = new WeakMap()
+  readonly completions: Completions = {
+    prepare: async ({ delivery, end: _, ...writing }) => ({ hold: { ...SqliteDelivery.of(delivery).hold }, writing }),
+    write: async (client, completion) => (await this.within(client)).complete(completion),
+    state: async (delivery) => {
+      const { stateOf } = await import('./within/unitOfWork.ts')
+      const { file } = this.#broker
+      return file.read(() => stateOf(file.db, SqliteDelivery.of(delivery).hold))
+    },
+    notify: (chords) => this.#backend.chords.notify(chords),
+  }
 
   constructor(broker: SqliteBroker, backend: SqliteBackend) {
     this.#broker = broker
@@ -76,9 +87,9 @@ export class SqliteUnitOfWork implements UnitOfWork {
     })
   }
 
-  async within(client: object): Promise<UnitOfWork> {
-    const { WithinUnitOfWork } = await import('./within/unitOfWork.ts')
-    return WithinUnitOfWork.of(client, this.#backend, this.#callers, this)
+  async within(client: object): Promise<WithinUnitOfWork> {
+    const { WithinUnitOfWork: Within } = await import('./within/unitOfWork.ts')
+    return Within.of(client, this.#backend, this.#callers, this)
   }
 
   settle(settlement: Settlement): Promise<boolean> {

@@ -69,7 +69,9 @@ export class LeaseWatch {
   }
 
   /** Rescued, or settled by another worker. */
-  async #isLost({ id, delivery }: Request): Promise<boolean> {
+  async #isLost({ id, delivery, completion }: Request): Promise<boolean> {
+    // Its own commit may have settled it, which is fenced.
+    if (completion) return false
     const found = await this.#parts.broker.find?.(id, delivery.queue)
     return found === undefined || found.lost > delivery.lost
   }

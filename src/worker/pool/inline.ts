@@ -222,6 +222,10 @@ class InlineRun implements JobHost {
     return emit && ((emission, taken) => (this.#ended ? taken() : emit(emission, taken)))
   }
 
+  get completing(): JobHost['completing'] {
+    return this.#options.completing
+  }
+
   stop(by: StopReason): void {
     this.end(stopped(this.#id, by))
   }

@@ -3,6 +3,7 @@ import type { Outcome } from '../../protocol/outcome.ts'
 import type { Service } from '../../std/service.ts'
 import type { StopSignal } from '../../std/stopSignal.ts'
 import type { JobHost } from '../../tasks/jobContext.ts'
+import type { Completing } from '../../tasks/jobServices.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
 import type { WorkerApp } from '../workerApp.ts'
 
@@ -39,6 +40,8 @@ export interface RunOptions {
   readonly lend?: (() => (() => void) | undefined) | undefined
   /** Takes what the task emits, in the order of its reports; absent where no store keeps it. */
   readonly emit?: Emit | undefined
+  /** As `JobHost.completing`. */
+  completing?(): Promise<Completing>
   /**
    * The jobs that run together: `job` is the first of them. The end of each goes to its part; the outcome is how the
    * whole has ended: by its own end (`success`, and then each part has its end), or as one job.

@@ -13,7 +13,7 @@ import type { Pool, RunOptions } from '../pool/pool.ts'
 import { stopped } from '../pool/stopped.ts'
 import { type Refusal, receive } from './admit.ts'
 import { nextOf } from './losses.ts'
-import { type OutputTarget, OutputWriter } from './outputWriter.ts'
+import { outputOf } from './outputWriter.ts'
 import type { Postponement } from './postponement.ts'
 import { Request } from './request.ts'
 import { fallbacksOf, laterOf, lessOf, settlementOf } from './settlement.ts'
@@ -245,6 +245,7 @@ function runOptions(request: Request, context: WorkerContext, lend: RunOptions['
     },
     sendEvent: (type, fields) => context.events.custom(type, request.id, fields),
     emit: message.ignoreResult || !context.stores.backend.events ? undefined : emitter(request, context),
+    completing: async () => (await import('./completion.ts')).completionOf(request, context),
   }
 }
 
@@ -267,19 +268,6 @@ function emitter(request: Request, context: WorkerContext): Emit {
     }
     request.output.emit(emission, taken)
   }
-}
-
-function outputOf(request: Request, { stores, app, stopNow }: WorkerContext): OutputWriter {
-  const to: OutputTarget = {
-    id: request.id,
-    delivery: request.acked ? undefined : request.delivery,
-    emit: (output, delivery) => stores.unitOfWork.emit(output, delivery),
-    store: (meta) => stores.unitOfWork.write({ meta, reply: request.reply }),
-    fail: (error, doing) => app.signals.emit('worker:error', { error, doing }),
-    clock: app.config.clock,
-    stopNow,
-  }
-  return new OutputWriter(to, request.stored)
 }
 
 function end(request: Request, { state, app: { signals } }: WorkerContext): void {
@@ -313,7 +301,13 @@ function startedBy({ hostname }: Request): { readonly pid: number; readonly host
  * Write its end, then report it. An outcome that the store refuses for its content becomes a failure that says so.
  * Resolves with the end that was written; undefined where none was.
  */
-async function conclude(request: Request, outcome: Outcome, context: WorkerContext): Promise<Outcome | undefined> {
+async function conclude(request: Request, given: Outcome, context: WorkerContext): Promise<Outcome | undefined> {
+  const { completion } = request
+  const outcome = completion ? await completion.decide(given) : given
+  if (!outcome) {
+    request.settled = true
+    return undefined
+  }
   const now = context.app.config.clock.now()
   context.events.ending(request, outcome)
   // Before it is settled: that write claims the next message.
@@ -327,8 +321,10 @@ async function conclude(request: Request, outcome: Outcome, context: WorkerConte
   )
   request.settled = true
   if (!settled?.done) {
-    if (settled) context.app.signals.emit('task:lost', request.facts)
-    return undefined
+    const own = settled && (await completion?.committed(outcome))
+    if (own) await tellEnd(request, own, context)
+    else if (settled) context.app.signals.emit('task:lost', request.facts)
+    return own
   }
   const ended: Outcome =
     settled.step === 0 ? outcome : { kind: 'failure', error: errorInfo(settled.reason), children: outcome.children }

@@ -1,4 +1,5 @@
 import type { Output } from '../../backend/eventLog.ts'
+import type { Reply } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
 import { pauseForStore } from '../../broker/storeBackoff.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
@@ -6,6 +7,7 @@ import type { Clock } from '../../std/clock.ts'
 import { StoreUnavailableError } from '../../std/errors.ts'
 import { uuid } from '../../std/id.ts'
 import { nextTurn } from '../../std/pause.ts'
+import type { SettlerParts } from './settler.ts'
 
 /** Most of one write: a part of what a log keeps, so that subscribers see it before it is dropped. */
 const MAX_WRITE = { count: 250, bytes: 2 ** 18 }
@@ -136,4 +138,27 @@ export class OutputWriter {
     this.#closed = true
     for (const entry of this.#entries.splice(0)) if ('taken' in entry) entry.taken()
   }
+}
+
+/** The request whose output is written. */
+interface OutputSource {
+  readonly id: string
+  readonly delivery: Delivery
+  readonly acked: boolean
+  readonly reply: Reply | undefined
+  readonly stored: Promise<unknown> | undefined
+}
+
+/** The writer of what a request emits. */
+export function outputOf(request: OutputSource, { stores, app, stopNow }: SettlerParts): OutputWriter {
+  const to: OutputTarget = {
+    id: request.id,
+    delivery: request.acked ? undefined : request.delivery,
+    emit: (output, delivery) => stores.unitOfWork.emit(output, delivery),
+    store: (meta) => stores.unitOfWork.write({ meta, reply: request.reply }),
+    fail: (error, doing) => app.signals.emit('worker:error', { error, doing }),
+    clock: app.config.clock,
+    stopNow,
+  }
+  return new OutputWriter(to, request.stored)
 }

@@ -9,7 +9,7 @@ import type { AbortReason, Job } from '../../protocol/job.ts'
 import { jobOf } from '../../protocol/job.ts'
 import { lostChildren, lostRuns } from '../../protocol/lostRuns.ts'
 import type { TaskMessage } from '../../protocol/message.ts'
-import type { StopReason } from '../../protocol/outcome.ts'
+import type { Outcome, StopReason } from '../../protocol/outcome.ts'
 import { runRecord } from '../../protocol/record.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
 import { withRequest } from '../../request/lazyRequest.ts'
@@ -17,8 +17,20 @@ import { type Clock, isoOf } from '../../std/clock.ts'
 import { timeOf } from '../../std/id.ts'
 import { Stop, type StopSignal } from '../../std/stopSignal.ts'
 import type { TaskDefinition } from '../../tasks/definition.ts'
+import type { Completing } from '../../tasks/jobServices.ts'
 import type { OutputWriter } from './outputWriter.ts'
 import type { Postponement } from './postponement.ts'
+
+/** The end of a request in a transaction of its task. */
+export interface OwnCompletion extends Completing {
+  /**
+   * The end of the request, which is `given` where the transaction was rolled back. Waits while that is open: the
+   * message is locked. Undefined when the worker ends at once.
+   */
+  decide(given: Outcome): Promise<Outcome | undefined>
+  /** The end that was committed, where another one could not be written; undefined where none was. */
+  committed(given: Outcome): Promise<Outcome | undefined>
+}
 
 /** One delivery as a task request, from its arrival to its end. */
 export class Request {
@@ -45,6 +57,10 @@ export class Request {
   output: OutputWriter | undefined
   /** How many of its runs have ended their children: those before, and this one. */
   lostChildren: number
+  /** Of a task that completes in a transaction of its own. */
+  completion: OwnCompletion | undefined
+  /** It does not run any more. */
+  isOver = false
   /** Its last state on the way, on its way to the store. */
   stored: Promise<unknown> | undefined
 
@@ -136,6 +152,7 @@ export class Request {
 
   /** It does not run any more. */
   end(): void {
+    this.isOver = true
     this.#runtime = performance.now() - this.#startedAt
     for (const cancel of this.#cancels) cancel()
   }

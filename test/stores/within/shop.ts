@@ -5,6 +5,7 @@ import type { Submission } from '../../../src/calls/asyncResult.ts'
 import type { CeleriacOptions } from '../../../src/config/config.ts'
 import { chord } from '../../../src/index.ts'
 import { createLogger } from '../../../src/std/log.ts'
+import { currentTask, type TaskContext } from '../../../src/tasks/current.ts'
 import { Worker } from '../../../src/worker/worker.ts'
 import { emptyPostgres } from '../../postgres/shared.ts'
 
@@ -16,8 +17,11 @@ export class Shop {
   add = this.app.task('add', (numbers: readonly number[]) => numbers.reduce((sum, one) => sum + one, 0))
   /** Of the task `pack`, each argument that it ran with. */
   readonly packed: unknown[] = []
+  /** What the task `charge` does. */
+  charging: (ctx: TaskContext, name: string) => unknown = (_, name) => name
+  charge = this.app.task('charge', async (name: string) => name)
   pool = new pg.Pool()
-  protected worker: Worker | undefined
+  worker: Worker | undefined
 
   async open(): Promise<void> {
     this.url = await emptyPostgres()
@@ -33,6 +37,11 @@ export class Shop {
   /** The app with its tasks. */
   protected define(): void {
     this.app = this.make()
+    this.charge = this.app.task(
+      'charge',
+      async (name: string) => (await this.charging(currentTask() as TaskContext, name)) as string,
+      { retry: { max: 1, backoff: [0] } },
+    )
     this.double = this.app.task('double', (number: number) => 2 * number)
     this.add = this.app.task('add', (numbers: readonly number[]) => numbers.reduce((sum, one) => sum + one, 0))
   }
@@ -57,6 +66,7 @@ export class Shop {
   /** Nothing is left of what was sent before. */
   async clear(): Promise<void> {
     this.packed.length = 0
+    this.charging = (_, name) => name
     const tables = ['message', 'claim', 'result', 'event', 'note', 'origin', 'chord', 'part'].map(
       (name) => `celeriac.${name}`,
     )

@@ -28,6 +28,7 @@ export class SqliteShop extends Shop {
 
   override async clear(): Promise<void> {
     this.packed.length = 0
+    this.charging = (_, name) => name
     this.db.exec(['purchase', ...TABLES].map((table) => `DELETE FROM ${table}`).join(';'))
   }
 

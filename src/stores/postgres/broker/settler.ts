@@ -295,14 +295,15 @@ export class Settler {
 
   /** Returns what answers the callers after the commit. */
   #settle(plan: Plan, batch: readonly Waiting[]): (repeated: boolean) => Promise<void> {
-    const rows = SETTLE.rows()
     const requeued = new Map<string, Payload>()
     for (const { ending } of batch) {
       const { hold, kind } = ending
-      rows.add(hold.seq, hold.consumer, hold.fence, KINDS[kind])
       if (kind !== 'drop') requeued.set(hold.queue, joined(requeued.get(hold.queue), hold.limited ? 'l' : ''))
     }
-    const read = plan.add([SETTLE.step(rows)])
+    const read = addEndings(
+      plan,
+      batch.map(({ ending }) => ending),
+    )
     const written = this.#writer?.add(
       plan,
       batch.flatMap(({ ending: { settlement, ...ending } }) => (settlement ? { ...ending, settlement } : [])),
@@ -353,6 +354,13 @@ export class Settler {
     clearTimeout(this.#retry)
     this.#retry = setTimeout(() => this.wake(), RETRY_DELAY_MS).unref()
   }
+}
+
+/** Adds the step that ends these holds; what reads its rows. It opens the gates of those that were ours. */
+export function addEndings(plan: Plan, endings: readonly Ending[]): () => readonly (readonly Row[])[] {
+  const rows = SETTLE.rows()
+  for (const { hold, kind } of endings) rows.add(hold.seq, hold.consumer, hold.fence, KINDS[kind])
+  return plan.add([SETTLE.step(rows)])
 }
 
 /** Adds the step; what reads its rows. */

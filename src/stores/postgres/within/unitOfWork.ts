@@ -1,7 +1,8 @@
-import type { AddedMember, Adding, OpenChord } from '../../../backend/chords.ts'
+import type { AddedMember, Adding, CompleteChord, OpenChord } from '../../../backend/chords.ts'
 import type { Output } from '../../../backend/eventLog.ts'
 import type { Note, NoteStore } from '../../../backend/notes.ts'
 import {
+  type Completion,
   lastDue,
   MAX_ATOMIC_SUBMISSIONS,
   messagesOf,
@@ -13,16 +14,20 @@ import {
 import type { Delivery } from '../../../broker/broker.ts'
 import { pieces } from '../../../std/chunks.ts'
 import type { Clock } from '../../../std/clock.ts'
-import { StoreUnavailableError } from '../../../std/errors.ts'
+import { leaseLost, StoreUnavailableError } from '../../../std/errors.ts'
+import type { Hold } from '../broker/delivery.ts'
+import { returningStep } from '../broker/lanes.ts'
 import { Messages } from '../broker/messages.ts'
 import { notifySteps, type Payload } from '../broker/notices.ts'
+import { addEndings } from '../broker/settler.ts'
 import type { Database } from '../connection/database.ts'
 import { Gather } from '../connection/gather.ts'
 import type { Plan } from '../connection/plan.ts'
-import { REQUIRED } from '../gate.ts'
+import { isRefusal, REQUIRED } from '../gate.ts'
 import type { PostgresBackend } from '../results/backend.ts'
 import { getStep, putStep } from '../results/notes.ts'
 import { Submissions } from '../submissions.ts'
+import { Writings } from '../writings.ts'
 import { ClientTransaction } from './clientTransaction.ts'
 
 /** How often a plan is put together again whose condition another transaction has changed meanwhile. */
@@ -47,6 +52,7 @@ export class WithinUnitOfWork implements UnitOfWork {
   readonly #transaction: ClientTransaction
   readonly #parts: WithinParts
   readonly #submissions: Submissions
+  readonly #writings: Writings
   readonly #submitting = new Gather((lists: readonly (readonly Submission[])[]) => this.#submitLists(lists), {
     most: MAX_ATOMIC_SUBMISSIONS,
     size: (list) => list.length,
@@ -59,6 +65,7 @@ export class WithinUnitOfWork implements UnitOfWork {
     // Each plan notifies: the server does it once, at the commit, and a savepoint that is undone takes that back.
     const notices = { steps: (queues: ReadonlyMap<string, Payload>) => notifySteps(database.schema, queues) }
     const messages = new Messages(clock, notices)
+    this.#writings = new Writings(backend, messages)
     this.#submissions = new Submissions({
       records: backend.records,
       notes: backend.notes,
@@ -99,6 +106,23 @@ export class WithinUnitOfWork implements UnitOfWork {
     }
     const adding = await this.#transaction.run(add, adds && 1)
     return adding ?? chords.rows.refusedAdding(adds as AddedMember)
+  }
+
+  /** As `Completions.write`. Without a savepoint: where it is refused, the server undoes the whole transaction. */
+  async complete({ hold: named, writing }: Completion): Promise<readonly CompleteChord[]> {
+    const hold = named as unknown as Hold
+    const add = (plan: Plan): (() => readonly CompleteChord[]) => {
+      addEndings(plan, [{ hold, kind: 'drop' }])
+      plan.add([REQUIRED])
+      const written = this.#writings.addQuietly(plan, [{ writing, settling: true }])
+      if (hold.limited) plan.add([returningStep(this.#parts.clock.now())])
+      return written
+    }
+    try {
+      return (await this.#transaction.run(add)) ?? []
+    } catch (error) {
+      throw isRefusal(error) ? leaseLost() : error
+    }
   }
 
   async #submitLists(lists: readonly (readonly Submission[])[]): Promise<boolean[][]> {

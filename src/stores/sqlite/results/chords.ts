@@ -124,7 +124,7 @@ export class SqliteChords implements ChordStore {
    * there stays. Throws EncodeError.
    */
   add(parts: readonly ChordPart[], replaces = true): readonly CompleteChord[] {
-    return parts.flatMap((part) => this.#add(part, replaces) ?? [])
+    return this.#chords.add(parts, replaces)
   }
 
   notify(completed: readonly CompleteChord[]): void {
@@ -165,30 +165,6 @@ export class SqliteChords implements ChordStore {
     }
   }
 
-  #add(part: ChordPart, replaces: boolean): CompleteChord | undefined {
-    const { group, index, taskId, state, result, callback, ends } = part
-    const chord = this.#chords.find(group)
-    if (!chord || chord.since !== null) return undefined
-    const { seq, done, size } = chord
-    const { body, contentType } = serialize(result, this.#keeping.serializer, 'result')
-    // Those without a place come in the order in which they ended.
-    const place = index ?? PLACELESS + done
-    const { insert, fill, replace, count, complete } = this.#statements
-    // The row of a member that was added later is there, and has no state yet.
-    const isNew =
-      insert.run(seq, taskId, place, state, contentType, body).changes === 1 ||
-      fill.run(place, state, contentType, body, seq, taskId).changes === 1
-    if (!isNew && !replaces) return undefined
-    if (!isNew) replace.run(place, state, contentType, body, seq, taskId)
-    const added = isNew ? 1 : 0
-    if (done + added < size && !ends) {
-      if (isNew) count.run(seq)
-      return undefined
-    }
-    complete.run(added, this.now, callback, seq)
-    return { group, callback }
-  }
-
   /** Most apps have no chords. */
   get #statements(): Statements {
     this.#prepared ??= prepare(this.#file.db)
@@ -206,6 +182,7 @@ export class OpenChords {
   readonly #connection: Connection
   readonly #keeping: ChordKeeping
   #prepared: OpenStatements | undefined
+  #preparedParts: PartStatements | undefined
 
   constructor(connection: Connection, keeping: ChordKeeping) {
     this.#connection = connection
@@ -234,6 +211,35 @@ export class OpenChords {
     return 'new'
   }
 
+  /** As `SqliteChords.add`. */
+  add(parts: readonly ChordPart[], replaces = true): readonly CompleteChord[] {
+    return parts.flatMap((part) => this.#add(part, replaces) ?? [])
+  }
+
+  #add(part: ChordPart, replaces: boolean): CompleteChord | undefined {
+    const { group, index, taskId, state, result, callback, ends } = part
+    const chord = this.find(group)
+    if (!chord || chord.since !== null) return undefined
+    const { seq, done, size } = chord
+    const { body, contentType } = serialize(result, this.#keeping.serializer, 'result')
+    // Those without a place come in the order in which they ended.
+    const place = index ?? PLACELESS + done
+    const { insert, fill, replace, count, complete } = this.#parts
+    // The row of a member that was added later is there, and has no state yet.
+    const isNew =
+      insert.run(seq, taskId, place, state, contentType, body).changes === 1 ||
+      fill.run(place, state, contentType, body, seq, taskId).changes === 1
+    if (!isNew && !replaces) return undefined
+    if (!isNew) replace.run(place, state, contentType, body, seq, taskId)
+    const added = isNew ? 1 : 0
+    if (done + added < size && !ends) {
+      if (isNew) count.run(seq)
+      return undefined
+    }
+    complete.run(added, this.#now, callback, seq)
+    return { group, callback }
+  }
+
   find(group: string): ChordRow | undefined {
     return this.#statements.chord.get(group, this.#now) as ChordRow | undefined
   }
@@ -250,6 +256,11 @@ export class OpenChords {
   get #statements(): OpenStatements {
     this.#prepared ??= prepareOpen(this.#connection)
     return this.#prepared
+  }
+
+  get #parts(): PartStatements {
+    this.#preparedParts ??= prepareParts(this.#connection)
+    return this.#preparedParts
   }
 }
 
@@ -281,14 +292,6 @@ type Statements = ReturnType<typeof prepare>
 
 function prepare(db: DatabaseSync) {
   return {
-    insert: db.prepare(`INSERT INTO celeriac_part (chord, task_id, place, state, format, result)
-      VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (chord, task_id) DO NOTHING`),
-    fill: db.prepare(`UPDATE celeriac_part SET place = ?, state = ?, format = ?, result = ?, deadline = NULL
-      WHERE chord = ? AND task_id = ? AND state = ''`),
-    replace: db.prepare(`UPDATE celeriac_part SET place = ?, state = ?, format = ?, result = ?
-      WHERE chord = ? AND task_id = ?`),
-    count: db.prepare('UPDATE celeriac_chord SET done = done + 1 WHERE seq = ?'),
-    complete: db.prepare('UPDATE celeriac_chord SET done = done + ?, since = ?, callback = ? WHERE seq = ?'),
     left: db.prepare(`SELECT id AS "group", callback FROM celeriac_chord WHERE since < ? AND expires > ?
       ORDER BY since LIMIT ?`),
     // Without reading the results.
@@ -317,4 +320,19 @@ function prepareOpen({ db }: Connection) {
     retireExpired: db.prepare(`UPDATE celeriac_chord SET id = NULL, since = NULL, expires = 0
       WHERE id = ? AND expires <= ?`),
   }
+}
+
+type PartStatements = ReturnType<typeof prepareParts>
+
+function prepareParts({ db }: Connection) {
+  return {
+    insert: db.prepare(`INSERT INTO celeriac_part (chord, task_id, place, state, format, result)
+      VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (chord, task_id) DO NOTHING`),
+    fill: db.prepare(`UPDATE celeriac_part SET place = ?, state = ?, format = ?, result = ?, deadline = NULL
+      WHERE chord = ? AND task_id = ? AND state = ''`),
+    replace: db.prepare(`UPDATE celeriac_part SET place = ?, state = ?, format = ?, result = ?
+      WHERE chord = ? AND task_id = ?`),
+    count: db.prepare('UPDATE celeriac_chord SET done = done + 1 WHERE seq = ?'),
+    complete: db.prepare('UPDATE celeriac_chord SET done = done + ?, since = ?, callback = ? WHERE seq = ?'),
+  } satisfies Record<string, StatementSync>
 }

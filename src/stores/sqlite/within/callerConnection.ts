@@ -11,6 +11,14 @@ import { clientErrorOf } from './clientError.ts'
 /** Takes the write lock and changes nothing: what is read afterwards stays true until the transaction ends. */
 const LOCK = 'UPDATE celeriac_meta SET changes = changes WHERE 0'
 
+/** Of the connection alone, and undone with the transaction. Its commit fails: FOREIGN KEY constraint failed. */
+const VETO = `
+CREATE TEMP TABLE IF NOT EXISTS celeriac_veto (
+  id INTEGER PRIMARY KEY,
+  missing INTEGER REFERENCES celeriac_veto (id) DEFERRABLE INITIALLY DEFERRED
+);
+INSERT OR REPLACE INTO temp.celeriac_veto VALUES (1, 2);`
+
 /** A database of the caller on which a transaction is open. It neither commits nor undoes that. */
 export class CallerConnection implements Connection {
   readonly db: Connection['db']
@@ -57,6 +65,15 @@ export class CallerConnection implements Connection {
     } catch (error) {
       throw clientErrorOf(error, this.#place, this.#given.isTransaction)
     }
+  }
+
+  /**
+   * From here on the transaction of the caller cannot be committed: it has a reference to a row that there is not.
+   * Where the caller has turned references off, it is rolled back.
+   */
+  veto(): void {
+    const { foreign_keys: areChecked } = this.db.prepare('PRAGMA foreign_keys').get() as { foreign_keys: number }
+    this.#given.exec(areChecked ? VETO : 'ROLLBACK')
   }
 
   #inSavepoint<Value>(work: () => Value): Value {

@@ -1,9 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { AddedMember, Adding, OpenChord } from '../../../backend/chords.ts'
+import type { AddedMember, Adding, CompleteChord, OpenChord } from '../../../backend/chords.ts'
 import { DEFAULT_EVENT_LOG, type Output } from '../../../backend/eventLog.ts'
 import type { Note, NoteStore } from '../../../backend/notes.ts'
 import {
+  type Completion,
+  type CompletionState,
   lastDue,
   MAX_ATOMIC_SUBMISSIONS,
   messagesOf,
@@ -16,9 +18,10 @@ import type { Delivery } from '../../../broker/broker.ts'
 import type { LimitRule, LimitStore } from '../../../broker/limits.ts'
 import { pieces } from '../../../std/chunks.ts'
 import { systemClock } from '../../../std/clock.ts'
+import { leaseLost, WorkerLostError } from '../../../std/errors.ts'
 import { Lanes } from '../broker/lanes.ts'
 import { LimitRuleRows } from '../broker/limits.ts'
-import { Messages } from '../broker/messages.ts'
+import { type Hold, Messages } from '../broker/messages.ts'
 import type { SqliteBackend } from '../results/backend.ts'
 import { OpenChords } from '../results/chords.ts'
 import { SqliteEventLog } from '../results/eventLog.ts'
@@ -102,6 +105,16 @@ export class WithinUnitOfWork implements UnitOfWork {
     })
   }
 
+  /** As `Completions.write`. */
+  complete({ hold, writing }: Completion): readonly CompleteChord[] {
+    try {
+      return this.#write((rows) => settle(rows, hold as unknown as Hold, writing))
+    } catch (error) {
+      if (error instanceof WorkerLostError) this.#rows.connection.veto()
+      throw error
+    }
+  }
+
   #define(rules: readonly LimitRule[]): void {
     this.#write(({ connection }) => {
       const rows = new LimitRuleRows(connection)
@@ -129,6 +142,28 @@ export class WithinUnitOfWork implements UnitOfWork {
 
 function submit({ records, messages }: CallerRows, submission: Submission): boolean {
   return records.submit(submission, messages)
+}
+
+/** Throws WorkerLostError where it is not ours any more. */
+function settle(
+  rows: CallerRows,
+  hold: Hold,
+  { meta, publish = [], also = [], ...more }: Writing,
+): readonly CompleteChord[] {
+  const { records, messages, chords } = rows
+  if (!messages.ack(hold)) throw leaseLost()
+  if (meta) records.save(meta, true)
+  for (const other of also) records.save(other, false, more.metadata?.get(other.task_id))
+  for (const { envelope, route, notBefore } of publish) messages.publish(envelope, route, { notBefore })
+  chords.open(more.opens ?? [], lastDue(publish))
+  return chords.add(more.parts ?? [])
+}
+
+/** As `Completions.state`. A message that is gone was settled by its consumer, as long as that is registered. */
+export function stateOf(db: DatabaseSync, { seq, owner, claims }: Hold): CompletionState {
+  const row = db.prepare('SELECT owner, claims FROM celeriac_message WHERE seq = ?').get(seq)
+  if (row) return row.owner === owner && row.claims === claims ? 'undone' : 'lost'
+  return db.prepare('SELECT 1 FROM celeriac_consumer WHERE id = ?').get(owner) ? 'committed' : 'lost'
 }
 
 function rowsOf(database: DatabaseSync, { file, options }: SqliteBackend): CallerRows {

@@ -3,14 +3,15 @@ import { errorInfo } from '../../../protocol/exception.ts'
 import type { Job } from '../../../protocol/job.ts'
 import type { Outcome, StopReason } from '../../../protocol/outcome.ts'
 import { Deferred } from '../../../std/deferred.ts'
-import { EncodeError, WorkerLostError } from '../../../std/errors.ts'
+import { EncodeError, leaseLost, WorkerLostError } from '../../../std/errors.ts'
 import { type Logger, ONCE_FIELD } from '../../../std/log.ts'
 import type { StopSignal } from '../../../std/stopSignal.ts'
 import { asError } from '../../../std/thrown.ts'
+import type { Completing } from '../../../tasks/jobServices.ts'
 import type { BatchPart, ChildInfo, RunOptions } from '../pool.ts'
 import { stopped } from '../stopped.ts'
 import type { ChildHost, ChildKind } from './host.ts'
-import { loadError } from './loadFailure.ts'
+import { loadError, loadFailureOf } from './loadFailure.ts'
 import type { BatchedJob, ChildData, FromChild, ToChild } from './messages.ts'
 import { packJob } from './packedJob.ts'
 
@@ -53,6 +54,8 @@ export class JobChild {
   readonly #ended = new Deferred<void>()
   #state: 'loading' | 'alive' | 'retired' | 'gone' = 'loading'
   #running: Running | undefined
+  /** Of the job that runs, or has run last. */
+  #completing: Completing | undefined
   #jobs = 0
   #memory = 0
   #error: Error | undefined
@@ -123,6 +126,7 @@ export class JobChild {
         resolve(outcome)
       }
       this.#jobs++
+      this.#completing = undefined
       const emits = batch?.parts.map((part, item) => this.#emitter(part.job, part.options, item)) ?? [
         this.#emitter(job, options),
       ]
@@ -207,6 +211,15 @@ export class JobChild {
       case 'emit':
         this.#running?.emits[message.item ?? 0]?.(message.emission)
         break
+      case 'complete':
+        void this.#complete(message)
+        break
+      case 'completed':
+        this.#completing?.written(message.chords)
+        break
+      case 'incomplete':
+        this.#completing?.failed(message.isLost)
+        break
       case 'done':
         this.#memory = message.memory ?? 0
         this.#running?.end(message.outcome)
@@ -227,6 +240,17 @@ export class JobChild {
       case 'closed':
         this.#closed.resolve()
         break
+    }
+  }
+
+  /** The end of its job is written there, in a transaction that is open in the child. */
+  async #complete({ result, children }: Extract<FromChild, { type: 'complete' }>): Promise<void> {
+    try {
+      this.#completing = await this.#running?.options.completing?.()
+      if (!this.#completing) throw leaseLost()
+      this.#host.send({ type: 'completion', completion: await this.#completing.prepare(result, children) })
+    } catch (error) {
+      this.#host.send({ type: 'completion', completion: loadFailureOf(error) })
     }
   }
 

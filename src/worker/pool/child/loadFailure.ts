@@ -1,8 +1,8 @@
-import { ConfigError } from '../../../std/errors.ts'
+import { ArgumentError, ConfigError, WorkerLostError } from '../../../std/errors.ts'
 import { asError, codeOf } from '../../../std/thrown.ts'
 import type { LoadFailure } from './messages.ts'
 
-/** Why a child cannot start, as its task module cannot be loaded, as plain data. */
+/** An error as plain data, as why a child cannot start. */
 export function loadFailureOf(thrown: unknown): LoadFailure {
   const error = asError(thrown)
   const { name, message, stack, cause } = error
@@ -10,9 +10,11 @@ export function loadFailureOf(thrown: unknown): LoadFailure {
   return { name, message, stack: all, code: codeOf(error) }
 }
 
-/** The error again. Of its class, only ConfigError is known here. */
+/** The error again; of ours those that such messages have. */
 export function loadError({ name, message, stack, code }: LoadFailure): Error {
   if (name === 'ConfigError') return new ConfigError(message)
+  if (name === 'ArgumentError') return new ArgumentError(message)
+  if (name === 'WorkerLostError') return new WorkerLostError(message)
   const error = Object.assign(new Error(message), { name, stack })
   return code === undefined ? error : Object.assign(error, { code })
 }

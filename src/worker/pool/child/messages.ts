@@ -1,3 +1,5 @@
+import type { CompleteChord } from '../../../backend/chords.ts'
+import type { Completion } from '../../../backend/unitOfWork.ts'
 import type { AbortReason, Report } from '../../../protocol/job.ts'
 import type { Outcome } from '../../../protocol/outcome.ts'
 import type { LineLevel } from '../../../std/log.ts'
@@ -29,6 +31,8 @@ export type ToChild =
   /** This many more emissions of the job were stored, or never will be, from the first. */
   | { readonly type: 'taken'; readonly id: string; readonly count: number; readonly item?: number | undefined }
   | { readonly type: 'abort'; readonly reason: AbortReason; readonly item?: number | undefined }
+  /** The answer to `complete`: the settlement, or why there is none. */
+  | { readonly type: 'completion'; readonly completion: Completion | LoadFailure }
   /** Run its last hooks, dispose of the resources and close the stores; answered by `closing`, then `closed`. */
   | { readonly type: 'close' }
 
@@ -52,6 +56,11 @@ export type FromChild =
       readonly item?: number
     }
   | { readonly type: 'emit'; readonly emission: string | Uint8Array; readonly item?: number }
+  /** It is to end with this result in a transaction of its own; answered by `completion`. */
+  | { readonly type: 'complete'; readonly result: unknown; readonly children: readonly string[] }
+  /** What became of that: the chords that its commit completes, or that it is not written. */
+  | { readonly type: 'completed'; readonly chords: readonly CompleteChord[] }
+  | { readonly type: 'incomplete'; readonly isLost: boolean }
   /** `memory`: bytes, where the pool wants to know. */
   | { readonly type: 'done'; readonly outcome: Outcome; readonly memory?: number | undefined }
   /** The same of jobs that ran together. */

@@ -12,6 +12,7 @@ import type { WorkerApp } from '../../workerApp.ts'
 import type { Channel } from './channel.ts'
 import { ChannelLogger } from './channelLogger.ts'
 import type { ChildBatch } from './childBatch.ts'
+import type { ChildCompleting } from './childCompleting.ts'
 import { loadFailureOf } from './loadFailure.ts'
 import type { BatchedJob, ChildData, ToChild } from './messages.ts'
 import { UnpackedJob } from './packedJob.ts'
@@ -69,6 +70,8 @@ class JobRunner {
   /** Of the job that runs, and what it emitted that is not stored yet. */
   #id: string | undefined
   #emitted: (() => void)[] = []
+  /** Of a job that ends in a transaction of its own. */
+  #completing: ChildCompleting | undefined
 
   constructor(app: RunnerApp, closeApp: () => Promise<void>, data: ChildData, channel: Channel, log: Logger) {
     this.#app = app
@@ -83,6 +86,7 @@ class JobRunner {
       await (message.batch ? this.#runBatch(message.batch, message.abort) : this.#run(message))
     else if (message.type === 'taken') await this.#taken(message)
     else if (message.type === 'abort') await this.#abort(message)
+    else if (message.type === 'completion') this.#completing?.answer(message.completion)
     else await this.#close()
   }
 
@@ -121,6 +125,7 @@ class JobRunner {
         if (this.#current === abort) this.#channel.send({ type: 'event', event, fields })
       },
       emit: emits ? emit : undefined,
+      completing: () => this.#complete(),
       log: this.#log,
     })
     this.#current = undefined
@@ -140,6 +145,12 @@ class JobRunner {
     } catch (error) {
       return { kind: 'failure', error: errorInfo(error) }
     }
+  }
+
+  async #complete(): Promise<ChildCompleting> {
+    const { ChildCompleting: Completing } = await import('./childCompleting.ts')
+    this.#completing = new Completing(this.#channel)
+    return this.#completing
   }
 
   async #abort({ reason, item }: Extract<ToChild, { type: 'abort' }>): Promise<void> {
