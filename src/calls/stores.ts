@@ -1,5 +1,6 @@
 import { type FollowUp, NOTHING_FOLLOWS } from '../backend/followUp.ts'
 import type { Config } from '../config/config.ts'
+import { type QueueBounds, queueBoundsOf } from '../config/queueOptions.ts'
 import type { WorkflowTree } from '../protocol/workflowTree.ts'
 import type { Clock } from '../std/clock.ts'
 import { NotSupportedError } from '../std/errors.ts'
@@ -196,18 +197,26 @@ export class AppStores {
   async #connect(): Promise<Stores> {
     try {
       const config = this.#config()
-      if (this.opener) {
-        this.#opened = this.opener(config)
-        return this.#opened
-      }
-      if (config.storeWarning !== undefined) config.logger.warn({}, config.storeWarning)
-      const stores = await openStores(urlsOf(config), this.#options())
-      this.#opened = { ...stores, feed: new EventFeed(stores.backend) }
+      if (!this.opener && config.storeWarning !== undefined) config.logger.warn({}, config.storeWarning)
+      const stores = this.opener ? this.opener(config) : await this.#openAll(config)
+      const boundOf = queueBoundsOf(config)
+      this.#opened = boundOf ? await this.#bounded(stores, boundOf) : stores
       return this.#opened
     } catch (error) {
       this.#opening = undefined
       throw error
     }
+  }
+
+  async #openAll(config: Config): Promise<Stores> {
+    const stores = await openStores(urlsOf(config), this.#options())
+    return { ...stores, feed: new EventFeed(stores.backend) }
+  }
+
+  async #bounded(stores: Stores, boundOf: QueueBounds): Promise<Stores> {
+    const { boundStores } = await import('./bounds/boundStores.ts')
+    const followUps = (): readonly FollowUp[] => this.followUps(stores)
+    return boundStores(stores, { boundOf, followUps, config: this.#config })
   }
 
   /** Migrate the stores, which need not be open. Rejects with ConfigError, StoreUnavailableError. */

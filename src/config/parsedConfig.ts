@@ -33,6 +33,9 @@ export interface Config {
   readonly storeTimeout: number | undefined
   readonly durability: 'normal' | 'full'
   readonly queues: Readonly<Record<string, QueueOptions>>
+  /** Of each queue whose own options say no other number; 0: none. */
+  readonly maxQueueLength: number
+  readonly onFull: 'reject' | 'drop-oldest'
   /** Those of `queues`; undefined without any. */
   readonly exchanges: Exchanges | undefined
   readonly ignoreResult: boolean

@@ -100,6 +100,10 @@ class TestBroker implements Broker {
     })
   }
 
+  oldest(queue: string, count: number): Promise<readonly string[]> {
+    return this.#gate.pass(() => this.#broker.oldest(queue, count))
+  }
+
   find(taskId: string, queue: string): Promise<FoundMessage | undefined> {
     return this.#gate.pass(() => this.#broker.find(taskId, queue))
   }

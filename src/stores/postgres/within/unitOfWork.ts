@@ -5,12 +5,14 @@ import {
   lastDue,
   MAX_ATOMIC_SUBMISSIONS,
   messagesOf,
+  needsOf,
   type Settlement,
   type Submission,
   type UnitOfWork,
   type Writing,
 } from '../../../backend/unitOfWork.ts'
 import type { Delivery } from '../../../broker/broker.ts'
+import type { QueueNeed } from '../../../broker/waitingCounts.ts'
 import { pieces } from '../../../std/chunks.ts'
 import type { Clock } from '../../../std/clock.ts'
 import { StoreUnavailableError } from '../../../std/errors.ts'
@@ -73,12 +75,15 @@ export class WithinUnitOfWork implements UnitOfWork {
   }
 
   async submit(submission: Submission): Promise<boolean> {
+    if (submission.message?.maxWaiting !== undefined) await this.#requireRoom(needsOf([submission]))
     const [sent] = await this.#submitting.add([submission])
     return sent === true
   }
 
   /** Behind what was submitted before. */
   async submitMany(submissions: readonly Submission[]): Promise<boolean[]> {
+    const needs = needsOf(submissions)
+    if (needs.length > 0) await this.#requireRoom(needs)
     const sent = pieces(submissions, MAX_ATOMIC_SUBMISSIONS).map((some) => this.#submitting.add(some))
     return (await Promise.all(sent)).flat()
   }
@@ -89,6 +94,8 @@ export class WithinUnitOfWork implements UnitOfWork {
     adds?: AddedMember,
   ): Promise<Adding> {
     const { chords } = this.#parts.backend
+    const needs = needsOf(submissions)
+    if (needs.length > 0) await this.#requireRoom(needs)
     const due = lastDue(messagesOf(submissions))
     const add = (plan: Plan) => {
       if (adds) chords.rows.addAdding(plan, adds, due)
@@ -99,6 +106,18 @@ export class WithinUnitOfWork implements UnitOfWork {
     }
     const adding = await this.#transaction.run(add, adds && 1)
     return adding ?? chords.rows.refusedAdding(adds as AddedMember)
+  }
+
+  /** Without a lock, which would be held until the caller commits. Rejects with QueueFullError. */
+  async #requireRoom(needs: readonly QueueNeed[]): Promise<void> {
+    const { fullError, requireStep } = await import('../queueRoom.ts')
+    for (const need of needs) {
+      const require = (plan: Plan) => {
+        plan.add([requireStep(need)])
+        return (): true => true
+      }
+      if (!(await this.#transaction.run(require, 1))) throw fullError(need)
+    }
   }
 
   async #submitLists(lists: readonly (readonly Submission[])[]): Promise<boolean[][]> {
