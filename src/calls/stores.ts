@@ -1,6 +1,7 @@
+import type { KeepingCaps } from '../backend/bounds/keeping.ts'
 import { type FollowUp, NOTHING_FOLLOWS } from '../backend/followUp.ts'
 import type { Config } from '../config/config.ts'
-import { type QueueBounds, queueBoundsOf } from '../config/queueOptions.ts'
+import { keepingCapsOf, type QueueBounds, queueBoundsOf } from '../config/queueOptions.ts'
 import type { WorkflowTree } from '../protocol/workflowTree.ts'
 import type { Clock } from '../std/clock.ts'
 import { NotSupportedError } from '../std/errors.ts'
@@ -59,6 +60,12 @@ export interface SentListener {
   sent(prepared: Prepared): void
   /** The stores are about to be closed. */
   close(): Promise<void>
+}
+
+/** What bounds stores; at least one of them. */
+interface StoreBounds {
+  readonly boundOf: QueueBounds | undefined
+  readonly caps: KeepingCaps | undefined
 }
 
 type Definition = (task: string) => TaskDefinition | undefined
@@ -199,8 +206,8 @@ export class AppStores {
       const config = this.#config()
       if (!this.opener && config.storeWarning !== undefined) config.logger.warn({}, config.storeWarning)
       const stores = this.opener ? this.opener(config) : await this.#openAll(config)
-      const boundOf = queueBoundsOf(config)
-      this.#opened = boundOf ? await this.#bounded(stores, boundOf) : stores
+      const bounds = { boundOf: queueBoundsOf(config), caps: keepingCapsOf(config) }
+      this.#opened = bounds.boundOf || bounds.caps ? await this.#bounded(stores, bounds) : stores
       return this.#opened
     } catch (error) {
       this.#opening = undefined
@@ -213,10 +220,10 @@ export class AppStores {
     return { ...stores, feed: new EventFeed(stores.backend) }
   }
 
-  async #bounded(stores: Stores, boundOf: QueueBounds): Promise<Stores> {
+  async #bounded(stores: Stores, bounds: StoreBounds): Promise<Stores> {
     const { boundStores } = await import('./bounds/boundStores.ts')
     const followUps = (): readonly FollowUp[] => this.followUps(stores)
-    return boundStores(stores, { boundOf, followUps, config: this.#config })
+    return boundStores(stores, { ...bounds, followUps, config: this.#config })
   }
 
   /** Migrate the stores, which need not be open. Rejects with ConfigError, StoreUnavailableError. */

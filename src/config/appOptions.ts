@@ -102,6 +102,32 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
     more: 'One that has not finished is kept for seven days (or this time, if longer) after its last change, or after the moment that it waits for: its `eta`, its next attempt, the end of a `waitFor`.',
     celery: 'result_expires',
   },
+  maxResults: {
+    kind: 'count',
+    min: 1,
+    absent: 'any number',
+    doc: '[how many records](how-to/how-large-may-it-grow.md#results-and-events) of jobs that have ended are kept, beside `resultExpires`: those that expire first are dropped',
+    more: 'Checked once a minute. Not on Redis and `rpc://`.',
+  },
+  maxResultBytes: {
+    kind: 'count',
+    min: 1,
+    absent: 'any number',
+    doc: 'the same for the bytes of these records, with the input that is kept with them',
+  },
+  maxEvents: {
+    kind: 'count',
+    min: 1,
+    absent: 'any number',
+    doc: '[how many entries of event logs](how-to/how-large-may-it-grow.md#results-and-events) are kept, of all jobs together: those of jobs that have ended are dropped, but the newest of each',
+    more: 'Beside `eventLog`, which is for each job.',
+  },
+  maxEventBytes: {
+    kind: 'count',
+    min: 1,
+    absent: 'any number',
+    doc: 'the same for their bytes',
+  },
   lease: {
     kind: 'duration',
     check: requireLease,

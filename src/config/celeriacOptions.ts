@@ -56,6 +56,20 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
    * for: its `eta`, its next attempt, the end of a `waitFor`. Default `'1d'`.
    */
   resultExpires?: Duration | undefined
+  /**
+   * How many records of jobs that have ended are kept, beside `resultExpires`: those that expire first are dropped.
+   * Checked once a minute. Not on Redis and `rpc://`. Default: any number.
+   */
+  maxResults?: number | undefined
+  /** The same for the bytes of these records, with the input that is kept with them. Default: any number. */
+  maxResultBytes?: number | undefined
+  /**
+   * How many entries of event logs are kept, of all jobs together: those of jobs that have ended are dropped, but the
+   * newest of each. Beside `eventLog`, which is for each job. Default: any number.
+   */
+  maxEvents?: number | undefined
+  /** The same for their bytes. Default: any number. */
+  maxEventBytes?: number | undefined
   /** A worker that is silent for this long has lost its tasks to others; at least 1 s. Default `'30s'`. */
   lease?: Duration | undefined
   /** Redis: put before every key and channel, so that several systems share a database. Default: none. */

@@ -24,6 +24,11 @@ export interface Config {
   readonly typedJson: boolean
   /** ms */
   readonly resultExpires: number
+  /** Of these four undefined: any amount. */
+  readonly maxResults: number | undefined
+  readonly maxResultBytes: number | undefined
+  readonly maxEvents: number | undefined
+  readonly maxEventBytes: number | undefined
   readonly keyPrefix: string
   /** ms */
   readonly lease: number

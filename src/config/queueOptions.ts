@@ -1,3 +1,4 @@
+import type { KeepingCaps } from '../backend/bounds/keeping.ts'
 import { bindingOf, broadcastExchange, type ExchangeKind, type Queue, type Route } from '../broker/broker.ts'
 import type { QueueOptions } from '../broker/queueOptions.ts'
 import { ArgumentError } from '../std/errors.ts'
@@ -183,6 +184,25 @@ export function queueBoundsOf({
     const bound = named.get(queue) ?? others
     return bound.limit === 0 ? undefined : bound
   }
+}
+
+/** The options of an app that bound what is kept. */
+interface CapOptions {
+  readonly maxResults?: number | undefined
+  readonly maxResultBytes?: number | undefined
+  readonly maxEvents?: number | undefined
+  readonly maxEventBytes?: number | undefined
+}
+
+/** What bounds what is kept of jobs; undefined where nothing does. */
+export function keepingCapsOf({
+  maxResults: results,
+  maxResultBytes: resultBytes,
+  maxEvents: events,
+  maxEventBytes: eventBytes,
+}: CapOptions): KeepingCaps | undefined {
+  const caps = { results, resultBytes, events, eventBytes }
+  return Object.values(caps).every((cap) => cap === undefined) ? undefined : caps
 }
 
 /** Where a call is sent, and the name that its record has for it. */

@@ -1,47 +1,74 @@
+import type { KeepingCaps } from '../../backend/bounds/keeping.ts'
 import type { FollowUp } from '../../backend/followUp.ts'
+import type { UnitOfWork } from '../../backend/unitOfWork.ts'
 import type { Config } from '../../config/config.ts'
 import type { QueueBounds } from '../../config/queueOptions.ts'
 import { ConfigError } from '../../std/errors.ts'
 import type { RevokingStores } from '../revoke.ts'
 import { BoundedUnitOfWork } from './boundedUnitOfWork.ts'
+import { BoundsWatch } from './boundsWatch.ts'
 import { FullQueueLog } from './fullQueueLog.ts'
 import { OldestJobs } from './oldestJobs.ts'
 import { RoomCheck } from './roomCheck.ts'
 
-/** What an app says of its queues. */
+/** What an app says of its bounds. */
 export interface BoundsHost {
-  readonly boundOf: QueueBounds
+  readonly boundOf: QueueBounds | undefined
+  readonly caps: KeepingCaps | undefined
   /** What follows from the end of a job that is dropped. */
   followUps(): readonly FollowUp[]
   config(): Config
 }
 
 /**
- * The same stores, whose submissions are bounded. Rejects with ConfigError where the oldest jobs are to be dropped and
- * the broker cannot take them out of their queue; then the stores are closed.
+ * The same stores, within bounds. Rejects with ConfigError where they cannot be kept there: then the stores are closed.
  */
 export async function boundStores<Stores extends RevokingStores & { close(): Promise<void> }>(
   stores: Stores,
-  { boundOf, followUps, config }: BoundsHost,
+  host: BoundsHost,
 ): Promise<Stores> {
-  const { broker, unitOfWork } = stores
-  const { queues, onFull, maxQueueLength, queue, clock } = config()
-  const names = [...Object.keys(queues), ...(maxQueueLength > 0 ? [queue] : [])]
-  const dropping = names.find((name) => boundOf(name)?.onFull === 'drop-oldest')
-  const drops = dropping !== undefined || (maxQueueLength > 0 && onFull === 'drop-oldest')
-  if (drops && !(broker.oldest && broker.take)) {
+  const problem = problemOf(stores, host)
+  if (problem !== undefined) {
     await stores.close()
-    throw new ConfigError(
-      `queue ${dropping ?? queue}: onFull: expected 'reject', as ${broker.url} takes no job out of its queue, got 'drop-oldest'`,
-    )
+    throw new ConfigError(problem)
   }
-  const bounded = new BoundedUnitOfWork(unitOfWork, {
-    backend: stores.backend,
+  const watch = new BoundsWatch({ stores, ...host })
+  watch.start()
+  const close = async (): Promise<void> => {
+    watch.close()
+    await stores.close()
+  }
+  return { ...stores, unitOfWork: boundedUnitOfWork(stores, host), close }
+}
+
+function boundedUnitOfWork(stores: RevokingStores, { boundOf, followUps, config }: BoundsHost): UnitOfWork {
+  const { broker, backend, unitOfWork } = stores
+  if (!boundOf) return unitOfWork
+  const { clock } = config()
+  return new BoundedUnitOfWork(unitOfWork, {
+    backend,
     boundOf,
     now: () => clock.now(),
     log: new FullQueueLog(() => config().logger),
     room: unitOfWork.atomic ? undefined : new RoomCheck(broker),
-    oldest: drops ? new OldestJobs(stores, followUps(), clock) : undefined,
+    oldest: broker.oldest && broker.take ? new OldestJobs(stores, followUps(), clock) : undefined,
   })
-  return { ...stores, unitOfWork: bounded }
 }
+
+function problemOf({ broker, backend }: RevokingStores, { boundOf, caps, config }: BoundsHost): string | undefined {
+  const option = caps && CAP_OPTIONS.find(([name]) => caps[name] !== undefined)?.[1]
+  if (option !== undefined && !backend.rows)
+    return `${option}: expected none, as ${backend.url} keeps results without an order: bound them by resultExpires`
+  if (broker.oldest && broker.take) return undefined
+  const { queues, queue, onFull, maxQueueLength } = config()
+  const dropping = [queue, ...Object.keys(queues)].find((name) => boundOf?.(name)?.onFull === 'drop-oldest')
+  if (dropping === undefined && (maxQueueLength === 0 || onFull === 'reject')) return undefined
+  return `queue ${dropping ?? queue}: onFull: expected 'reject', as ${broker.url} takes no job out of its queue, got 'drop-oldest'`
+}
+
+const CAP_OPTIONS: readonly (readonly [keyof KeepingCaps, string])[] = [
+  ['results', 'maxResults'],
+  ['resultBytes', 'maxResultBytes'],
+  ['events', 'maxEvents'],
+  ['eventBytes', 'maxEventBytes'],
+]
