@@ -34,7 +34,8 @@ export class FullQueueLog {
     this.#queues.set(queue, known)
     if (now - known.since < LOG_INTERVAL_MS) return
     this.#queues.set(queue, { refused: 0, dropped: 0, since: now })
-    const facts = { queue, maxQueueLength: limit, refused: known.refused, dropped: known.dropped }
+    const counts = known.dropped > 0 ? { refused: known.refused, dropped: known.dropped } : { refused: known.refused }
+    const facts = { queue, maxQueueLength: limit, ...counts }
     this.#logger().warn(facts, `queue ${queue} is full: ${textOf(known)}`)
   }
 }
