@@ -40,7 +40,7 @@ import { node, root } from './lib.mjs'
 
 /** @type {Readonly<Record<string, Group>>} */
 const GROUPS = {
-  APP_OPTIONS: { table: APP_OPTIONS, source: 'src/config/appOptions.ts', page: 'docs/reference.md' },
+  APP_OPTIONS: { table: APP_OPTIONS, source: 'src/config/celeriacOptions.ts', page: 'docs/reference.md' },
   TASK_OPTIONS: { table: TASK_OPTIONS, source: 'src/config/taskOptions.ts', page: 'docs/reference.md' },
   ...limitGroups('docs/how-to/limit-what-runs.md', {
     RATE_LIMIT_OPTIONS,

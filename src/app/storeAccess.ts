@@ -1,4 +1,5 @@
 import type { FoundMessage } from '../broker/broker.ts'
+import type { BoundUse } from '../calls/bounds/boundUses.ts'
 import { type GroupResult, savedGroup } from '../calls/groupResult.ts'
 import { infoOf } from '../calls/jobInfo.ts'
 import type { ForgetFilter, ForgetJobsOptions } from '../calls/jobs/forgetJobs.ts'
@@ -164,6 +165,15 @@ export abstract class StoreAccess {
   async within<Result>(client: object, run: () => Promise<Result>): Promise<Result> {
     requireFunction(run, 'within')
     return this.appStores.within(client, run)
+  }
+
+  /**
+   * How full what this app bounds is (`maxQueueLength`, `maxResults` and so on), of `queues` beside those of its
+   * options. Results and events are counted for this: seconds for millions. Rejects with StoreUnavailableError.
+   */
+  async bounds(queues: Iterable<string> = []): Promise<readonly BoundUse[]> {
+    const { boundUses } = await import('../calls/bounds/boundUses.ts')
+    return boundUses(await this.appStores.open(), this.config, queues)
   }
 
   /** The state of each of these jobs, as `AsyncResult.state`, in one read. */

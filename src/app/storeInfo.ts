@@ -1,6 +1,7 @@
 import type { UnversionedStore } from '../stores/open.ts'
 import type { StoreMigration } from '../stores/store.ts'
 
+export type { BoundUse } from '../calls/bounds/boundUses.ts'
 export type { StoreFacts } from '../stores/storeFacts.ts'
 
 /** The stores of an app, once they are open. */

@@ -27,7 +27,7 @@ import { emptyRecord } from '../protocol/record.ts'
 import { canvasOf, type SignatureData } from '../protocol/signature.ts'
 import { PENDING } from '../protocol/states.ts'
 import { type Clock, isoOf } from '../std/clock.ts'
-import { ArgumentError, NotSupportedError } from '../std/errors.ts'
+import { ArgumentError, NotSupportedError, QueueFullError } from '../std/errors.ts'
 import { uuid, uuidOf } from '../std/id.ts'
 import { compose } from '../std/middleware.ts'
 import { pause } from '../std/pause.ts'
@@ -236,10 +236,16 @@ async function write(
 ): Promise<readonly AsyncResult[]> {
   for (const one of all) host.beforeSending(one)
   await Promise.all([writeLater(planned, stores), keepShape(planned, stores, host)])
-  const sent = await host.layers.written('workflow', all, stores.broker.url, async (ready) => {
-    const wrote = await writeFirst(host, planned, ready, stores)
-    return ready.map(() => wrote)
-  })
+  const sent = await host.layers
+    .written('workflow', all, stores.broker.url, async (ready) => {
+      const wrote = await writeFirst(host, planned, ready, stores)
+      return ready.map(() => wrote)
+    })
+    .catch(async (error: unknown) => {
+      // The caller gets this error; records that cannot be dropped now expire.
+      if (error instanceof QueueFullError) await forgetLater(planned, stores).catch(() => undefined)
+      throw error
+    })
   return all.map((one, at) => host.afterSending(one, sent[at] === true))
 }
 
@@ -301,6 +307,14 @@ async function writeLater({ later, options, now }: Planned, { unitOfWork, backen
     metadata,
   }))
   await Promise.all(records.map((record) => unitOfWork.submit(record)))
+}
+
+/** Nothing was sent: drop the records that `writeLater` has added. Those in a transaction of the caller are its own. */
+async function forgetLater({ later, now }: Planned, { unitOfWork, backend }: Stores): Promise<void> {
+  if (unitOfWork.notes || later.length === 0) return
+  const known = await backend.load(later.map(({ options }) => options.task_id as string))
+  const own = known.filter((meta) => meta?.status === PENDING && meta.date_submitted === isoOf(now))
+  await backend.forget(own.flatMap((meta) => meta?.task_id ?? []))
 }
 
 /** What `app.workflow` knows of it. A task alone needs none; it is kept as long as the result of a task. */

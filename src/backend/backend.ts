@@ -1,5 +1,6 @@
 import type { TaskMeta } from '../protocol/result.ts'
 import type { Clock } from '../std/clock.ts'
+import type { KeptRows } from './bounds/keeping.ts'
 import type { ChordStore } from './chords.ts'
 import type { EventLog } from './eventLog.ts'
 import type { JobIndex } from './jobIndex.ts'
@@ -92,4 +93,6 @@ export interface ResultBackend {
   readonly groups?: SavedGroups
   /** Joins of groups. */
   readonly chords?: ChordStore
+  /** What is kept, in the order of submission. Absent where what is kept has no order, as on Redis. */
+  rows?(): Promise<KeptRows>
 }

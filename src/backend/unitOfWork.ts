@@ -1,5 +1,6 @@
 import type { ChangedMessage, Delivery, FoundMessage, Route } from '../broker/broker.ts'
 import type { LimitStore } from '../broker/limits.ts'
+import type { QueueNeed } from '../broker/waitingCounts.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import type { AddedMember, Adding, ChordPart, CompleteChord, OpenChord } from './chords.ts'
@@ -12,6 +13,14 @@ export interface Message {
   readonly envelope: Envelope
   readonly route: Route
   readonly notBefore?: number
+  /**
+   * Of a submission to exchange '': rejects with QueueFullError where its queue would have more waiting messages than
+   * this, all that is submitted together counted; then nothing of it is written. Absent: it is always taken, as all
+   * that workers send is.
+   */
+  readonly maxWaiting?: number | undefined
+  /** With `maxWaiting`: a count that was made shortly before is not used, as room was made since. */
+  readonly countAgain?: boolean
 }
 
 /** The message itself contains its time (Celery's eta): Celery's own workers expect it in the queue. */
@@ -64,6 +73,18 @@ export interface Submission {
 /** The messages of these submissions. */
 export function messagesOf(submissions: readonly Submission[]): readonly Message[] {
   return submissions.flatMap(({ message }) => message ?? [])
+}
+
+/** The room that these need, in the order of the queues' names; of those without `maxWaiting` none. */
+export function needsOf(submissions: readonly Submission[]): readonly QueueNeed[] {
+  const needs = new Map<string, QueueNeed>()
+  for (const { message } of submissions) {
+    if (message?.maxWaiting === undefined) continue
+    const queue = message.route.routingKey
+    const { limit, count } = needs.get(queue) ?? { limit: message.maxWaiting, count: 0 }
+    needs.set(queue, { queue, limit, count: count + 1, again: message.countAgain === true })
+  }
+  return [...needs.values()].sort((one, other) => (one.queue < other.queue ? -1 : 1))
 }
 
 /** Where the caller of a task waits for its results, and the name by which the caller knows them. */

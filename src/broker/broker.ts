@@ -204,6 +204,11 @@ export interface Broker {
    * its queue to be searched for. Only where the store can find it; `queue` is where it was sent, if that is known.
    */
   take?(taskId: string, queue?: string): Promise<Delivery | undefined>
+  /**
+   * Task ids of the messages that have waited in the queue for the longest time, at most `count`, of the priority that
+   * is served last; those of its lanes where no other waits. Changes nothing. Only where there is `take`.
+   */
+  oldest?(queue: string, count: number): Promise<readonly string[]>
   /** Which messages `find` and `change` know. Absent: all; `limited`: those that wait in lanes, or did. */
   readonly finds?: 'limited'
   /**

@@ -23,6 +23,16 @@ export interface QueueOptions {
    * Default: `false`.
    */
   broadcast?: boolean | undefined
+  /**
+   * How many messages may wait in it, as far as calls are concerned; `0`: any number. Default: the app's option of that
+   * name.
+   */
+  maxQueueLength?: number | undefined
+  /**
+   * What a call does when as many wait: `'reject'`: it throws `QueueFullError`; `'drop-oldest'`: the oldest job is
+   * revoked. Default: the app's option of that name.
+   */
+  onFull?: 'reject' | 'drop-oldest' | undefined
   /** How many of its tasks may run at once, over all workers. Default: any number. */
   concurrency?: number | undefined
   // </QUEUE_OPTIONS>

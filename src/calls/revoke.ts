@@ -1,7 +1,7 @@
 import type { ResultBackend } from '../backend/backend.ts'
 import { type EndedTask, type FollowUp, followingOf } from '../backend/followUp.ts'
-import type { Settlement } from '../backend/unitOfWork.ts'
-import type { Delivery } from '../broker/broker.ts'
+import type { Settlement, UnitOfWork } from '../backend/unitOfWork.ts'
+import type { Broker, Delivery } from '../broker/broker.ts'
 import { revokeRequest } from '../protocol/control.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { decodeTask, linksOf } from '../protocol/message.ts'
@@ -12,7 +12,6 @@ import { isFinal } from '../protocol/states.ts'
 import { pieces } from '../std/chunks.ts'
 import { type Clock, isoOf } from '../std/clock.ts'
 import { CeleriacError } from '../std/errors.ts'
-import type { Stores } from './stores.ts'
 
 /** Records that a purge reads and writes in one step. */
 const MAX_RECORDS_PER_WRITE = 200
@@ -22,7 +21,7 @@ const MAX_RECORDS_PER_WRITE = 200
  * if the store can find it there; else the worker that holds it is notified. False when the task had ended already.
  */
 export async function revokeTask(
-  stores: Stores,
+  stores: RevokingStores,
   id: string,
   terminate: boolean,
   followUps: readonly FollowUp[],
@@ -32,11 +31,27 @@ export async function revokeTask(
   const [known] = await backend.load([id])
   if (known && isFinal(known.status)) return false
   await backend.revoked.add([id], known?.date_due === undefined ? undefined : Date.parse(known.date_due))
-  const taken = await takeOut(stores, id, known, followUps, clock)
+  const taken = await takeOut(stores, { id, known }, followUps, clock)
   if (taken !== undefined) return taken
   const { envelope, route } = revokeRequest(id, terminate)
   await broker.publish(envelope, route)
   return true
+}
+
+/** The stores in which jobs are ended that never run. */
+export interface RevokingStores {
+  readonly broker: Broker
+  readonly backend: ResultBackend
+  readonly unitOfWork: UnitOfWork
+}
+
+/** A job whose message is taken out of its queue. */
+export interface TakenOut {
+  readonly id: string
+  /** Its record, as far as it is known. */
+  readonly known: Partial<TaskMeta> | undefined
+  /** Default: `revoked`. */
+  readonly reason?: Parameters<typeof revokedRecord>[2]
 }
 
 /**
@@ -44,16 +59,15 @@ export async function revokeTask(
  * there; false when the message was no longer there to be settled.
  */
 export async function takeOut(
-  { broker, backend, unitOfWork }: Stores,
-  id: string,
-  known: TaskMeta | undefined,
+  { broker, backend, unitOfWork }: RevokingStores,
+  { id, known, reason = 'revoked' }: TakenOut,
   followUps: readonly FollowUp[],
   clock: Clock,
 ): Promise<boolean | undefined> {
   const delivery = await broker.take?.(id, known?.queue)
   if (!delivery) return undefined
   const now = clock.now()
-  const record = revokedRecord(id, known, 'revoked', isoOf(now))
+  const record = revokedRecord(id, known, reason, isoOf(now))
   return unitOfWork.settle(revokedSettlement(delivery, record, backend, followUps, now))
 }
 
@@ -87,7 +101,7 @@ function contentOf(envelope: Envelope): Pick<EndedTask, 'message' | 'links'> {
  * chords whose members they were get their parts by `links`, the rule of what follows. Returns how many messages.
  */
 export async function purgeQueue(
-  { broker, backend, unitOfWork }: Stores,
+  { broker, backend, unitOfWork }: RevokingStores,
   queue: string,
   links: FollowUp,
   clock: Clock,

@@ -1,6 +1,8 @@
+import type { KeepingCaps } from '../backend/bounds/keeping.ts'
 import { type FollowUp, NOTHING_FOLLOWS } from '../backend/followUp.ts'
 import type { UnitOfWork } from '../backend/unitOfWork.ts'
 import type { Config } from '../config/config.ts'
+import { keepingCapsOf, type QueueBounds, queueBoundsOf } from '../config/queueOptions.ts'
 import type { WorkflowTree } from '../protocol/workflowTree.ts'
 import type { Clock } from '../std/clock.ts'
 import { NotSupportedError } from '../std/errors.ts'
@@ -62,6 +64,12 @@ export interface SentListener {
   sent(prepared: Prepared): void
   /** The stores are about to be closed. */
   close(): Promise<void>
+}
+
+/** What bounds stores; at least one of them. */
+interface StoreBounds {
+  readonly boundOf: QueueBounds | undefined
+  readonly caps: KeepingCaps | undefined
 }
 
 type Definition = (task: string) => TaskDefinition | undefined
@@ -242,18 +250,26 @@ export class AppStores {
   async #connect(): Promise<Stores> {
     try {
       const config = this.#config()
-      if (this.opener) {
-        this.#opened = this.opener(config)
-        return this.#opened
-      }
-      if (config.storeWarning !== undefined) config.logger.warn({}, config.storeWarning)
-      const stores = await openStores(urlsOf(config), this.#options())
-      this.#opened = { ...stores, feed: new EventFeed(stores.backend) }
+      if (!this.opener && config.storeWarning !== undefined) config.logger.warn({}, config.storeWarning)
+      const stores = this.opener ? this.opener(config) : await this.#openAll(config)
+      const bounds = { boundOf: queueBoundsOf(config), caps: keepingCapsOf(config) }
+      this.#opened = bounds.boundOf || bounds.caps ? await this.#bounded(stores, bounds) : stores
       return this.#opened
     } catch (error) {
       this.#opening = undefined
       throw error
     }
+  }
+
+  async #openAll(config: Config): Promise<Stores> {
+    const stores = await openStores(urlsOf(config), this.#options())
+    return { ...stores, feed: new EventFeed(stores.backend) }
+  }
+
+  async #bounded(stores: Stores, bounds: StoreBounds): Promise<Stores> {
+    const { boundStores } = await import('./bounds/boundStores.ts')
+    const followUps = (): readonly FollowUp[] => this.followUps(stores)
+    return boundStores(stores, { ...bounds, followUps, config: this.#config })
   }
 
   /** Migrate the stores, which need not be open. Rejects with ConfigError, StoreUnavailableError. */

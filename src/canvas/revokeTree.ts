@@ -53,7 +53,7 @@ export async function revokeTree(id: string, { terminate, choose }: RevokedTree,
   const sent = tasks.filter((node) => !unsent.has(node.id))
   for (const some of pieces(sent, MAX_IDS))
     await Promise.all(
-      some.map((node) => takeOut(stores, node.id, metas.get(node.id), revoker.followUps, revoker.clock)),
+      some.map((node) => takeOut(stores, { id: node.id, known: metas.get(node.id) }, revoker.followUps, revoker.clock)),
     )
   return tasks.length
 }

@@ -12,6 +12,7 @@ const USAGE_ERROR_CODES: ReadonlySet<string> = new Set([
 /** Codes of failures that need no stack: their message says all. */
 const EXPECTED_ERROR_CODES: ReadonlySet<string> = new Set([
   'STORE_UNAVAILABLE',
+  'QUEUE_FULL',
   'CANNOT_DECODE',
   'TIMEOUT',
   'UNKNOWN_JOB',

@@ -24,6 +24,11 @@ export interface Config {
   readonly typedJson: boolean
   /** ms */
   readonly resultExpires: number
+  /** Of these four undefined: any amount. */
+  readonly maxResults: number | undefined
+  readonly maxResultBytes: number | undefined
+  readonly maxEvents: number | undefined
+  readonly maxEventBytes: number | undefined
   readonly keyPrefix: string
   /** ms */
   readonly lease: number
@@ -33,6 +38,9 @@ export interface Config {
   readonly storeTimeout: number | undefined
   readonly durability: 'normal' | 'full'
   readonly queues: Readonly<Record<string, QueueOptions>>
+  /** Of each queue whose own options say no other number; 0: none. */
+  readonly maxQueueLength: number
+  readonly onFull: 'reject' | 'drop-oldest'
   /** Those of `queues`; undefined without any. */
   readonly exchanges: Exchanges | undefined
   readonly ignoreResult: boolean

@@ -1,3 +1,4 @@
+import type { KeepingCaps } from '../backend/bounds/keeping.ts'
 import { bindingOf, broadcastExchange, type ExchangeKind, type Queue, type Route } from '../broker/broker.ts'
 import type { QueueOptions } from '../broker/queueOptions.ts'
 import { ArgumentError } from '../std/errors.ts'
@@ -9,6 +10,11 @@ import { MAX_CONCURRENCY } from './task/limitOptions.ts'
 type Exchange = NonNullable<QueueOptions['exchange']>
 
 const EXCHANGE_KINDS: readonly ExchangeKind[] = ['direct', 'topic', 'fanout']
+
+/** What happens to a call whose queue is full. */
+export const ON_FULL: readonly ('reject' | 'drop-oldest')[] = ['reject', 'drop-oldest']
+/** More fit into no store. */
+export const MAX_QUEUE_LENGTH = 1_000_000_000
 
 /** AMQP writes the length of a name in one byte. */
 const MAX_NAME_BYTES = 255
@@ -53,6 +59,19 @@ export const QUEUE_OPTIONS: OptionTable<QueueOptions> = {
     check: requireFlag,
     absent: '`false`',
     doc: "Celery's `Broadcast`: each worker that takes from it has a queue of its own, and runs every task that is sent",
+  },
+  maxQueueLength: {
+    kind: 'count',
+    min: 0,
+    max: MAX_QUEUE_LENGTH,
+    absent: "the app's option of that name",
+    doc: '[how many messages may wait](how-to/how-large-may-it-grow.md#queues) in it, as far as calls are concerned; `0`: any number',
+  },
+  onFull: {
+    kind: 'choice',
+    values: ON_FULL,
+    absent: "the app's option of that name",
+    doc: "what a call does when as many wait: `'reject'`: it throws `QueueFullError`; `'drop-oldest'`: the oldest job is revoked",
   },
   concurrency: {
     kind: 'count',
@@ -113,13 +132,14 @@ export function parseQueues(queues: Readonly<Record<string, QueueOptions>>): Rea
 }
 
 function requireConsistent(
-  { type, maxPriority, exchange, routingKey, broadcast, ...more }: QueueOptions,
+  { type, maxPriority, exchange, routingKey, broadcast, maxQueueLength, onFull, ...more }: QueueOptions,
   where: string,
 ): void {
   if (type === 'quorum' && maxPriority !== undefined)
     throw new ArgumentError(`${where}: expected no maxPriority, as quorum queues have none, got ${maxPriority}`)
   if (broadcast) {
-    const others = { type, maxPriority, exchange, arguments: more.arguments, concurrency: more.concurrency }
+    const { arguments: args, concurrency } = more
+    const others = { type, maxPriority, exchange, arguments: args, concurrency, maxQueueLength, onFull }
     const other = Object.entries(others).find(([, value]) => value !== undefined)
     if (other) throw new ArgumentError(`${where}: expected no ${other[0]} beside broadcast, got ${shown(other[1])}`)
   }
@@ -133,6 +153,56 @@ function requireConsistent(
     throw new ArgumentError(
       `${where}: routingKey: expected one without the words * and #, which are for an exchange of type topic, got ${shown(routingKey)}`,
     )
+}
+
+/** How many messages may wait in a queue, as far as calls are concerned. */
+export interface QueueBound {
+  readonly limit: number
+  readonly onFull: 'reject' | 'drop-oldest'
+}
+
+/** The bound of a queue; undefined where it has none. */
+export type QueueBounds = (queue: string) => QueueBound | undefined
+
+/** Undefined where no queue has a bound. */
+export function queueBoundsOf({
+  queues,
+  maxQueueLength,
+  onFull,
+}: {
+  readonly queues: Readonly<Record<string, QueueOptions>>
+  readonly maxQueueLength: number
+  readonly onFull: QueueBound['onFull']
+}): QueueBounds | undefined {
+  const named = new Map<string, QueueBound>()
+  for (const [name, options] of Object.entries(queues))
+    if (!options.broadcast)
+      named.set(name, { limit: options.maxQueueLength ?? maxQueueLength, onFull: options.onFull ?? onFull })
+  const others: QueueBound = { limit: maxQueueLength, onFull }
+  if (maxQueueLength === 0 && [...named.values()].every(({ limit }) => limit === 0)) return undefined
+  return (queue) => {
+    const bound = named.get(queue) ?? others
+    return bound.limit === 0 ? undefined : bound
+  }
+}
+
+/** The options of an app that bound what is kept. */
+interface CapOptions {
+  readonly maxResults?: number | undefined
+  readonly maxResultBytes?: number | undefined
+  readonly maxEvents?: number | undefined
+  readonly maxEventBytes?: number | undefined
+}
+
+/** What bounds what is kept of jobs; undefined where nothing does. */
+export function keepingCapsOf({
+  maxResults: results,
+  maxResultBytes: resultBytes,
+  maxEvents: events,
+  maxEventBytes: eventBytes,
+}: CapOptions): KeepingCaps | undefined {
+  const caps = { results, resultBytes, events, eventBytes }
+  return Object.values(caps).every((cap) => cap === undefined) ? undefined : caps
 }
 
 /** Where a call is sent, and the name that its record has for it. */

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import type { App } from '../app/app.ts'
-import { NotUniqueError, PayloadTooLargeError, StoreUnavailableError } from '../std/errors.ts'
+import { NotUniqueError, PayloadTooLargeError, QueueFullError, StoreUnavailableError } from '../std/errors.ts'
 import { metricsOf } from '../telemetry/metrics/metrics.ts'
 import { addGate } from './access/admission.ts'
 import { addRequestContext } from './adapters/requestScope.ts'
@@ -85,6 +85,12 @@ function respondError(app: App, error: unknown, method: string, path: string): R
       path,
     )
   }
+  // Not 429, which is for one client that sends too much: the queue is full for all, and the server is not at fault.
+  if (error instanceof QueueFullError)
+    return respondProblem(
+      { kind: 'queue-full', detail: 'try again later', headers: { 'retry-after': STORE_RETRY_AFTER_S } },
+      path,
+    )
   if (error instanceof PayloadTooLargeError)
     return respondProblem({ kind: 'body-too-large', detail: error.message }, path)
   if (error instanceof NotUniqueError) return respondProblem(notUnique(error), path)

@@ -104,11 +104,14 @@ export function failedRecord(id: string, error: ErrorInfo, done: string, facts: 
   }
 }
 
-/** REVOKED: `known` is the record before, `reason` is one of Celery's reasons, or our `purged`. */
+/**
+ * REVOKED: `known` is the record before, `reason` is one of Celery's reasons, or ours: `purged`, and `dropped` for the
+ * oldest in a full queue.
+ */
 export function revokedRecord(
   id: string,
   known: Partial<TaskMeta> | undefined,
-  reason: 'revoked' | 'expired' | 'terminated' | 'purged',
+  reason: 'revoked' | 'expired' | 'terminated' | 'purged' | 'dropped: its queue was full',
   done: string,
 ): TaskMeta {
   const { problem: _, ...facts } = known ?? {}

@@ -77,6 +77,26 @@ export class StoreUnavailableError extends CeleriacError {
   }
 }
 
+/**
+ * Send it later, or less at a time: as many messages wait in the queue as `maxQueueLength` allows. Nothing of the call
+ * was sent, and it has no record.
+ */
+export class QueueFullError extends CeleriacError {
+  readonly queue: string
+  /** How many messages may wait in the queue. */
+  readonly limit: number
+  /** How many were to be sent to it together. */
+  readonly count: number
+  constructor(queue: string, limit: number, count = 1) {
+    const wanted = count === 1 ? 'one message more' : `${count} messages more`
+    const hint = count > limit ? ', which never fit: send them in smaller parts' : ': send it again later'
+    super('QUEUE_FULL', `queue ${queue}: expected room for ${wanted}, but its maxQueueLength is ${limit}${hint}`)
+    this.queue = queue
+    this.limit = limit
+    this.count = count
+  }
+}
+
 /** What came from outside cannot be read: bad encoding, too deep, or a content type that is not accepted. */
 export class DecodeError extends CeleriacError {
   constructor(message: string, options?: ErrorOptions) {

@@ -3,7 +3,7 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type HttpOptions, type HttpServer, type ServeOptions, serve } from '../../src/http/server/serve.ts'
-import { Celeriac } from '../../src/index.ts'
+import { Celeriac, type CeleriacOptions } from '../../src/index.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { RedisServer } from '../redis/server.ts'
@@ -34,6 +34,8 @@ export interface HouseOptions {
   readonly http?: Partial<HttpOptions>
   readonly serve?: ServeOptions
   readonly backend?: string
+  /** Further options of the app. */
+  readonly app?: CeleriacOptions
   readonly worker?: boolean
 }
 
@@ -47,7 +49,7 @@ export async function build(
   const redis = store === 'redis:' ? await RedisServer.start() : undefined
   const broker = redis?.url() ?? (store === 'sqlite:' ? `sqlite:${join(folder, 'store.db')}` : store)
   const logger = createLogger('error', { write: () => undefined })
-  const app = new Celeriac({ broker, backend: options.backend, logger })
+  const app = new Celeriac({ broker, backend: options.backend, logger, ...options.app })
   const server = await serve(app.http({ expose: define(app), ...options.http }), { port: 0, ...options.serve })
   const worker = options.worker ? new Worker(app, { concurrency: 4 }) : undefined
   await worker?.start()

@@ -102,5 +102,6 @@ async function installation(app: App, fleet: Fleet, now: number): Promise<Findin
     waiting.set(queue, await app.queueSize(queue))
     dead.set(deadLetterQueue(queue), await app.queueSize(deadLetterQueue(queue)))
   }
-  return findingsOf(INSTALLATION_CHECKS, { fleet, waiting, dead, limits: await limitsOfStore(app), now })
+  const bounds = await app.bounds(queuesOf(app))
+  return findingsOf(INSTALLATION_CHECKS, { fleet, waiting, dead, bounds, limits: await limitsOfStore(app), now })
 }

@@ -1,5 +1,6 @@
 import type { App } from '../../app/app.ts'
 import type { LimitState } from '../../app/limits/limits.ts'
+import type { BoundUse } from '../../app/storeInfo.ts'
 import type { JobInfo } from '../../calls/jobInfo.ts'
 import { isFinal } from '../../protocol/states.ts'
 import type { Fleet } from './fleet.ts'
@@ -32,6 +33,8 @@ export interface InstallationEvidence {
   /** Messages that wait, by queue; and in the queues of what could not be run. */
   readonly waiting: ReadonlyMap<string, number>
   readonly dead: ReadonlyMap<string, number>
+  /** Of what the app bounds. */
+  readonly bounds: readonly BoundUse[]
   /** Those that are in use or paused. */
   readonly limits: readonly LimitState[]
   /** ms since the epoch */
@@ -138,6 +141,15 @@ export const INSTALLATION_CHECKS: readonly Check<InstallationEvidence>[] = [
       const full = [...dead].filter(([, count]) => count > 0)
       return full.length > 0
         ? `messages that could not be run: ${full.map(([queue, count]) => `${queue} (${count})`).join(', ')}; the reason is in their headers`
+        : undefined
+    },
+  ],
+  [
+    'nearly-full',
+    ({ bounds }) => {
+      const full = bounds.filter(({ nearlyFull }) => nearlyFull)
+      return full.length > 0
+        ? `${full.map(({ what, used, limit, option }) => `${what}: ${used} of ${limit} (${option})`).join(', ')}: raise the option, or work off more; at the limit calls are refused, or the oldest goes`
         : undefined
     },
   ],

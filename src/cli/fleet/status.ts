@@ -1,5 +1,6 @@
 import type { App } from '../../app/app.ts'
 import { queuesOf } from '../../app/knownQueues.ts'
+import type { BoundUse } from '../../app/storeInfo.ts'
 import { Control } from '../../control/control.ts'
 import { isStoreAway } from '../../std/thrown.ts'
 import { workerName } from '../hostname.ts'
@@ -34,6 +35,8 @@ interface Status {
   readonly workers?: readonly string[]
   /** Messages that wait, by queue. */
   readonly queues?: Readonly<Record<string, number>>
+  /** How full what the app bounds is; absent where it bounds nothing. */
+  readonly bounds?: readonly BoundUse[] | undefined
   /** Absent where the store keeps no limits. */
   readonly blocked?: Blocked | undefined
   /** Records by state, where all are listed. */
@@ -62,7 +65,9 @@ async function look(app: App, queues: readonly string[], worker?: string): Promi
     const counts = lists === 'all' ? await countStates(app) : {}
     const workers = await workersOf(app, worker)
     const blocked = await blockedOf(app)
-    return { broker, backend, reachable: true, workers, queues: sizes, blocked, ...counts }
+    const used = await app.bounds(queues)
+    const bounds = used.length > 0 ? used : undefined
+    return { broker, backend, reachable: true, workers, queues: sizes, bounds, blocked, ...counts }
   } catch (error) {
     if (!isStoreAway(error)) throw error
     return { ...urls, reachable: false, problem: (error as Error).message }
@@ -90,7 +95,7 @@ async function countStates(app: App): Promise<Pick<Status, 'jobs' | 'more'>> {
 }
 
 function statusText(status: Status): string {
-  const { broker, backend, reachable, problem, workers, queues, blocked, jobs, more } = status
+  const { broker, backend, reachable, problem, workers, queues, bounds, blocked, jobs, more } = status
   const lines = [
     `store:     ${broker}`,
     ...(backend === broker ? [] : [`results:   ${backend}`]),
@@ -98,9 +103,14 @@ function statusText(status: Status): string {
   ]
   if (workers) lines.push(`workers:   ${workers.join(', ') || 'none answers'}`)
   if (queues) lines.push(`waiting:   ${listText(queues)}`)
+  if (bounds) lines.push(`bounds:    ${bounds.map(boundText).join(', ')}`)
   if (blocked) lines.push(...blockedLines(blocked, NAME_WIDTH))
   if (jobs) lines.push(`tasks:     ${listText(jobs)}${more ? ` (the newest ${MAX_COUNTED_RECORDS})` : ''}`)
   return lines.join('\n')
+}
+
+function boundText({ what, used, limit, nearlyFull }: BoundUse): string {
+  return `${what} ${used} of ${limit}${nearlyFull ? ' (nearly full)' : ''}`
 }
 
 function listText(counts: Readonly<Record<string, number>>): string {

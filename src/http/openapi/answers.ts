@@ -22,6 +22,7 @@ const PROBLEM_HEADERS: Readonly<Partial<Record<ProblemKind, JsonSchema>>> = {
   },
   'rate-limited': { 'Retry-After': ref('headers', 'RetryAfter') },
   overloaded: { 'Retry-After': ref('headers', 'RetryAfter') },
+  'queue-full': { 'Retry-After': ref('headers', 'RetryAfter') },
   'store-unavailable': { 'Retry-After': ref('headers', 'RetryAfter') },
 }
 
@@ -33,6 +34,7 @@ export const SUBMIT_PROBLEMS: readonly ProblemKind[] = [
   'invalid-input',
   'key-reused',
   'cannot-remember',
+  'queue-full',
 ]
 
 /** A reference to a component. */

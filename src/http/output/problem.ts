@@ -52,6 +52,7 @@ export type ProblemKind =
   | 'cannot-list'
   | 'cannot-remember'
   | 'overloaded'
+  | 'queue-full'
   | 'store-unavailable'
 
 /** Every problem that the API answers with (RFC 9457); `docs/http.md` explains each. */
@@ -100,6 +101,7 @@ export const PROBLEMS: Readonly<Record<ProblemKind, ProblemType>> = {
   'cannot-list': { status: 501, title: 'The store keeps no list of jobs' },
   'cannot-remember': { status: 501, title: 'The store keeps nothing but jobs' },
   overloaded: { status: 503, title: 'The server is overloaded' },
+  'queue-full': { status: 503, title: 'The queue of the task is full' },
   'store-unavailable': { status: 503, title: 'The store does not answer' },
 }
 

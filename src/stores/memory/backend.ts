@@ -1,4 +1,5 @@
 import type { BackendOptions, ResultBackend } from '../../backend/backend.ts'
+import type { KeptRow, KeptRows } from '../../backend/bounds/keeping.ts'
 import { positionOf } from '../../backend/cursor.ts'
 import {
   DEFAULT_EVENT_LOG,
@@ -206,6 +207,25 @@ export class MemoryBackend implements ResultBackend {
     this.#watchers.forgotten(ids)
   }
 
+  async rows(): Promise<KeptRows> {
+    const ended = (seqs: readonly number[]): [string, Stored][] => {
+      const wanted = new Set(seqs)
+      return [...this.#records].filter(([, { seq, state }]) => wanted.has(seq) && isFinal(state))
+    }
+    return {
+      page: async (after, limit) => {
+        const later = [...this.#records.values()].filter(({ seq }) => seq > after).sort((a, b) => a.seq - b.seq)
+        return later.slice(0, limit).map(keptRowOf)
+      },
+      drop: async (seqs) => {
+        for (const [id] of ended(seqs)) this.#drop(id)
+      },
+      dropLogs: async (seqs) => {
+        for (const [id, stored] of ended(seqs)) this.#records.set(id, { ...stored, log: stored.log.slice(-1) })
+      },
+    }
+  }
+
   async close(): Promise<void> {
     for (const cancel of this.#cancels.values()) cancel()
     this.#cancels.clear()
@@ -261,6 +281,18 @@ export class MemoryBackend implements ResultBackend {
     this.#cancels.get(id)?.()
     this.#cancels.delete(id)
     this.#records.delete(id)
+  }
+}
+
+function keptRowOf({ seq, end, state, serialized, metadata, log }: Stored): KeptRow {
+  const sizes = log.map((entry) => (entry.emission ?? entry.serialized?.body ?? '').length)
+  return {
+    seq,
+    expires: end,
+    final: isFinal(state),
+    bytes: serialized.body.length + (metadata?.input?.length ?? 0),
+    events: log.length,
+    eventBytes: sizes.reduce((sum, size) => sum + size, 0),
   }
 }
 

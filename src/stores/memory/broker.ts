@@ -95,6 +95,15 @@ export class MemoryBroker implements Broker, MessageStore {
     return undefined
   }
 
+  async oldest(queue: string, count: number): Promise<readonly string[]> {
+    const waiting = this.#waitingIn(queue, this.clock.now())
+    const own = waiting.filter((item) => item.queue === queue)
+    const some = own.length > 0 ? own : waiting
+    const last = Math.min(...some.map(priorityOf))
+    const ids = some.filter((item) => priorityOf(item) === last).flatMap(({ envelope }) => calledTask(envelope) ?? [])
+    return ids.slice(0, count)
+  }
+
   async find(taskId: string, queue: string): Promise<FoundMessage | undefined> {
     const item = this.#find(taskId, queue)
     return item && this.#foundOf(item)
@@ -210,9 +219,7 @@ export class MemoryBroker implements Broker, MessageStore {
   /** The messages that may be taken from a queue or lane now, in their order. */
   waiting(queue: string, now: number): Item[] {
     const items = [...this.#items.values()].filter((item) => item.queue === queue && !item.holder && item.due <= now)
-    return items.sort(
-      (a, b) => (b.envelope.properties.priority ?? 0) - (a.envelope.properties.priority ?? 0) || a.seq - b.seq,
-    )
+    return items.sort((a, b) => priorityOf(b) - priorityOf(a) || a.seq - b.seq)
   }
 
   /** When the next delayed message is due, of those that `waiting` at the same `now` does not return. */
@@ -244,4 +251,8 @@ export class MemoryBroker implements Broker, MessageStore {
       for (const item of [...this.#items.values()]) if (item.queue === name) this.#items.delete(item.seq)
     }
   }
+}
+
+function priorityOf({ envelope }: Item): number {
+  return envelope.properties.priority ?? 0
 }

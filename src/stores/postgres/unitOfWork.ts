@@ -7,6 +7,7 @@ import {
   lastDue,
   MAX_ATOMIC_SUBMISSIONS,
   messagesOf,
+  needsOf,
   type Settlement,
   type Submission,
   type UnitOfWork,
@@ -15,6 +16,7 @@ import {
 import type { Delivery } from '../../broker/broker.ts'
 import { pieces } from '../../std/chunks.ts'
 import { type Clock, systemClock } from '../../std/clock.ts'
+import type { BoundedSubmissions } from './boundedSubmissions.ts'
 import type { PostgresBroker } from './broker/broker.ts'
 import { PostgresDelivery } from './broker/delivery.ts'
 import type { Ending } from './broker/settler.ts'
@@ -67,6 +69,7 @@ export class PostgresUnitOfWork implements UnitOfWork {
   readonly #writing = new Gather((some: readonly Writing[], since) => this.#writeAll(some, since), {
     most: MAX_ATOMIC_SUBMISSIONS,
   })
+  #bounded: Promise<BoundedSubmissions> | undefined
   /** The last of these transactions. */
   #submitted: Promise<unknown> = Promise.resolve()
   readonly completions: Completions = {
@@ -93,14 +96,26 @@ export class PostgresUnitOfWork implements UnitOfWork {
   }
 
   async submit(submission: Submission): Promise<boolean> {
-    const [sent] = await this.#submitting.add([submission])
+    const isBounded = submission.message?.maxWaiting !== undefined
+    const [sent] = isBounded
+      ? await (await this.#boundedSubmissions()).submit([submission])
+      : await this.#submitting.add([submission])
     return sent === true
   }
 
-  /** Behind what was submitted before. */
+  /** Behind what was submitted before. Where the room of queues is bounded, all of them or none, in one transaction. */
   async submitMany(submissions: readonly Submission[]): Promise<boolean[]> {
+    if (needsOf(submissions).length > 0) return (await this.#boundedSubmissions()).submit(submissions)
     const sent = pieces(submissions, MAX_ATOMIC_SUBMISSIONS).map((some) => this.#submitting.add(some))
     return (await Promise.all(sent)).flat()
+  }
+
+  /** Loaded by the first submission to a queue whose length is bounded. */
+  #boundedSubmissions(): Promise<BoundedSubmissions> {
+    this.#bounded ??= import('./boundedSubmissions.ts').then(
+      (loaded) => new loaded.BoundedSubmissions(this.#database, this.#submissions, this.#backend),
+    )
+    return this.#bounded
   }
 
   /** In their order: put together at once, and sent when the ones before are. */
@@ -137,6 +152,10 @@ export class PostgresUnitOfWork implements UnitOfWork {
     adds?: AddedMember,
   ): Promise<Adding> {
     const { chords } = this.#backend
+    if (!adds && needsOf(submissions).length > 0) {
+      await (await this.#boundedSubmissions()).submitGroup(submissions, opens)
+      return 'new'
+    }
     const due = lastDue(messagesOf(submissions))
     const plan = new Plan()
     const adding = adds ? chords.rows.addAdding(plan, adds, due) : undefined

@@ -5,6 +5,7 @@ import {
   lastDue,
   type Message,
   messagesOf,
+  needsOf,
   type Settlement,
   type Submission,
   type UnitOfWork,
@@ -15,6 +16,7 @@ import type { TaskMeta } from '../../protocol/result.ts'
 import { writeInOrder } from '../sequentialUnitOfWork.ts'
 import { ADD_MEMBER, STAGED } from './addedMember.ts'
 import { ENDING, JOINING, MEMBER } from './arguments.ts'
+import type { BoundedSubmitter } from './boundedSubmit.ts'
 import type { RedisBroker } from './broker/broker.ts'
 import { type Hold, RedisDelivery } from './broker/delivery.ts'
 import { changeWaiting } from './change.ts'
@@ -43,6 +45,7 @@ export class RedisUnitOfWork implements UnitOfWork {
   readonly #record: Recorder
   readonly #submitter: RedisSubmitter
   readonly #staging: Staging
+  #boundedSubmitter: Promise<BoundedSubmitter> | undefined
   readonly #settlements: Batch<Item, boolean>
   /** Those that have to do with chords. */
   readonly #joining: Batch<Item, boolean>
@@ -62,11 +65,23 @@ export class RedisUnitOfWork implements UnitOfWork {
   }
 
   submit(submission: Submission): Promise<boolean> {
-    return this.#submitter.submit(submission)
+    return submission.message?.maxWaiting === undefined
+      ? this.#submitter.submit(submission)
+      : this.#bounded().then((bounded) => bounded.submit(submission))
   }
 
   submitMany(submissions: readonly Submission[]): Promise<boolean[]> {
-    return this.#submitter.submitMany(submissions)
+    return needsOf(submissions).length === 0
+      ? this.#submitter.submitMany(submissions)
+      : this.#bounded().then((bounded) => bounded.submitMany(submissions))
+  }
+
+  /** Loaded by the first submission to a queue whose length is bounded. */
+  #bounded(): Promise<BoundedSubmitter> {
+    this.#boundedSubmitter ??= import('./boundedSubmit.ts').then(
+      (loaded) => new loaded.BoundedSubmitter(this.#broker, this.#submitter),
+    )
+    return this.#boundedSubmitter
   }
 
   async submitGroup(
@@ -77,6 +92,15 @@ export class RedisUnitOfWork implements UnitOfWork {
     const messages = messagesOf(submissions)
     const opening = this.#openArgs(opens, messages)
     if (adds) return this.#addMember(adds, submissions, opening)
+    if (needsOf(submissions).length > 0) {
+      const bounded = await this.#bounded()
+      if (submissions.length <= MAX_MESSAGES_PER_SCRIPT) {
+        await bounded.submitMany(submissions, opening)
+        return 'new'
+      }
+      // The script that sends them moves whole lists: another process may have sent to the queue between the two.
+      await bounded.requireRoom(submissions)
+    }
     if (submissions.length <= MAX_MESSAGES_PER_SCRIPT) {
       await this.#submitter.submitTogether(submissions, opening)
       return 'new'

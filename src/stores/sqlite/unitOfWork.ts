@@ -7,6 +7,7 @@ import {
   MAX_ATOMIC_SUBMISSIONS,
   type Message,
   messagesOf,
+  needsOf,
   type Settlement,
   type Submission,
   type UnitOfWork,
@@ -16,8 +17,10 @@ import type { Delivery } from '../../broker/broker.ts'
 import { calledTask } from '../../protocol/envelope.ts'
 import { PENDING } from '../../protocol/states.ts'
 import { pieces } from '../../std/chunks.ts'
+import { QueueFullError } from '../../std/errors.ts'
 import type { SqliteBroker } from './broker/broker.ts'
 import { SqliteDelivery } from './broker/delivery.ts'
+import type { QueueRoom } from './broker/queueRoom.ts'
 import type { SqliteBackend } from './results/backend.ts'
 import { Staging } from './staging.ts'
 import type { KnownCallers, WithinUnitOfWork } from './within/unitOfWork.ts'
@@ -39,6 +42,7 @@ export class SqliteUnitOfWork implements UnitOfWork {
     },
     notify: (chords) => this.#backend.chords.notify(chords),
   }
+  #room: Promise<QueueRoom> | undefined
 
   constructor(broker: SqliteBroker, backend: SqliteBackend) {
     this.#broker = broker
@@ -47,17 +51,39 @@ export class SqliteUnitOfWork implements UnitOfWork {
   }
 
   submit(submission: Submission): Promise<boolean> {
+    if (submission.message?.maxWaiting !== undefined) return this.#submitBounded(submission)
     return this.#broker.file.writer.write(() => this.#submit(submission))
   }
 
+  /** A transaction in which a work throws is repeated without it: a refusal is a value. */
+  async #submitBounded(submission: Submission): Promise<boolean> {
+    const room = await this.#roomFor()
+    const needs = needsOf([submission])
+    const sent = await this.#broker.file.writer.write(() => room.problem(needs) ?? this.#submit(submission))
+    if (sent instanceof QueueFullError) throw sent
+    return sent
+  }
+
+  /** Where the room of queues is bounded, there is room for all of them, or none is sent. */
   async submitMany(submissions: readonly Submission[]): Promise<boolean[]> {
     const { writer } = this.#broker.file
     const sent: boolean[] = []
+    let needs = needsOf(submissions)
+    const room = needs.length > 0 ? await this.#roomFor() : undefined
     // One after the other: each is a transaction, between which others write.
     for (const some of pieces(submissions, MAX_ATOMIC_SUBMISSIONS)) {
-      sent.push(...(await writer.write(() => some.map((submission) => this.#submit(submission)))))
+      const wrote = await writer.write(() => room?.problem(needs) ?? some.map((submission) => this.#submit(submission)))
+      if (wrote instanceof QueueFullError) throw wrote
+      needs = []
+      sent.push(...wrote)
     }
     return sent
+  }
+
+  /** Loaded by the first submission to a queue whose length is bounded. */
+  #roomFor(): Promise<QueueRoom> {
+    this.#room ??= import('./broker/queueRoom.ts').then((loaded) => new loaded.QueueRoom(this.#broker.file))
+    return this.#room
   }
 
   #submit(submission: Submission): boolean {
@@ -71,15 +97,21 @@ export class SqliteUnitOfWork implements UnitOfWork {
   ): Promise<Adding> {
     const { chords } = this.#backend
     const due = lastDue(messagesOf(submissions))
-    const send = (release: () => void): Promise<Adding> =>
-      this.#broker.file.writer.write(() => {
+    const needs = needsOf(submissions)
+    const room = needs.length > 0 ? await this.#roomFor() : undefined
+    const send = async (release: () => void): Promise<Adding> => {
+      const sent = await this.#broker.file.writer.write(() => {
         const adding = adds ? chords.adding(adds, due) : 'new'
-        if (adding === 'new') {
-          release()
-          chords.open(opens, due)
-        }
+        if (adding !== 'new') return adding
+        const full = room?.problem(needs)
+        if (full) return full
+        release()
+        chords.open(opens, due)
         return adding
       })
+      if (sent instanceof QueueFullError) throw sent
+      return sent
+    }
     if (submissions.length > MAX_ATOMIC_SUBMISSIONS)
       return this.#sendStaged(submissions, (batch) => send(() => this.#staging.release(batch)))
     return send(() => {

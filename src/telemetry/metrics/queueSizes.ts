@@ -2,6 +2,7 @@ import type { App } from '../../app/app.ts'
 import { internalsOf } from '../../app/internals.ts'
 import { deadLetterQueue, queuesOf } from '../../app/knownQueues.ts'
 import type { Broker } from '../../broker/broker.ts'
+import { queueBoundsOf } from '../../config/queueOptions.ts'
 import { withDeadline } from '../../std/deadline.ts'
 import { isStoreAway } from '../../std/thrown.ts'
 import { gauge, type MetricFacts } from './counters.ts'
@@ -18,6 +19,10 @@ const MESSAGES = {
   name: 'celeriac_queue_messages',
   help: 'Messages that wait in a queue, the delayed ones not counted.',
 }
+const MAX_LENGTH = {
+  name: 'celeriac_queue_max_messages',
+  help: 'Messages that may wait in a queue as far as calls are concerned, where the app has such a number.',
+}
 const OLDEST = {
   name: 'celeriac_queue_oldest_age_seconds',
   help: 'Since when the oldest message that waits in a queue could have run; 0 where none waits.',
@@ -27,7 +32,16 @@ const DELAYED = { name: 'celeriac_delayed_messages', help: 'Messages of the stor
 const RESERVED = { name: 'celeriac_reserved_messages', help: 'Messages of the store that workers hold.' }
 
 /** All of them. */
-export const STORE_GAUGES: readonly MetricFacts[] = [UP, MESSAGES, OLDEST, DEAD, DELAYED, RESERVED, ...LIMIT_GAUGES]
+export const STORE_GAUGES: readonly MetricFacts[] = [
+  UP,
+  MESSAGES,
+  MAX_LENGTH,
+  OLDEST,
+  DEAD,
+  DELAYED,
+  RESERVED,
+  ...LIMIT_GAUGES,
+]
 
 /** What the store said; `undefined` is what it does not know. */
 interface Look {
@@ -40,6 +54,7 @@ interface Look {
 interface QueueLook {
   readonly queue: string
   readonly waiting: number
+  readonly limit: number | undefined
   readonly dead: number
   /** s */
   readonly age?: number | undefined
@@ -72,6 +87,10 @@ export class StoreLook {
       gauge(
         MESSAGES,
         of(({ waiting }) => waiting),
+      ),
+      gauge(
+        MAX_LENGTH,
+        of(({ limit }) => limit),
       ),
       gauge(
         OLDEST,
@@ -117,11 +136,13 @@ export class StoreLook {
     const now = this.#app.config.clock.now()
     const found = await broker.backlog(queues.flatMap((queue) => [queue, deadLetterQueue(queue)]))
     const waitingIn = (queue: string): number => found.queues.get(queue)?.waiting ?? 0
+    const boundOf = queueBoundsOf(this.#app.config)
     const looks = queues.map((queue) => {
       const oldest = found.queues.get(queue)?.oldest
       const waiting = waitingIn(queue)
       const age = oldest === undefined ? undefined : Math.max(0, now - oldest) / 1000
-      return { queue, waiting, dead: waitingIn(deadLetterQueue(queue)), age: waiting === 0 ? 0 : age }
+      const limit = boundOf?.(queue)?.limit
+      return { queue, waiting, limit, dead: waitingIn(deadLetterQueue(queue)), age: waiting === 0 ? 0 : age }
     })
     const limits = broker.limits && (await lookAtLimits(broker.limits))
     return { queues: looks, delayed: found.delayed, reserved: found.held, limits }

@@ -1,4 +1,5 @@
 import type { ResultBackend } from '../../backend/backend.ts'
+import type { KeptRows } from '../../backend/bounds/keeping.ts'
 import type { ChordKeeping } from '../../backend/chords.ts'
 import type { EventLog } from '../../backend/eventLog.ts'
 import type { JobIndex } from '../../backend/jobIndex.ts'
@@ -98,6 +99,10 @@ class TestBroker implements Broker {
       const delivery = await this.#broker.take(taskId)
       return delivery && new TestDelivery(delivery, this.#gate)
     })
+  }
+
+  oldest(queue: string, count: number): Promise<readonly string[]> {
+    return this.#gate.pass(() => this.#broker.oldest(queue, count))
   }
 
   find(taskId: string, queue: string): Promise<FoundMessage | undefined> {
@@ -238,6 +243,10 @@ class TestBackend implements ResultBackend {
 
   watch(ids: readonly string[], signal: AbortSignal): AsyncIterable<TaskMeta> {
     return this.#gate.read(this.#backend.watch(ids, signal))
+  }
+
+  async rows(): Promise<KeptRows> {
+    return this.#gate.guard(await this.#backend.rows())
   }
 
   forget(ids: readonly string[]): Promise<void> {

@@ -8,6 +8,7 @@ import { type Case, casesOn, type OpenedBackend, type Place } from '../backendFi
 import { metaOf } from '../factories.ts'
 import { type Kit, pause, stays, until, within } from '../kit.ts'
 import { spoiling } from './backendSpoiled.ts'
+import { keepingSuite } from './bounds/keepingSuite.ts'
 
 /** What every result backend must do: each case is a sentence of the contract in `backend/backend.ts`. */
 export function backendSuite(kit: Kit, name: string, open: () => Promise<OpenedBackend>): void {
@@ -22,6 +23,7 @@ export function backendSuite(kit: Kit, name: string, open: () => Promise<OpenedB
     forgettingWatched(one)
     spoiling(one)
   })
+  keepingSuite(kit, name, open)
 }
 
 async function stateOf({ backend }: Place, id: string): Promise<string | undefined> {

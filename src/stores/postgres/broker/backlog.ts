@@ -60,6 +60,33 @@ export async function readBacklog(database: Database, queues: readonly string[])
   return { queues: new Map(backlogs), delayed: Number(totals?.[0]), held: Number(totals?.[1]) }
 }
 
+/** Of a queue, or of its lanes where nothing else waits: in the order of the lanes' turns. */
+const OLDEST = {
+  name: 'backlog_oldest',
+  text: `WITH places AS (
+    SELECT $1::text AS name, 0 AS place
+    UNION ALL SELECT l.name, l.place FROM (
+      SELECT name, row_number() OVER (ORDER BY blocked, turn, id) AS place FROM celeriac.lane WHERE queue = $1
+    ) AS l WHERE NOT EXISTS (
+      SELECT FROM celeriac.message m WHERE m.queue = $1 AND m.due IS NULL AND m.task_id IS NOT NULL AND ${NOT_CLAIMED}
+    )
+  )
+  SELECT o.task_id FROM places AS p CROSS JOIN LATERAL (
+    SELECT m.task_id, m.seq FROM celeriac.message m
+    WHERE m.queue = p.name AND m.due IS NULL AND m.task_id IS NOT NULL AND ${NOT_CLAIMED} AND m.rank = (
+      SELECT m.rank FROM celeriac.message m WHERE m.queue = p.name AND m.due IS NULL AND ${NOT_CLAIMED}
+      ORDER BY m.rank DESC LIMIT 1
+    ) ORDER BY m.seq LIMIT $2
+  ) AS o ORDER BY p.place, o.seq LIMIT $2`,
+}
+
+/** \`Broker.oldest\`. */
+export async function oldestIn(database: Database, queue: string, count: number): Promise<readonly string[]> {
+  const steps = [{ statement: OLDEST, values: [queue, count] }]
+  const [rows = []] = await database.run(steps, { repeatable: true })
+  return rows.flatMap(([id]) => id ?? [])
+}
+
 function sinceOf([, taskId = null, head]: Row): number | undefined {
   return dueSince(taskId, etaOf(taskId, head as string))
 }

@@ -119,6 +119,11 @@ export class PostgresBroker implements Broker, Holder {
     return this.waiting.size(queue)
   }
 
+  async oldest(queue: string, count: number): Promise<readonly string[]> {
+    const { oldestIn } = await import('./backlog.ts')
+    return oldestIn(this.database, queue, count)
+  }
+
   async backlog(queues: readonly string[]): Promise<Backlog> {
     const { readBacklog } = await import('./backlog.ts')
     return readBacklog(this.database, queues)

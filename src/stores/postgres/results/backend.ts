@@ -1,4 +1,5 @@
 import type { BackendOptions, ResultBackend } from '../../../backend/backend.ts'
+import type { KeptRows } from '../../../backend/bounds/keeping.ts'
 import type { EventLog, History, HistoryQuery, Output } from '../../../backend/eventLog.ts'
 import type { JobIndex } from '../../../backend/jobIndex.ts'
 import type { RecordChange } from '../../../backend/recordChange.ts'
@@ -145,6 +146,11 @@ export class PostgresBackend implements ResultBackend {
       await this.#database.run([LOCK_ALL.step(rows), FORGET.step(rows)], { repeatable: true })
     }
     this.#changes.watchers.forgotten(ids)
+  }
+
+  async rows(): Promise<KeptRows> {
+    const { PostgresKeptRows } = await import('./keptRows.ts')
+    return new PostgresKeptRows(this.#database)
   }
 
   async close(): Promise<void> {

@@ -6,12 +6,14 @@ import {
   lastDue,
   MAX_ATOMIC_SUBMISSIONS,
   messagesOf,
+  needsOf,
   type Settlement,
   type Submission,
   type UnitOfWork,
   type Writing,
 } from '../../../backend/unitOfWork.ts'
 import type { Delivery } from '../../../broker/broker.ts'
+import type { QueueNeed } from '../../../broker/waitingCounts.ts'
 import { pieces } from '../../../std/chunks.ts'
 import type { Clock } from '../../../std/clock.ts'
 import { leaseLost, StoreUnavailableError } from '../../../std/errors.ts'
@@ -80,12 +82,15 @@ export class WithinUnitOfWork implements UnitOfWork {
   }
 
   async submit(submission: Submission): Promise<boolean> {
+    if (submission.message?.maxWaiting !== undefined) await this.#requireRoom(needsOf([submission]))
     const [sent] = await this.#submitting.add([submission])
     return sent === true
   }
 
   /** Behind what was submitted before. */
   async submitMany(submissions: readonly Submission[]): Promise<boolean[]> {
+    const needs = needsOf(submissions)
+    if (needs.length > 0) await this.#requireRoom(needs)
     const sent = pieces(submissions, MAX_ATOMIC_SUBMISSIONS).map((some) => this.#submitting.add(some))
     return (await Promise.all(sent)).flat()
   }
@@ -96,6 +101,8 @@ export class WithinUnitOfWork implements UnitOfWork {
     adds?: AddedMember,
   ): Promise<Adding> {
     const { chords } = this.#parts.backend
+    const needs = needsOf(submissions)
+    if (needs.length > 0) await this.#requireRoom(needs)
     const due = lastDue(messagesOf(submissions))
     const add = (plan: Plan) => {
       if (adds) chords.rows.addAdding(plan, adds, due)
@@ -122,6 +129,18 @@ export class WithinUnitOfWork implements UnitOfWork {
       return (await this.#transaction.run(add)) ?? []
     } catch (error) {
       throw isRefusal(error) ? leaseLost() : error
+    }
+  }
+
+  /** Without a lock, which would be held until the caller commits. Rejects with QueueFullError. */
+  async #requireRoom(needs: readonly QueueNeed[]): Promise<void> {
+    const { fullError, requireStep } = await import('../queueRoom.ts')
+    for (const need of needs) {
+      const require = (plan: Plan) => {
+        plan.add([requireStep(need)])
+        return (): true => true
+      }
+      if (!(await this.#transaction.run(require, 1))) throw fullError(need)
     }
   }
 

@@ -2,8 +2,9 @@ import { type Backlog, dueSince, earliest } from '../../../broker/backlog.ts'
 import { pieces } from '../../../std/chunks.ts'
 import type { RedisConnection, Script } from '../connection/connection.ts'
 import { LANES_LUA } from '../limits/laneLua.ts'
+import { lanesOf } from '../limits/lanesOf.ts'
 import type { Keys } from './keys.ts'
-import { KINDS } from './scripts.ts'
+import { KINDS, READING } from './scripts.ts'
 
 /** How many of the lanes of a queue that are open, and of all, are asked for their next messages. */
 const MAX_OPEN_LANES = 8
@@ -88,4 +89,38 @@ export async function readBacklog(
     return [queues[index] as string, { waiting, oldest }] as const
   })
   return { queues: new Map(found), delayed, held: Math.max(0, held) }
+}
+
+/**
+ * KEYS: the lists of a queue or lane, that which is served last first; ARGV[1]: at most how many. Answers the ids of
+ * the messages that have waited for the longest time in the first list that has any.
+ */
+const OLDEST: Script = {
+  name: 'oldest',
+  source: `${READING}
+local out = {}
+for _, list in ipairs(KEYS) do
+  local texts = redis.pcall('LRANGE', list, -tonumber(ARGV[1]), -1)
+  for at = #texts, 1, -1 do out[#out + 1] = id_of(texts[at]) end
+  if #out > 0 then break end
+end
+return out`,
+}
+
+/** `Broker.oldest`. */
+export async function oldestIn(
+  connection: RedisConnection,
+  keys: Keys,
+  queue: string,
+  count: number,
+): Promise<readonly string[]> {
+  const find = async (name: string, most: number): Promise<string[]> =>
+    (await connection.script(OLDEST, keys.lists(name).reverse(), [most])) as string[]
+  const ids = await find(queue, count)
+  if (ids.length > 0) return ids
+  for await (const lanes of lanesOf(connection, keys, queue)) {
+    for (const lane of lanes) if (ids.length < count) ids.push(...(await find(lane, count - ids.length)))
+    if (ids.length >= count) break
+  }
+  return ids
 }

@@ -177,6 +177,11 @@ export class RedisBroker implements Broker {
     return lengths.reduce((sum: number, length) => sum + Number(length ?? 0), 0)
   }
 
+  async oldest(queue: string, count: number): Promise<readonly string[]> {
+    const { oldestIn } = await import('./backlog.ts')
+    return oldestIn(this.connection, this.keys, queue, count)
+  }
+
   async backlog(queues: readonly string[]): Promise<Backlog> {
     const { readBacklog } = await import('./backlog.ts')
     return readBacklog(this.connection, this.keys, queues)

@@ -55,6 +55,27 @@ function oldestOf(db: DatabaseSync, name: string): number | undefined {
   return earliest(moments)
 }
 
+/** Of this queue or lane, those of its lowest priority. By the index. */
+const OLDEST = `SELECT task_id FROM celeriac_message WHERE queue = :name AND owner IS NULL AND due IS NULL
+  AND priority = (
+    SELECT priority FROM celeriac_message WHERE queue = :name AND owner IS NULL AND due IS NULL ORDER BY priority LIMIT 1
+  ) AND task_id IS NOT NULL ORDER BY seq LIMIT :count`
+
+/** `Broker.oldest`. */
+export function oldestIn(db: DatabaseSync, queue: string, count: number): readonly string[] {
+  const oldest = db.prepare(OLDEST)
+  const idsIn = (name: string, most: number): string[] =>
+    (oldest.all({ name, count: most }) as unknown as { task_id: string }[]).map((row) => row.task_id)
+  const ids = idsIn(queue, count)
+  if (ids.length > 0) return ids
+  const lanes = db.prepare(`SELECT name FROM celeriac_lane WHERE queue = ? AND messages > 0 ORDER BY open, turn, id`)
+  for (const { name } of lanes.iterate(queue) as unknown as Iterable<{ name: string }>) {
+    ids.push(...idsIn(name, count - ids.length))
+    if (ids.length >= count) break
+  }
+  return ids
+}
+
 /** The body is not read: of the head alone. */
 function etaOf({ head, task_id }: NextRow): unknown {
   try {

@@ -117,6 +117,11 @@ export class SqliteBroker implements Broker {
     return this.file.read(() => sizeOf(this.file.db, queue))
   }
 
+  async oldest(queue: string, count: number): Promise<readonly string[]> {
+    const { oldestIn } = await import('./backlog.ts')
+    return this.file.read(() => oldestIn(this.file.db, queue, count))
+  }
+
   async backlog(queues: readonly string[]): Promise<Backlog> {
     const { readBacklog } = await import('./backlog.ts')
     return this.file.read(() => readBacklog(this.file.db, queues))

@@ -1,4 +1,5 @@
 import type { BackendOptions, ResultBackend } from '../../../backend/backend.ts'
+import type { KeptRows } from '../../../backend/bounds/keeping.ts'
 import { positionOf } from '../../../backend/cursor.ts'
 import {
   DEFAULT_EVENT_LOG,
@@ -189,6 +190,11 @@ export class SqliteBackend implements ResultBackend {
   #revokedIds(): readonly string[] {
     const rows = this.#statements.revoked.all(this.#clock.now(), MAX_REVOKED)
     return (rows as unknown as { id: string }[]).map((row) => row.id).reverse()
+  }
+
+  async rows(): Promise<KeptRows> {
+    const { SqliteKeptRows } = await import('./keptRows.ts')
+    return new SqliteKeptRows(this.file)
   }
 
   async close(): Promise<void> {

@@ -9,6 +9,7 @@ import {
   lastDue,
   MAX_ATOMIC_SUBMISSIONS,
   messagesOf,
+  needsOf,
   type Settlement,
   type Submission,
   type UnitOfWork,
@@ -77,15 +78,27 @@ export class WithinUnitOfWork implements UnitOfWork {
   }
 
   async submit(submission: Submission): Promise<boolean> {
-    return this.#write((rows) => submit(rows, submission))
+    const checking = this.#roomCheck([submission])
+    const requireRoom = checking && (await checking)
+    return this.#write((rows) => {
+      requireRoom?.()
+      return submit(rows, submission)
+    })
   }
 
   /** Each of these writes blocks this thread for some milliseconds. */
   async submitMany(submissions: readonly Submission[]): Promise<boolean[]> {
     const sent: boolean[] = []
+    const checking = this.#roomCheck(submissions)
+    const requireRoom = checking && (await checking)
     for (const some of pieces(submissions, MAX_ATOMIC_SUBMISSIONS)) {
-      if (sent.length > 0) await nextTurn()
-      sent.push(...this.#write((rows) => some.map((submission) => submit(rows, submission))))
+      const isFirst = sent.length === 0
+      if (!isFirst) await nextTurn()
+      const write = (rows: CallerRows): boolean[] => {
+        if (isFirst) requireRoom?.()
+        return some.map((submission) => submit(rows, submission))
+      }
+      sent.push(...this.#write(write))
     }
     return sent
   }
@@ -96,9 +109,12 @@ export class WithinUnitOfWork implements UnitOfWork {
     adds?: AddedMember,
   ): Promise<Adding> {
     const due = lastDue(messagesOf(submissions))
+    const checking = this.#roomCheck(submissions)
+    const requireRoom = checking && (await checking)
     return this.#write((rows) => {
       const adding = adds ? rows.chords.adding(adds, due) : 'new'
       if (adding !== 'new') return adding
+      requireRoom?.()
       for (const submission of submissions) submit(rows, submission)
       rows.chords.open(opens, due)
       return adding
@@ -113,6 +129,16 @@ export class WithinUnitOfWork implements UnitOfWork {
       if (error instanceof WorkerLostError) this.#rows.connection.veto()
       throw error
     }
+  }
+
+  /** Throws QueueFullError; nothing is written then. Undefined where none of these queues has a bound. */
+  #roomCheck(submissions: readonly Submission[]): Promise<() => void> | undefined {
+    const needs = needsOf(submissions)
+    if (needs.length === 0) return undefined
+    return import('../broker/queueRoom.ts').then(({ QueueRoom }) => () => {
+      const full = new QueueRoom(this.#rows.connection).problem(needs)
+      if (full) throw full
+    })
   }
 
   #define(rules: readonly LimitRule[]): void {

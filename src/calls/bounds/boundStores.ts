@@ -1,0 +1,74 @@
+import type { KeepingCaps } from '../../backend/bounds/keeping.ts'
+import type { FollowUp } from '../../backend/followUp.ts'
+import type { UnitOfWork } from '../../backend/unitOfWork.ts'
+import type { Config } from '../../config/config.ts'
+import type { QueueBounds } from '../../config/queueOptions.ts'
+import { ConfigError } from '../../std/errors.ts'
+import type { RevokingStores } from '../revoke.ts'
+import { BoundedUnitOfWork } from './boundedUnitOfWork.ts'
+import { BoundsWatch } from './boundsWatch.ts'
+import { FullQueueLog } from './fullQueueLog.ts'
+import { OldestJobs } from './oldestJobs.ts'
+import { RoomCheck } from './roomCheck.ts'
+
+/** What an app says of its bounds. */
+export interface BoundsHost {
+  readonly boundOf: QueueBounds | undefined
+  readonly caps: KeepingCaps | undefined
+  /** What follows from the end of a job that is dropped. */
+  followUps(): readonly FollowUp[]
+  config(): Config
+}
+
+/**
+ * The same stores, within bounds. Rejects with ConfigError where they cannot be kept there: then the stores are closed.
+ */
+export async function boundStores<Stores extends RevokingStores & { close(): Promise<void> }>(
+  stores: Stores,
+  host: BoundsHost,
+): Promise<Stores> {
+  const problem = problemOf(stores, host)
+  if (problem !== undefined) {
+    await stores.close()
+    throw new ConfigError(problem)
+  }
+  const watch = new BoundsWatch({ stores, ...host })
+  watch.start()
+  const close = async (): Promise<void> => {
+    watch.close()
+    await stores.close()
+  }
+  return { ...stores, unitOfWork: boundedUnitOfWork(stores, host), close }
+}
+
+function boundedUnitOfWork(stores: RevokingStores, { boundOf, followUps, config }: BoundsHost): UnitOfWork {
+  const { broker, backend, unitOfWork } = stores
+  if (!boundOf) return unitOfWork
+  const { clock } = config()
+  return new BoundedUnitOfWork(unitOfWork, {
+    backend,
+    boundOf,
+    now: () => clock.now(),
+    log: new FullQueueLog(() => config().logger),
+    room: unitOfWork.atomic ? undefined : new RoomCheck(broker),
+    oldest: broker.oldest && broker.take ? new OldestJobs(stores, followUps(), clock) : undefined,
+  })
+}
+
+function problemOf({ broker, backend }: RevokingStores, { boundOf, caps, config }: BoundsHost): string | undefined {
+  const option = caps && CAP_OPTIONS.find(([name]) => caps[name] !== undefined)?.[1]
+  if (option !== undefined && !backend.rows)
+    return `${option}: expected none, as ${backend.url} keeps results without an order: bound them by resultExpires`
+  if (broker.oldest && broker.take) return undefined
+  const { queues, queue, onFull, maxQueueLength } = config()
+  const dropping = [queue, ...Object.keys(queues)].find((name) => boundOf?.(name)?.onFull === 'drop-oldest')
+  if (dropping === undefined && (maxQueueLength === 0 || onFull === 'reject')) return undefined
+  return `queue ${dropping ?? queue}: onFull: expected 'reject', as ${broker.url} takes no job out of its queue, got 'drop-oldest'`
+}
+
+const CAP_OPTIONS: readonly (readonly [keyof KeepingCaps, string])[] = [
+  ['results', 'maxResults'],
+  ['resultBytes', 'maxResultBytes'],
+  ['events', 'maxEvents'],
+  ['eventBytes', 'maxEventBytes'],
+]

@@ -1,0 +1,85 @@
+import type { ResultBackend } from '../../backend/backend.ts'
+import { Keeping, type KeepingCaps, type KeptAmount } from '../../backend/bounds/keeping.ts'
+import type { Broker } from '../../broker/broker.ts'
+import type { Config } from '../../config/config.ts'
+import { keepingCapsOf, type QueueBounds, queueBoundsOf } from '../../config/queueOptions.ts'
+
+/** How much of what an app allows is used. */
+export interface BoundUse {
+  /** As `queue celery`, `results`, `bytes of results`, `events`, `bytes of events`. */
+  readonly what: string
+  /** Name of the option that says the limit. */
+  readonly option: 'maxQueueLength' | 'maxResults' | 'maxResultBytes' | 'maxEvents' | 'maxEventBytes'
+  readonly used: number
+  readonly limit: number
+  /** At least 80 % are used. */
+  readonly nearlyFull: boolean
+}
+
+interface Stores {
+  readonly broker: Pick<Broker, 'size'>
+  readonly backend: Pick<ResultBackend, 'rows'>
+}
+
+/**
+ * Of all that the app bounds: its queues that have a name in its options, and these; what its result backend keeps,
+ * which is counted for this.
+ */
+export async function boundUses(stores: Stores, config: Config, queues: Iterable<string>): Promise<BoundUse[]> {
+  const boundOf = queueBoundsOf(config)
+  const caps = keepingCapsOf(config)
+  const ofQueues = boundOf ? await queueUses(stores.broker, boundOf, new Set([...namedQueues(config), ...queues])) : []
+  if (!caps || !stores.backend.rows) return ofQueues
+  const kept = await new Keeping(await stores.backend.rows()).amount(countsEvents(caps))
+  return [...ofQueues, ...keptUses(kept, caps)]
+}
+
+/** The queues that the options of an app name. */
+export function namedQueues({ queue, queues }: Pick<Config, 'queue' | 'queues'>): readonly string[] {
+  return [queue, ...Object.keys(queues)]
+}
+
+export async function queueUses(
+  broker: Pick<Broker, 'size'>,
+  boundOf: QueueBounds,
+  queues: Iterable<string>,
+): Promise<BoundUse[]> {
+  const uses: BoundUse[] = []
+  for (const queue of queues) {
+    const limit = boundOf(queue)?.limit
+    if (limit === undefined) continue
+    uses.push(useOf(`queue ${queue}`, 'maxQueueLength', await broker.size(queue), limit))
+  }
+  return uses
+}
+
+export function countsEvents({ events, eventBytes }: KeepingCaps): boolean {
+  return events !== undefined || eventBytes !== undefined
+}
+
+export function keptUses(kept: KeptAmount, caps: KeepingCaps): BoundUse[] {
+  return KEPT.flatMap(([name, what, option]) => {
+    const limit = caps[name]
+    return limit === undefined ? [] : [useOf(what, option, kept[name], limit)]
+  })
+}
+
+const KEPT: readonly (readonly [keyof KeptAmount, string, BoundUse['option']])[] = [
+  ['results', 'results', 'maxResults'],
+  ['resultBytes', 'bytes of results', 'maxResultBytes'],
+  ['events', 'events', 'maxEvents'],
+  ['eventBytes', 'bytes of events', 'maxEventBytes'],
+]
+
+/** From this share on there is a warning, which comes again after the share was below the second one. */
+const NEARLY_FULL = 0.8
+export const NOT_FULL = 0.7
+
+function useOf(what: string, option: BoundUse['option'], used: number, limit: number): BoundUse {
+  return { what, option, used, limit, nearlyFull: used >= limit * NEARLY_FULL }
+}
+
+/** In words, as `queue mail: 850 of 1000 (maxQueueLength), 85 %`. */
+export function useText({ what, option, used, limit }: BoundUse): string {
+  return `${what}: ${used} of ${limit} (${option}), ${Math.floor((100 * used) / limit)} %`
+}

@@ -1,0 +1,144 @@
+import type { ResultBackend } from '../../backend/backend.ts'
+import type { AddedMember, Adding, OpenChord } from '../../backend/chords.ts'
+import type { Output } from '../../backend/eventLog.ts'
+import { needsOf, type Settlement, type Submission, type UnitOfWork, type Writing } from '../../backend/unitOfWork.ts'
+import type { Delivery } from '../../broker/broker.ts'
+import type { QueueBounds } from '../../config/queueOptions.ts'
+import { QueueFullError } from '../../std/errors.ts'
+import type { FullQueueLog } from './fullQueueLog.ts'
+import type { OldestJobs } from './oldestJobs.ts'
+import type { RoomCheck } from './roomCheck.ts'
+
+/**
+ * After how many times twice as many of the oldest jobs are dropped for one submission as before: other processes send
+ * to the queue, too, and what workers send is always taken.
+ */
+const MAX_EXACT_DROPS = 3
+/** How often there may be no job to drop: what waits is no job, or workers take it all the time. */
+const MAX_FRUITLESS_DROPS = 10
+/** So much of a full queue is dropped at least, so that a long one is not counted for each submission. */
+const DROPPED_SHARE = 0.001
+
+/** What bounds the queues of an app. */
+export interface BoundsParts {
+  readonly backend: Pick<ResultBackend, 'load' | 'notes'>
+  readonly boundOf: QueueBounds
+  /** ms since the epoch */
+  now(): number
+  readonly log: FullQueueLog
+  /** Where the store does not count in its transactions. */
+  readonly room: RoomCheck | undefined
+  /** Undefined where none can be dropped from here. */
+  readonly oldest: OldestJobs | undefined
+}
+
+/**
+ * Submits to queues whose length is bounded. Submissions alone are bounded: what workers send (retries, the rest of
+ * workflows, members that a task adds to its chord) has been accepted before, and must not be lost.
+ */
+export class BoundedUnitOfWork implements UnitOfWork {
+  readonly atomic: boolean
+  readonly submitMany?: UnitOfWork['submitMany']
+  readonly submitGroup?: UnitOfWork['submitGroup']
+  readonly check?: UnitOfWork['check']
+  readonly within?: UnitOfWork['within']
+  readonly notes?: UnitOfWork['notes']
+  readonly limits?: UnitOfWork['limits']
+  readonly change?: UnitOfWork['change']
+  readonly #inner: UnitOfWork
+  readonly #parts: BoundsParts
+
+  constructor(inner: UnitOfWork, parts: BoundsParts) {
+    this.#inner = inner
+    this.#parts = parts
+    this.atomic = inner.atomic
+    const { submitMany, submitGroup, check, within, change, notes, limits } = inner
+    if (submitMany) this.submitMany = (all) => this.#send(all, (some) => submitMany.call(inner, some))
+    else if (!inner.atomic)
+      this.submitMany = (all) => this.#send(all, (some) => Promise.all(some.map((one) => inner.submit(one))))
+    if (submitGroup) this.submitGroup = (...given) => this.#submitGroup(submitGroup.bind(inner), ...given)
+    if (check) this.check = check.bind(inner)
+    if (change) this.change = change.bind(inner)
+    if (notes) this.notes = notes
+    if (limits) this.limits = limits
+    if (within)
+      this.within = async (client) =>
+        // Another connection would wait for the end of the caller's transaction.
+        new BoundedUnitOfWork(await within.call(inner, client), { ...parts, oldest: undefined })
+  }
+
+  /** A call that was sent before needs no room. */
+  submit(submission: Submission): Promise<boolean> {
+    const isConditional = submission.once === true || submission.note !== undefined
+    const repeated = async (): Promise<false | undefined> => ((await this.#isRepeated(submission)) ? false : undefined)
+    return this.#send(
+      [submission],
+      ([one]) => this.#inner.submit(one as Submission),
+      isConditional ? repeated : undefined,
+    )
+  }
+
+  async #isRepeated({ once, note, meta }: Submission): Promise<boolean> {
+    const { backend } = this.#parts
+    const notes = this.#inner.notes ?? backend.notes
+    if (note && (await notes?.get(note.key)) !== note.expected) return true
+    return once === true && meta !== undefined && (await backend.load([meta.task_id]))[0] !== undefined
+  }
+
+  #submitGroup(
+    send: NonNullable<UnitOfWork['submitGroup']>,
+    submissions: readonly Submission[],
+    opens: readonly OpenChord[],
+    adds?: AddedMember,
+  ): Promise<Adding> {
+    return adds ? send(submissions, opens, adds) : this.#send(submissions, (some) => send(some, opens))
+  }
+
+  async #send<Value>(
+    submissions: readonly Submission[],
+    write: (submissions: readonly Submission[]) => Promise<Value>,
+    repeated?: () => Promise<Value | undefined>,
+  ): Promise<Value> {
+    const { room, boundOf, oldest, log } = this.#parts
+    for (let [drops, fruitless] = [0, 0]; ; drops++) {
+      const bounded = submissions.map((submission) => this.#bounded(submission, drops > 0))
+      try {
+        return room ? await room.send(needsOf(bounded), () => write(submissions)) : await write(bounded)
+      } catch (error) {
+        if (!(error instanceof QueueFullError)) throw error
+        const before = await repeated?.()
+        if (before !== undefined) return before
+        const { queue, limit, count } = error
+        const drop = boundOf(queue)?.onFull === 'drop-oldest' && count <= limit ? oldest : undefined
+        if (!drop || fruitless === MAX_FRUITLESS_DROPS) {
+          log.refused(queue, limit, count)
+          throw error
+        }
+        const least = Math.max(count, Math.floor(limit * DROPPED_SHARE)) * 2 ** Math.max(0, drops - MAX_EXACT_DROPS)
+        const dropped = await drop.drop(queue, Math.min(limit, least), (ended) => log.dropped(queue, limit, ended))
+        fruitless = dropped === 0 ? fruitless + 1 : 0
+      }
+    }
+  }
+
+  /** What is due later waits in no queue yet. */
+  #bounded(submission: Submission, countAgain: boolean): Submission {
+    const { message } = submission
+    if (message?.route.exchange !== '') return submission
+    if (message.notBefore !== undefined && message.notBefore > this.#parts.now()) return submission
+    const maxWaiting = this.#parts.boundOf(message.route.routingKey)?.limit
+    return maxWaiting === undefined ? submission : { ...submission, message: { ...message, maxWaiting, countAgain } }
+  }
+
+  settle(settlement: Settlement): Promise<boolean> {
+    return this.#inner.settle(settlement)
+  }
+
+  write(writing: Writing): Promise<boolean> {
+    return this.#inner.write(writing)
+  }
+
+  emit(output: Output, delivery: Delivery | undefined): Promise<boolean> {
+    return this.#inner.emit(output, delivery)
+  }
+}

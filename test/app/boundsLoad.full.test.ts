@@ -1,0 +1,110 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import type { App } from '../../src/app/app.ts'
+import { pieces } from '../../src/std/chunks.ts'
+import { eventually, within } from '../wait.ts'
+import { type Lab, onStores } from './lab.ts'
+
+/** Two processes call as often as they can for this long, s. */
+const SECONDS = 15
+const CAP = 200
+
+interface Counts {
+  readonly taken: number
+  readonly refused: number
+  readonly others: readonly string[]
+  readonly warm: number
+  readonly rss: number
+}
+
+class Flood {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'celeriac-flood-'))
+  readonly #children: ChildProcess[] = []
+  readonly #journals: string[] = []
+
+  start({ url, backend = url }: Lab, onFull: string): ChildProcess {
+    const journal = join(this.#folder, `${this.#journals.length}`)
+    const args = [url, backend, onFull, String(CAP), String(SECONDS), journal]
+    const child = fork(join(import.meta.dirname, 'children', 'flood.ts'), args, {
+      execArgv: ['--disable-warning=ExperimentalWarning', '--conditions=source'],
+    })
+    this.#children.push(child)
+    this.#journals.push(journal)
+    return child
+  }
+
+  /** Ids of the calls that were taken. */
+  get ids(): string[] {
+    return this.#journals.flatMap((journal) => readFileSync(journal, 'utf8').split('\n').filter(Boolean))
+  }
+
+  end(): void {
+    for (const child of this.#children) child.kill('SIGKILL')
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+}
+
+/** How many jobs are in each state. */
+async function statesOf(app: App, ids: readonly string[]): Promise<Record<string, number>> {
+  const states: Record<string, number> = {}
+  for (const some of pieces(ids, 500))
+    for (const state of await app.states(some)) states[state] = (states[state] ?? 0) + 1
+  return states
+}
+
+function floods(lab: () => Lab, isExact: boolean, onFull: 'reject' | 'drop-oldest'): void {
+  test(`${onFull}: producers at the cap, one of them killed: each job has an end, memory stays flat`, async () => {
+    const app = lab().app({ maxQueueLength: CAP, onFull, lease: '2s' })
+    app.task('work', async (n: number) => {
+      await sleep(5)
+      return n
+    })
+    const flood = new Flood()
+    lab().after(() => flood.end())
+    const worker = await lab().work(app, { concurrency: 8 })
+    const killed = flood.start(lab(), onFull)
+    const child = flood.start(lab(), onFull)
+    const [counting, ended] = [once(child, 'message'), once(child, 'exit')]
+    let longest = 0
+    const sampling = setInterval(() => {
+      app.queueSize().then(
+        (size) => {
+          longest = Math.max(longest, size)
+        },
+        () => undefined,
+      )
+    }, 50)
+    lab().after(() => clearInterval(sampling))
+    await sleep((SECONDS * 1000) / 3)
+    killed.kill('SIGKILL')
+    const [counts] = (await within(() => 'the counts of the producer', counting, 60_000)) as [Counts]
+    await within(() => 'the end of the producer', ended, 60_000)
+    const { ids } = flood
+    const states = await eventually(
+      () => statesOf(app, ids),
+      ({ PENDING = 0, STARTED = 0, RETRY = 0 }) => PENDING + STARTED + RETRY === 0,
+    )
+    expect(Object.keys(states).sort()).toEqual(onFull === 'reject' ? ['SUCCESS'] : ['REVOKED', 'SUCCESS'])
+    expect(await app.queueSize()).toBe(0)
+    await eventually(
+      async () => worker.busy,
+      (busy) => busy === 0,
+    )
+    expect(counts.others).toEqual([])
+    expect(counts.taken).toBeGreaterThan(100)
+    if (onFull === 'reject') expect(counts.refused).toBeGreaterThan(100)
+    // What is known of two processes at once is not exact on stores without a common transaction.
+    expect(longest).toBeLessThanOrEqual(isExact ? CAP : 2 * CAP)
+    expect(longest).toBeGreaterThan(CAP / 2)
+    expect(counts.rss).toBeLessThan(counts.warm * 1.5)
+  })
+}
+
+onStores(['sqlite', 'redis', 'postgres'], (lab) => floods(lab, true, 'reject'), { memory: false })
+onStores(['sqlite', 'redis', 'postgres'], (lab) => floods(lab, true, 'drop-oldest'), { memory: false })
+onStores(['rabbitmq'], (lab) => floods(lab, false, 'reject'), { memory: false })

@@ -1,0 +1,117 @@
+import { expect, test } from 'vitest'
+import type { App } from '../../src/app/app.ts'
+import { BoundsWatch } from '../../src/calls/bounds/boundsWatch.ts'
+import { look } from '../../src/cli/commands/doctor.ts'
+import { keepingCapsOf, queueBoundsOf } from '../../src/config/queueOptions.ts'
+import { ConfigError } from '../../src/std/errors.ts'
+import { project, run } from '../cli/harness.ts'
+import { inFull } from '../tier.ts'
+import { onStores } from './lab.ts'
+import { storesOf } from './stores.ts'
+
+interface Line {
+  readonly level: 'info' | 'warn'
+  readonly text: string
+}
+
+/** A watch that looks when it is asked to, and what it logs. */
+async function watchOf(app: App): Promise<{ watch: BoundsWatch; lines: Line[] }> {
+  const lines: Line[] = []
+  const log =
+    (level: Line['level']) =>
+    (_: unknown, text: string): void =>
+      void lines.push({ level, text })
+  const logger = { ...app.config.logger, info: log('info'), warn: log('warn'), debug: () => undefined }
+  const parts = {
+    stores: await storesOf(app),
+    boundOf: queueBoundsOf(app.config),
+    caps: keepingCapsOf(app.config),
+    config: () => ({ ...app.config, logger }),
+  }
+  return { watch: new BoundsWatch(parts), lines }
+}
+
+onStores(['memory', 'sqlite', ...inFull('postgres')], (lab) => {
+  test('nearly full: a warning once, and again after there was room; of two processes one looks', async () => {
+    const app = lab().app({ queues: { mail: { maxQueueLength: 10 } } })
+    app.task('work', (n: number) => n)
+    const { watch, lines } = await watchOf(app)
+    const other = await watchOf(app)
+    const send = async (count: number): Promise<void> => {
+      for (let at = 0; at < count; at++) await app.send('work', [at], { queue: 'mail' })
+    }
+    await send(7)
+    await watch.look()
+    await other.watch.look()
+    expect([lines, other.lines]).toEqual([[], []])
+    await send(1)
+    await watch.look()
+    await watch.look()
+    await other.watch.look()
+    const full = { level: 'warn', text: 'nearly full: queue mail: 8 of 10 (maxQueueLength), 80 %' }
+    expect([lines, other.lines]).toEqual([[full], []])
+    expect(await app.bounds()).toEqual([
+      { what: 'queue mail', option: 'maxQueueLength', used: 8, limit: 10, nearlyFull: true },
+    ])
+    expect((await look(app)).find(({ check }) => check === 'nearly-full')?.text).toMatch(/^queue mail: 8 of 10/)
+    await app.purge('mail')
+    await watch.look()
+    expect(lines.slice(1)).toEqual([
+      { level: 'info', text: 'not nearly full any more: queue mail: 0 of 10 (maxQueueLength), 0 %' },
+    ])
+    await send(9)
+    await watch.look()
+    expect(lines).toHaveLength(3)
+  })
+
+  test('results beyond the cap are dropped, and none of a job that waits', async () => {
+    const app = lab().app({ maxResults: 5, maxEvents: 1000 })
+    const work = app.task('work', (n: number) => n)
+    const waiting = await work.applyAsync([0], { queue: 'others' })
+    await lab().work(app)
+    const sent = await Promise.all(Array.from({ length: 12 }, (_, at) => work.delay(at)))
+    await Promise.all(sent.map((one) => one.get({ timeout: '20s' })))
+    const { watch, lines } = await watchOf(app)
+    await watch.look()
+    const states = await app.states(sent.map(({ id }) => id))
+    expect(states.filter((state) => state === 'SUCCESS')).toHaveLength(5)
+    expect(await waiting.state()).toBe('PENDING')
+    expect(lines.map(({ text }) => text)).toEqual(['nearly full: results: 5 of 5 (maxResults), 100 %'])
+    expect((await app.bounds()).map(({ what, used }) => [what, used])).toEqual([
+      ['results', 5],
+      ['events', expect.any(Number)],
+    ])
+  })
+})
+
+onStores(['redis', ...inFull('rabbitmq')], (lab, kind) => {
+  test('what the store cannot bound is refused at the start', async () => {
+    if (kind !== 'redis' && kind !== 'rabbitmq') return
+    const backend = kind === 'redis' ? undefined : 'rpc://'
+    const results = lab().app({ maxResults: 5, backend })
+    await expect(results.connect()).rejects.toThrow(/^maxResults: expected none, as (redis|rpc):.*resultExpires/)
+    await expect(results.connect()).rejects.toBeInstanceOf(ConfigError)
+    const dropping = lab().app({ maxQueueLength: 5, onFull: 'drop-oldest', backend })
+    if (kind === 'rabbitmq')
+      await expect(dropping.connect()).rejects.toThrow(/^queue celery: onFull: expected 'reject'/)
+    else await dropping.connect()
+  })
+})
+
+test('the command line: a call that is refused is one line, and status shows what is full', async () => {
+  const source = `
+import { Celeriac } from 'celeriac'
+export const app = new Celeriac({ maxQueueLength: 1 })
+app.task('work', (n: number) => n)
+`
+  const folder = project({ 'tasks.ts': source })
+  expect((await run(folder, ['call', '-A', 'tasks.ts', 'work', '1'])).code).toBe(0)
+  const refused = await run(folder, ['call', '-A', 'tasks.ts', 'work', '1'])
+  expect([refused.code, refused.stdout]).toEqual([1, ''])
+  // After what is logged.
+  expect(refused.stderr).toMatch(
+    /\nceleriac: queue celery: expected room for one message more, but its maxQueueLength is 1: send it again later\n$/,
+  )
+  const { stdout } = await run(folder, ['status', '-A', 'tasks.ts'])
+  expect(stdout).toContain('bounds:    queue celery 1 of 1 (nearly full)\n')
+})

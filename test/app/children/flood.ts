@@ -1,0 +1,46 @@
+import { openSync, writeSync } from 'node:fs'
+import { Celeriac, QueueFullError } from 'celeriac'
+
+/*
+ * Calls a task as often as it can for so many seconds. The ids of the calls that were taken are lines of the journal.
+ * Sends its counts at the end.
+ */
+const [broker, backend, onFull, maxQueueLength, seconds, journal] = process.argv.slice(2) as [
+  string,
+  string,
+  'reject' | 'drop-oldest',
+  string,
+  string,
+  string,
+]
+const app = new Celeriac({ broker, backend, onFull, maxQueueLength: Number(maxQueueLength), logger: false })
+const task = app.task('work', (n: number) => n)
+const file = openSync(journal, 'a')
+const started = performance.now()
+const end = started + Number(seconds) * 1000
+const counts = { taken: 0, refused: 0, others: [] as string[], warm: 0, rss: 0 }
+
+async function lane(): Promise<void> {
+  for (let n = 0; performance.now() < end; n++) {
+    try {
+      const { id } = await task.delay(n)
+      writeSync(file, `${id}\n`)
+      counts.taken++
+    } catch (error) {
+      if (error instanceof QueueFullError) counts.refused++
+      else counts.others.push(String(error))
+    }
+  }
+}
+
+setTimeout(
+  () => {
+    counts.warm = process.memoryUsage.rss()
+  },
+  (Number(seconds) * 1000) / 3,
+).unref()
+await Promise.all(Array.from({ length: 50 }, lane))
+counts.rss = process.memoryUsage.rss()
+await app.close()
+process.send?.(counts)
+process.disconnect?.()
