@@ -3,7 +3,7 @@ import type { NoteStore } from '../backend/notes.ts'
 import type { SubmissionMetadata } from '../backend/unitOfWork.ts'
 import type { Step } from '../calls/eventFeed.ts'
 import { keptKeyJob, knownKeyJob } from '../calls/keys/idempotentJobs.ts'
-import type { RevokedTree, Stores } from '../calls/stores.ts'
+import { keptInput, type RevokedTree, type Stores } from '../calls/stores.ts'
 import { PROGRESS, STARTED } from '../protocol/states.ts'
 import { pieces } from '../std/chunks.ts'
 import type { App } from './app.ts'
@@ -46,10 +46,15 @@ export class JobStore {
     yield* feed.follow(id, after, signal)
   }
 
-  /** Owner, tags and input of a job; undefined where none are known. */
+  /** Owner, tags and input of a job; undefined where none are known. The input may be elsewhere: `keptInput`. */
   async metadata(id: string): Promise<SubmissionMetadata | undefined> {
     const { backend } = await this.#stores()
     return (await backend.jobs?.metadata([id]))?.[0]
+  }
+
+  /** The body that is kept of this job. Rejects with PayloadError, too. */
+  async keptInput(id: string, { input }: SubmissionMetadata): Promise<string | Uint8Array | undefined> {
+    return input === undefined ? undefined : keptInput(await this.#stores(), id, input)
   }
 
   /** The owners of these jobs, where they have one. */

@@ -1,12 +1,13 @@
 import { DEFAULT_EVENT_LOG } from '../backend/eventLog.ts'
 import type { QueueOptions } from '../broker/queueOptions.ts'
+import type { PayloadOptions } from '../payloads/payloadOptions.ts'
 import { type Clock, systemClock } from '../std/clock.ts'
 import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { type LogOption, requireLog } from '../std/log.ts'
 import type { OptionTable } from '../std/optionTable.ts'
 import type { Schema } from '../std/schema.ts'
-import { shown } from '../std/validate.ts'
+import { requireClock, shown } from '../std/validate.ts'
 import type { Config } from './parsedConfig.ts'
 import { parseQueues } from './queueOptions.ts'
 import type { RequestOptions } from './requestOptions.ts'
@@ -120,6 +121,8 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
    * Default: none.
    */
   webhooks?: WebhookOptions | undefined
+  /** Where inputs and results are kept that are too large for messages and records. Default: none. */
+  payloads?: PayloadOptions | undefined
   /**
    * Schema of the values of the request context, which `withContext` sets: checks them, and gives them their types.
    * Default: none.
@@ -146,9 +149,21 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
 interface ParsedAppOptions
   extends Omit<
       Config,
-      'broker' | 'backend' | 'limits' | 'storeWarning' | 'route' | 'exchanges' | 'webhooks' | 'request' | 'logger'
+      | 'broker'
+      | 'backend'
+      | 'limits'
+      | 'storeWarning'
+      | 'route'
+      | 'exchanges'
+      | 'webhooks'
+      | 'payloads'
+      | 'request'
+      | 'logger'
     >,
-    Pick<CeleriacOptions, 'broker' | 'backend' | 'limits' | 'routes' | 'webhooks' | 'context' | 'request' | 'logger'> {}
+    Pick<
+      CeleriacOptions,
+      'broker' | 'backend' | 'limits' | 'routes' | 'webhooks' | 'payloads' | 'context' | 'request' | 'logger'
+    > {}
 
 type Serializer = 'json' | 'msgpack'
 
@@ -340,6 +355,12 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
     absent: 'none',
     doc: '[webhooks](webhooks.md), which notify other servers when jobs end: the secret that signs them, and which hosts may be notified',
   },
+  payloads: {
+    kind: 'value',
+    type: 'PayloadOptions',
+    absent: 'none',
+    doc: 'where [inputs and results are kept](how-to/large-payloads.md) that are too large for messages and records',
+  },
   context: {
     kind: 'value',
     type: 'Context',
@@ -376,12 +397,6 @@ function requireLease(ms: number, where: string): void {
 
 function requireStoreTimeout(ms: number, where: string): void {
   if (ms < 1) throw new ArgumentError(`${where}: expected at least 1 ms, got ${ms}`)
-}
-
-function requireClock(clock: unknown, where: string): void {
-  const { now, after } = Object(clock) as Partial<Record<keyof Clock, unknown>>
-  if (typeof now !== 'function' || typeof after !== 'function')
-    throw new ArgumentError(`${where}: expected an object with the functions now and after, got ${shown(clock)}`)
 }
 
 function requirePrefix(prefix: unknown, where: string): void {

@@ -35,6 +35,19 @@ export function requireObject(value: unknown, where: string, expected = 'an obje
   throw new ArgumentError(`${where}: expected ${expected}, got ${shown(value)}`)
 }
 
+const SIZE_UNITS: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }
+
+/** Bytes of a size: a whole number, or text as `'64 KiB'` (B, KiB, MiB, GiB), from `min` to `max`, else ArgumentError. */
+export function bytesOf(value: unknown, where: string, min: number, max: number): number {
+  const [, count = '', unit = 'B'] =
+    typeof value === 'string' ? (/^(\d{1,15}) ?(B|KiB|MiB|GiB)$/.exec(value) ?? []) : []
+  const bytes = typeof value === 'number' ? value : count === '' ? Number.NaN : Number(count) * (SIZE_UNITS[unit] ?? 1)
+  if (Number.isSafeInteger(bytes) && bytes >= min && bytes <= max) return bytes
+  throw new ArgumentError(
+    `${where}: expected ${min} to ${max} bytes, as a whole number or a text like '64 KiB', got ${shown(value)}`,
+  )
+}
+
 export function requireDate(value: unknown, where: string): asserts value is Date {
   if (!(value instanceof Date) || Number.isNaN(value.getTime())) {
     throw new ArgumentError(`${where}: expected a valid Date, got ${String(value)}`)
@@ -47,6 +60,12 @@ export function requireFunction(value: unknown, where: string): void {
 
 export function requireFlag(value: unknown, where: string): asserts value is boolean {
   if (typeof value !== 'boolean') throw new ArgumentError(`${where}: expected true or false, got ${shown(value)}`)
+}
+
+export function requireClock(clock: unknown, where: string): void {
+  const { now, after } = Object(clock) as Readonly<Record<string, unknown>>
+  if (typeof now !== 'function' || typeof after !== 'function')
+    throw new ArgumentError(`${where}: expected an object with the functions now and after, got ${shown(clock)}`)
 }
 
 function hasControl(text: string): boolean {

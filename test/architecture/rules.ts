@@ -9,6 +9,7 @@ export const floors: Readonly<Record<string, number>> = {
   broker: 3,
   backend: 4,
   stores: 5,
+  payloads: 5.5,
   config: 6,
   request: 7,
   tasks: 8,

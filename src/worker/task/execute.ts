@@ -15,7 +15,7 @@ import { type Refusal, receive } from './admit.ts'
 import { nextOf } from './losses.ts'
 import { type OutputTarget, OutputWriter } from './outputWriter.ts'
 import type { Postponement } from './postponement.ts'
-import { Request } from './request.ts'
+import { Request, withInput } from './request.ts'
 import { fallbacksOf, laterOf, lessOf, settlementOf } from './settlement.ts'
 import { settleSurely } from './settler.ts'
 import { timeLimitsOf } from './timeLimits.ts'
@@ -140,7 +140,7 @@ async function processIn(
 ): Promise<Outcome | undefined> {
   if (!request.definition.options.acksLate && !(await acknowledge(request, context))) return undefined
   begin(request, context)
-  const ended = await pool.run(request.job, runOptions(request, context, lend))
+  const ended = await withInput(pool, request, context).run(request.job, runOptions(request, context, lend))
   end(request, context)
   const outcome = nextOf(request, ended, context)
   if (request.output) await request.output.drain()

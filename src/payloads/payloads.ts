@@ -1,0 +1,3 @@
+export { directoryPayloads } from './directory.ts'
+export type { PayloadOptions } from './payloadOptions.ts'
+export type { PayloadListing, PayloadRange, PayloadStore, StoredPayload } from './payloadStore.ts'
