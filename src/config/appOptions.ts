@@ -7,7 +7,7 @@ import { ArgumentError } from '../std/errors.ts'
 import { type LogOption, requireLog } from '../std/log.ts'
 import type { OptionTable } from '../std/optionTable.ts'
 import type { Schema } from '../std/schema.ts'
-import { requireClock, shown } from '../std/validate.ts'
+import { requireFunctions, shown } from '../std/validate.ts'
 import type { Config } from './parsedConfig.ts'
 import { parseQueues } from './queueOptions.ts'
 import type { RequestOptions } from './requestOptions.ts'
@@ -145,25 +145,13 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
   // </APP_OPTIONS>
 }
 
-/** Each option parsed by itself; what is made of several is in `parseConfig`. */
+/** `parseConfig` parses them, some of several options. */
+type ParsedLater = 'broker' | 'backend' | 'limits' | 'webhooks' | 'payloads' | 'request' | 'logger'
+
+/** Each other option parsed by itself. */
 interface ParsedAppOptions
-  extends Omit<
-      Config,
-      | 'broker'
-      | 'backend'
-      | 'limits'
-      | 'storeWarning'
-      | 'route'
-      | 'exchanges'
-      | 'webhooks'
-      | 'payloads'
-      | 'request'
-      | 'logger'
-    >,
-    Pick<
-      CeleriacOptions,
-      'broker' | 'backend' | 'limits' | 'routes' | 'webhooks' | 'payloads' | 'context' | 'request' | 'logger'
-    > {}
+  extends Omit<Config, ParsedLater | 'storeWarning' | 'route' | 'exchanges'>,
+    Pick<CeleriacOptions, ParsedLater | 'routes' | 'context'> {}
 
 type Serializer = 'json' | 'msgpack'
 
@@ -376,7 +364,7 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
   clock: {
     kind: 'value',
     type: 'Clock',
-    check: requireClock,
+    check: (clock, where) => requireFunctions(clock, ['now', 'after'], where),
     default: systemClock,
     absent: "the system's",
     doc: 'the time that the app writes, compares and waits by; [`testApp`](how-to/test-your-tasks.md) sets one of its own',

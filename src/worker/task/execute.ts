@@ -11,11 +11,11 @@ import { asError } from '../../std/thrown.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
 import type { Pool, RunOptions } from '../pool/pool.ts'
 import { stopped } from '../pool/stopped.ts'
-import { type Refusal, receive } from './admit.ts'
+import { hasInputElsewhere, type Refusal, readInput, receive } from './admit.ts'
 import { nextOf } from './losses.ts'
 import { type OutputTarget, OutputWriter } from './outputWriter.ts'
 import type { Postponement } from './postponement.ts'
-import { Request, withInput } from './request.ts'
+import { Request } from './request.ts'
 import { fallbacksOf, laterOf, lessOf, settlementOf } from './settlement.ts'
 import { settleSurely } from './settler.ts'
 import { timeLimitsOf } from './timeLimits.ts'
@@ -24,10 +24,11 @@ import type { WorkerContext } from './workerContext.ts'
 
 /** The life of a task, from its arrival to its settlement, which it comes to whatever happens. Never rejects. */
 export async function execute(delivery: Delivery, context: WorkerContext): Promise<void> {
-  const request = receive(delivery, context)
+  const input = hasInputElsewhere(delivery) ? await readInput(delivery, context) : undefined
+  const request = receive(delivery, context, input?.message)
   if (!(request instanceof Request)) return refuse(request, context)
   try {
-    await live(request, context)
+    await (input?.outcome ? conclude(request, input.outcome, context) : live(request, context))
   } catch (thrown) {
     const error = asError(thrown)
     context.app.signals.emit('worker:error', { error, doing: 'executing a task' })
@@ -140,7 +141,7 @@ async function processIn(
 ): Promise<Outcome | undefined> {
   if (!request.definition.options.acksLate && !(await acknowledge(request, context))) return undefined
   begin(request, context)
-  const ended = await withInput(pool, request, context).run(request.job, runOptions(request, context, lend))
+  const ended = await pool.run(request.job, runOptions(request, context, lend))
   end(request, context)
   const outcome = nextOf(request, ended, context)
   if (request.output) await request.output.drain()

@@ -1,40 +1,48 @@
+import type { Delivery } from '../../broker/broker.ts'
+import { pauseForStore } from '../../broker/storeBackoff.ts'
 import { faultOf } from '../../broker/storeErrors.ts'
 import { requirePayloads, type Stores } from '../../calls/stores.ts'
 import { errorInfo } from '../../protocol/exception.ts'
-import type { Job } from '../../protocol/job.ts'
 import { decodeTask, type TaskMessage } from '../../protocol/message.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
-import type { Pool, RunOptions } from '../pool/pool.ts'
-import type { Request } from './request.ts'
+import { asError } from '../../std/thrown.ts'
+import type { WorkerApp } from '../workerApp.ts'
 
 /** What reading an input needs of the worker. */
 export interface InputContext {
+  readonly app: Pick<WorkerApp, 'config' | 'signals'>
   readonly stores: Pick<Stores, 'payloads'>
   /** Content types that are read. */
   readonly accept: ReadonlySet<string>
+  readonly stopNow: AbortSignal
 }
 
-/** While the payload store is unavailable, a task waits for so long in its queue, ms. No attempt is counted. */
+/** The message with its arguments; or how the task ends, which cannot be run without them. */
+export interface Input {
+  readonly message?: TaskMessage
+  readonly outcome?: Outcome
+}
+
+/** How often the payload store is asked again while it is unavailable. */
+const MAX_REPEATS = 3
+/** Then the task waits for so long in its queue, ms, and no attempt is counted. */
 const UNAVAILABLE_MS = 10_000
 
 /**
- * Run a job with its arguments, which are in the payload store. Without them it fails, and says why; while the store is
- * unavailable, it goes back to its queue. Never rejects, unless the pool does.
+ * Read a message whose arguments are in the payload store. Without them its task fails, and says why; while the store is
+ * unavailable, it goes back to its queue. Never rejects.
  */
-export async function runWithInput(
-  pool: Pick<Pool, 'run'>,
-  { job, request }: { readonly job: Job; readonly request: Request },
-  options: RunOptions,
-  context: InputContext,
-): Promise<Outcome> {
-  let call: Pick<TaskMessage, 'args' | 'kwargs'>
-  try {
-    const envelope = await requirePayloads(context.stores).reader.envelope(request.delivery.envelope)
-    const { args, kwargs } = decodeTask(envelope, context.accept)
-    call = { args, kwargs }
-  } catch (error) {
-    if (faultOf(error) === 'outage') return { kind: 'snooze', delay: UNAVAILABLE_MS }
-    return { kind: 'failure', error: errorInfo(error) }
+export async function readInput({ envelope }: Delivery, context: InputContext): Promise<Input> {
+  const { app, stores, accept, stopNow } = context
+  for (let round = 0; ; round++) {
+    try {
+      return { message: decodeTask(await requirePayloads(stores).reader.envelope(envelope), accept) }
+    } catch (thrown) {
+      const error = asError(thrown)
+      if (faultOf(error) !== 'outage') return { outcome: { kind: 'failure', error: errorInfo(error) } }
+      app.signals.emit('worker:error', { error, doing: 'reading the input of a task' })
+      if (round === MAX_REPEATS || stopNow.aborted) return { outcome: { kind: 'snooze', delay: UNAVAILABLE_MS } }
+    }
+    await pauseForStore(round, app.config.clock, stopNow)
   }
-  return pool.run({ ...job, ...call, ...(job.message && { message: { ...job.message, ...call } }) }, options)
 }

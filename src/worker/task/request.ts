@@ -3,7 +3,7 @@ import type { EndedTask } from '../../backend/followUp.ts'
 import type { Reply } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
 import type { RequestConfig } from '../../config/requestOptions.ts'
-import { callFact, isOffloaded } from '../../protocol/callHeaders.ts'
+import { callFact } from '../../protocol/callHeaders.ts'
 import { isoTime } from '../../protocol/iso.ts'
 import type { AbortReason, Job } from '../../protocol/job.ts'
 import { jobOf } from '../../protocol/job.ts'
@@ -17,18 +17,8 @@ import { type Clock, isoOf } from '../../std/clock.ts'
 import { timeOf } from '../../std/id.ts'
 import { Stop, type StopSignal } from '../../std/stopSignal.ts'
 import type { TaskDefinition } from '../../tasks/definition.ts'
-import type { Pool } from '../pool/pool.ts'
-import type { InputContext } from './input.ts'
 import type { OutputWriter } from './outputWriter.ts'
 import type { Postponement } from './postponement.ts'
-
-/** A pool that runs a request with its arguments, which are in a payload store; any other runs in the pool itself. */
-export function withInput(pool: Pick<Pool, 'run'>, request: Request, context: InputContext): Pick<Pool, 'run'> {
-  if (!isOffloaded(request.message.headers)) return pool
-  return {
-    run: async (job, options) => (await import('./input.ts')).runWithInput(pool, { job, request }, options, context),
-  }
-}
 
 /** One delivery as a task request, from its arrival to its end. */
 export class Request {
