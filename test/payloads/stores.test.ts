@@ -3,11 +3,18 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { chain, chord, group } from '../../src/index.ts'
 import { storesOf } from '../app/stores.ts'
+import { inFull } from '../tier.ts'
 import { appWith, filesIn, folderOfTest, type StoreName, urlsOf, working } from './lab.ts'
 
 const LARGE = 'größer '.repeat(1000)
 const BYTES = new Uint8Array(5000).map((_, at) => at % 251)
-const STORES: readonly StoreName[] = ['memory', 'sqlite', 'postgres', 'redis', 'rabbitmq + rpc', 'rabbitmq + sqlite']
+const STORES: readonly StoreName[] = [
+  'memory',
+  'sqlite',
+  'redis',
+  'rabbitmq + rpc',
+  ...inFull<StoreName>('postgres', 'rabbitmq + sqlite'),
+]
 const wait = { timeout: '30s' } as const
 
 describe.each(STORES)('%s', (store) => {
