@@ -2,12 +2,17 @@ import type { History } from '../backend/eventLog.ts'
 import type { NoteStore } from '../backend/notes.ts'
 import type { SubmissionMetadata } from '../backend/unitOfWork.ts'
 import type { Step } from '../calls/eventFeed.ts'
+import { infoOf, type JobInfo } from '../calls/jobInfo.ts'
 import { keptKeyJob, knownKeyJob } from '../calls/keys/idempotentJobs.ts'
-import { keptInput, type RevokedTree, type Stores } from '../calls/stores.ts'
+import { keptInput, type RevokedTree, requirePayloads, type Stores } from '../calls/stores.ts'
+import type { StoredResult } from '../payloads/payloadReader.ts'
+import { isReference } from '../protocol/result.ts'
 import { PROGRESS, STARTED } from '../protocol/states.ts'
 import { pieces } from '../std/chunks.ts'
 import type { App } from './app.ts'
 import { internalsOf } from './internals.ts'
+
+export type { StoredResult } from '../payloads/payloadReader.ts'
 
 /** Of a history: the record and its number alone. */
 const NO_EVENTS = Number.MAX_SAFE_INTEGER
@@ -29,6 +34,23 @@ export class JobStore {
   async history(id: string): Promise<History | undefined> {
     const { feed } = await this.#stores()
     return feed.history(id, NO_EVENTS)
+  }
+
+  /** What is known of a job, without a result that is in the payload store; undefined where there is no record. */
+  async info(id: string): Promise<JobInfo | undefined> {
+    const { backend } = await this.#stores()
+    const [meta] = await backend.load([id])
+    return meta && infoOf(meta)
+  }
+
+  /**
+   * The result of a job, where it is in the payload store; undefined elsewhere. Rejects with PayloadError, too: also
+   * its methods.
+   */
+  async storedResult(id: string): Promise<StoredResult | undefined> {
+    const stores = await this.#stores()
+    const [meta] = await stores.backend.load([id])
+    return meta && isReference(meta.result) ? requirePayloads(stores).reader.stored(meta) : undefined
   }
 
   /** The history now and after each change that this process sees, until the signal aborts. Throws UnknownJobError. */

@@ -59,6 +59,8 @@ export interface EventOptions extends WaitOptions {
    * and also after a restart; as far back as the store keeps them (`eventLog`). Default: from the current state on.
    */
   after?: number | undefined
+  /** A result in the payload store is not read: `info.resultOmitted` says so. Default `false`. */
+  omitResult?: boolean | undefined
 }
 
 /** How a task is revoked. */
@@ -159,7 +161,7 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
       throw new ArgumentError(`events: after: expected the seq of an event or 0, got ${String(after)}`)
     const changes = after === undefined ? this.#fromNow(options) : this.#follow(options, after)
     for await (const step of changes) {
-      const change = step.emission ? step : { ...step, meta: await this.#stores.whole(step.meta) }
+      const change = step.emission || options.omitResult ? step : { ...step, meta: await this.#stores.whole(step.meta) }
       yield eventOf<Result, Progress, Chunk>(after === undefined ? { ...change, seq: undefined } : change)
       if (isFinal(change.meta.status)) return
     }
@@ -366,7 +368,7 @@ function eventOf<Result, Progress, Chunk>({ seq, meta, emission }: Change): Task
   const error = info.error ?? { type: 'Error', message: '', traceback: undefined }
   switch (meta.status) {
     case SUCCESS:
-      return { type: 'success', state: SUCCESS, result: meta.result as Result, ...base }
+      return { type: 'success', state: SUCCESS, result: info.result as Result, ...base }
     case FAILURE:
       return { type: 'failure', state: FAILURE, error, ...base }
     case REVOKED:

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import type { App } from '../app/app.ts'
-import { NotUniqueError, PayloadTooLargeError, StoreUnavailableError } from '../std/errors.ts'
+import { NotUniqueError, PayloadError, PayloadTooLargeError, StoreUnavailableError } from '../std/errors.ts'
 import { metricsOf } from '../telemetry/metrics/metrics.ts'
 import { addGate } from './access/admission.ts'
 import { addRequestContext } from './adapters/requestScope.ts'
@@ -87,6 +87,8 @@ function respondError(app: App, error: unknown, method: string, path: string): R
   }
   if (error instanceof PayloadTooLargeError)
     return respondProblem({ kind: 'body-too-large', detail: error.message }, path)
+  if (error instanceof PayloadError)
+    return respondProblem({ kind: 'job-unreadable', detail: error.message, members: { code: error.code } }, path)
   if (error instanceof NotUniqueError) return respondProblem(notUnique(error), path)
   app.config.logger.error({ err: error, method, path: loggedPath(path) }, 'a request failed')
   return respondProblem({ kind: 'internal-error', detail: "internal error; see the server's log" }, path)

@@ -7,6 +7,14 @@ import { PayloadError } from '../std/errors.ts'
 import type { PayloadRange, PayloadStore } from './payloadStore.ts'
 import { type PayloadReference, referenceOfInput, referenceOfMessage, referenceOfResult } from './reference.ts'
 
+/** A result in the payload store. */
+export interface StoredResult extends Pick<PayloadReference, 'size' | 'sha256' | 'format' | 'plain'> {
+  /** Its bytes, as `PayloadReader.stream`. */
+  stream(range?: PayloadRange): Promise<AsyncIterable<Uint8Array>>
+  /** All of it, as its task has returned it. */
+  value(): Promise<unknown>
+}
+
 /**
  * Reads what references lead to. All methods reject with PayloadError for a payload that is not there, or is not what
  * was put, and with StoreUnavailableError.
@@ -59,6 +67,16 @@ export class PayloadReader {
     return { ...meta, result: await this.result(meta.task_id, meta.result) }
   }
 
+  /** The result of a record, to be read as it comes. */
+  stored({ task_id: id, result }: TaskMeta): StoredResult {
+    const reference = referenceOfResult(result, id)
+    return {
+      ...reference,
+      stream: (range) => this.stream(reference, range),
+      value: () => this.result(id, result),
+    }
+  }
+
   /** The result that this one of a job stands for. */
   async result(id: string, result: unknown): Promise<unknown> {
     const reference = referenceOfResult(result, id)
@@ -79,17 +97,21 @@ function bodyOf(bytes: Buffer, { format }: PayloadReference): string | Uint8Arra
   return format === 'json' ? bytes.toString() : bytes
 }
 
+/** The last bytes come after the check: who counts them never takes others for the whole. */
 async function* checked(
   body: AsyncIterable<Uint8Array>,
   { key, sha256 }: PayloadReference,
 ): AsyncGenerator<Uint8Array, void, void> {
   const hash = createHash('sha256')
+  let last: Uint8Array | undefined
   for await (const chunk of body) {
     hash.update(chunk)
-    yield chunk
+    if (last) yield last
+    last = chunk
   }
   const got = hash.digest('hex')
   if (got !== sha256) throw corrupt(key, `SHA-256 ${sha256}`, got)
+  if (last) yield last
 }
 
 function corrupt(key: string, expected: string, got: string): PayloadError {

@@ -92,13 +92,13 @@ async function respondPreferred(
 }
 
 /** The record of a job that was submitted before may have expired: then there is nothing to wait for. */
-async function isThere({ id, replayed }: Accepted, { app }: HttpScope): Promise<boolean> {
-  return !replayed || (await app.result(id).info()) !== undefined
+async function isThere({ id, replayed }: Accepted, { jobs }: HttpScope): Promise<boolean> {
+  return !replayed || (await jobs.info(id)) !== undefined
 }
 
 /** After a wait that failed. The job is submitted nevertheless: its client must get its URL. */
-async function infoAfter(error: unknown, id: string, { app }: HttpScope): Promise<JobInfo | undefined> {
-  if (error instanceof DecodeError) return app.result(id).info()
+async function infoAfter(error: unknown, id: string, { app, jobs }: HttpScope): Promise<JobInfo | undefined> {
+  if (error instanceof DecodeError) return jobs.info(id)
   if (!(error instanceof UnknownJobError || error instanceof StoreUnavailableError))
     app.config.logger.error({ err: error, job: id }, 'waiting for a job failed')
   return undefined
@@ -111,7 +111,7 @@ async function waitFor(c: Context, scope: HttpScope, id: string, seconds: number
   const end = endOfWait(c, seconds * 1000)
   let info: JobInfo | undefined
   try {
-    for await (const event of job.events({ signal: end.signal })) info = event.info
+    for await (const event of job.events({ signal: end.signal, omitResult: true })) info = event.info
   } catch (error) {
     // The client has disconnected; by the header it asked to revoke the job in that case.
     if (signal.aborted && headersOf(c)('celeriac-cancel-on-disconnect') === '1') await job.revoke()
