@@ -25,6 +25,8 @@ const ABOUT = {
   'celeriac/events': 'The events of a cluster: its workers and what becomes of their tasks.',
   'celeriac/http': 'The [HTTP API](http.md): its server, and what mounts it in others.',
   'celeriac/opentelemetry': 'Traces and metrics for OpenTelemetry: [how to use it](how-to/traces-and-metrics.md).',
+  'celeriac/payloads':
+    'Stores for inputs and results that are too large for messages and records: [how to use them](how-to/large-payloads.md).',
   'celeriac/testing':
     '`testApp`, which puts an app into a test under a fake clock, and the conformance suites of the seams, for brokers, backends, pools and schedule stores from elsewhere.',
   'celeriac/worker': 'Runs tasks.',

@@ -137,7 +137,7 @@ function eventOf<Result, Progress, Chunk>({ event, data, id }: Frame): JobEvent<
   }
 }
 
-/** The result of a job: JSON as a value, text as text, everything else as bytes. Throws ProblemError, ConnectionError. */
+/** The result of a job: JSON as a value, text as text, else bytes. Throws ProblemError, ConnectionError. */
 export async function resultOf(transport: Transport, id: string, signal: AbortSignal | undefined): Promise<unknown> {
   const response = await transport.ask(`/jobs/${encodeURIComponent(id)}/result`, { signal })
   const type = response.headers.get('content-type') ?? ''

@@ -18,7 +18,7 @@ export interface PayloadFacts {
   readonly kind: PayloadKind
   /** When it was put, ms since the epoch. */
   readonly made: number
-  /** Where nobody else knows whether it is needed: it is, until this moment, ms since the epoch. */
+  /** Until this moment it is needed where neither message nor record can be asked for, ms since the epoch. */
   readonly until: number
   /** Of an input: the queue of its message, where that is not too long. */
   readonly queue: string | undefined

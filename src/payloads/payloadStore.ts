@@ -1,6 +1,6 @@
 /*
  * The payload store seam: where inputs and results that are too large for a message or a record are kept.
- * Each sentence of these docs is a case of `testing/suites/payloadSuite.ts`, which every payload store passes.
+ * Each sentence of these docs is a case of `testing/suites/payloads/payloadSuite.ts`, which every payload store passes.
  */
 
 /** The part of a payload that is read: bytes from `start` to `end`, both included, counted from 0. */

@@ -24,8 +24,8 @@ interface Candidate extends PayloadFacts {
 }
 
 /**
- * Removes payloads that nothing needs: those of jobs whose records are gone, and those whose message or record was never
- * written. Any number of processes may sweep: what is needed is decided by the records and the messages.
+ * Removes payloads that nothing needs: those of jobs whose records are gone, and those whose message or record was
+ * never written. Any number of processes may sweep: what is needed is decided by the records and the messages.
  */
 export class PayloadSweep {
   readonly #parts: SweepParts
@@ -37,7 +37,7 @@ export class PayloadSweep {
 
   /**
    * Look at the next keys. Resolves with how many payloads were removed, and whether this was the end of the list: then
-   * the next step begins anew. Rejects with StoreUnavailableError.
+   * the next step begins at its start. Rejects with StoreUnavailableError.
    */
   async step(): Promise<{ readonly removed: number; readonly end: boolean }> {
     const { store, orphanAge } = this.#parts.config

@@ -45,7 +45,7 @@ export function requireObject(value: unknown, where: string, expected = 'an obje
 
 const SIZE_UNITS: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }
 
-/** Bytes of a size: a whole number, or text as `'64 KiB'` (B, KiB, MiB, GiB), from `min` to `max`, else ArgumentError. */
+/** Bytes of a size: a whole number, or text as `'64 KiB'` (B, KiB, MiB, GiB); outside of the bounds ArgumentError. */
 export function bytesOf(value: unknown, where: string, min: number, max: number): number {
   const [, count = '', unit = 'B'] =
     typeof value === 'string' ? (/^(\d{1,15}) ?(B|KiB|MiB|GiB)$/.exec(value) ?? []) : []

@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished, test } from 'vitest'
 import { directoryPayloads } from '../../src/payloads/directory.ts'
 import { newKey, readKey } from '../../src/payloads/payloadKey.ts'
 import { ArgumentError, StoreUnavailableError } from '../../src/std/errors.ts'
-import { payloadSuite } from '../../src/testing/suites/payloadSuite.ts'
+import { payloadSuite } from '../../src/testing/suites/payloads/payloadSuite.ts'
 
 const folderOf = (): Promise<string> => mkdtemp(join(tmpdir(), 'celeriac-payloads-'))
 const facts = { id: 'job', kind: 'input', made: 1_000, until: 5_000, queue: 'mail' } as const

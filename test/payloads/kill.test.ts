@@ -2,11 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { Celeriac } from '../../src/index.ts'
-import { PayloadSweep } from '../../src/payloads/sweep.ts'
-import { storesOf } from '../app/stores.ts'
 import { inFull } from '../tier.ts'
-import { appWith, filesIn, folderOfTest, type StoreName, urlsOf, working } from './lab.ts'
+import { appWith, filesIn, folderOfTest, type StoreName, sweep, urlsOf, working } from './lab.ts'
 
 const CHILD = join(import.meta.dirname, 'children', 'killed.ts')
 const LARGE = 'x'.repeat(5000)
@@ -18,13 +15,6 @@ async function killed(what: 'call' | 'work', broker: string, folder: string): Pr
   const args = ['--conditions=source', CHILD, what, broker, join(folder, 'payloads')]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] })
   expect((await once(child, 'exit'))[1]).toBe('SIGKILL')
-}
-
-async function sweep(app: Celeriac, later: number): Promise<number> {
-  const { payloads, broker, backend } = await storesOf(app)
-  if (!payloads) throw new Error('the app has payloads')
-  const clock = { now: () => Date.now() + later, after: app.config.clock.after.bind(app.config.clock) }
-  return (await new PayloadSweep({ config: payloads.config, broker, backend, clock }).step()).removed
 }
 
 describe.each(STORES)('a process is killed on %s', (store) => {

@@ -5,8 +5,10 @@ import { onTestFinished } from 'vitest'
 import { Celeriac, type CeleriacOptions } from '../../src/index.ts'
 import { directoryPayloads } from '../../src/payloads/directory.ts'
 import type { PayloadOptions } from '../../src/payloads/payloadOptions.ts'
+import { PayloadSweep } from '../../src/payloads/sweep.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { Worker } from '../../src/worker/worker.ts'
+import { storesOf } from '../app/stores.ts'
 import { emptySchema } from '../postgres/shared.ts'
 import { emptyRabbit } from '../rabbitmq/shared.ts'
 import { RedisServer } from '../redis/server.ts'
@@ -68,4 +70,18 @@ export async function filesIn(folder: string): Promise<string[]> {
   const root = join(folder, 'payloads')
   const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(() => [])
   return entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name))
+}
+
+/**
+ * One walk over all keys, as a worker does it, when this much time has passed, ms. Returns how many payloads were
+ * removed.
+ */
+export async function sweep(app: Celeriac, later: number): Promise<number> {
+  const { payloads, broker, backend } = await storesOf(app)
+  if (!payloads) throw new Error('the app has payloads')
+  const { clock } = app.config
+  const moved = { now: () => clock.now() + later, after: clock.after.bind(clock) }
+  const { removed, end } = await new PayloadSweep({ config: payloads.config, broker, backend, clock: moved }).step()
+  if (!end) throw new Error('one step is not all')
+  return removed
 }

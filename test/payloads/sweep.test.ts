@@ -4,7 +4,7 @@ import { newKey } from '../../src/payloads/payloadKey.ts'
 import { until } from '../../src/testing/kit.ts'
 import { storesOf } from '../app/stores.ts'
 import { inFull } from '../tier.ts'
-import { appWith, filesIn, folderOfTest, type StoreName, urlsOf, working } from './lab.ts'
+import { appWith, filesIn, folderOfTest, type StoreName, sweep, urlsOf, working } from './lab.ts'
 
 const LARGE = 'x'.repeat(5000)
 const wait = { timeout: '30s' } as const
@@ -15,19 +15,6 @@ const STORES: readonly StoreName[] = [
   'rabbitmq + rpc',
   ...inFull<StoreName>('memory', 'postgres', 'redis', 'rabbitmq + sqlite'),
 ]
-
-/** One walk over all keys, as a worker does it, when this much time has passed. Returns how many payloads went. */
-async function sweep(app: Celeriac, later: number): Promise<number> {
-  const stores = await storesOf(app)
-  const { payloads, broker, backend } = stores
-  if (!payloads) throw new Error('the app has payloads')
-  const { clock } = app.config
-  const { PayloadSweep } = await import('../../src/payloads/sweep.ts')
-  const moved = { now: () => clock.now() + later, after: clock.after.bind(clock) }
-  const { removed, end } = await new PayloadSweep({ config: payloads.config, broker, backend, clock: moved }).step()
-  expect(end).toBe(true)
-  return removed
-}
 
 async function orphan(app: Celeriac, id: string, kind: 'input' | 'result' | 'part', until: number): Promise<void> {
   const now = Date.now()

@@ -29,8 +29,8 @@ const MAX_REPEATS = 3
 const UNAVAILABLE_MS = 10_000
 
 /**
- * Read a message whose arguments are in the payload store. Without them its task fails, and says why; while the store is
- * unavailable, it goes back to its queue. Never rejects.
+ * Read a message whose arguments are in the payload store. Without them its task fails, and says why; while the store
+ * is unavailable, it goes back to its queue. Never rejects.
  */
 export async function readInput({ envelope }: Delivery, context: InputContext): Promise<Input> {
   const { app, stores, accept, stopNow } = context

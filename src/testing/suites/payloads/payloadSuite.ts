@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { newKey, prefixOf } from '../../payloads/payloadKey.ts'
-import type { PayloadStore } from '../../payloads/payloadStore.ts'
-import { ArgumentError } from '../../std/errors.ts'
-import type { Kit } from '../kit.ts'
+import { newKey, prefixOf } from '../../../payloads/payloadKey.ts'
+import type { PayloadStore } from '../../../payloads/payloadStore.ts'
+import { ArgumentError } from '../../../std/errors.ts'
+import type { Kit } from '../../kit.ts'
 
 /** An empty payload store, and how to leave it. */
 export interface OpenedPayloads {
@@ -29,6 +29,7 @@ export function payloadSuite(kit: Kit, name: string, open: () => Promise<OpenedP
   }
   kit.describe(`payload store ${name}`, () => {
     keeping(it)
+    reading(it)
     refusing(it)
     listing(it)
   })
@@ -77,7 +78,9 @@ function keeping(it: Case): void {
     assert.equal(await store.get(key), undefined)
     assert.deepEqual(await store.list({ limit: 10 }), [])
   })
+}
 
+function reading(it: Case): void {
   it('get: a part, and the size of all', async ({ store }) => {
     const key = keyOf('job')
     await store.put(key, Buffer.from('0123456789'))
