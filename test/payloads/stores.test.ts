@@ -12,8 +12,7 @@ const STORES: readonly StoreName[] = [
   'memory',
   'sqlite',
   'redis',
-  'rabbitmq + rpc',
-  ...inFull<StoreName>('postgres', 'rabbitmq + sqlite'),
+  ...inFull<StoreName>('postgres', 'rabbitmq + rpc', 'rabbitmq + sqlite'),
 ]
 const wait = { timeout: '30s' } as const
 

@@ -12,8 +12,7 @@ const HOUR = 3_600_000
 const DAY = 24 * HOUR
 const STORES: readonly StoreName[] = [
   'sqlite',
-  'rabbitmq + rpc',
-  ...inFull<StoreName>('memory', 'postgres', 'redis', 'rabbitmq + sqlite'),
+  ...inFull<StoreName>('memory', 'postgres', 'redis', 'rabbitmq + rpc', 'rabbitmq + sqlite'),
 ]
 
 async function orphan(app: Celeriac, id: string, kind: 'input' | 'result' | 'part', until: number): Promise<void> {
