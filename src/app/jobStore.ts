@@ -6,6 +6,7 @@ import { infoOf, type JobInfo } from '../calls/jobInfo.ts'
 import { keptKeyJob, knownKeyJob } from '../calls/keys/idempotentJobs.ts'
 import { keptInput, type RevokedTree, requirePayloads, type Stores } from '../calls/stores.ts'
 import type { StoredResult } from '../payloads/payloadReader.ts'
+import type { Uploads } from '../payloads/uploads.ts'
 import { isReference } from '../protocol/result.ts'
 import { PROGRESS, STARTED } from '../protocol/states.ts'
 import { pieces } from '../std/chunks.ts'
@@ -13,6 +14,7 @@ import type { App } from './app.ts'
 import { internalsOf } from './internals.ts'
 
 export type { StoredResult } from '../payloads/payloadReader.ts'
+export type { Uploads } from '../payloads/uploads.ts'
 
 /** Of a history: the record and its number alone. */
 const NO_EVENTS = Number.MAX_SAFE_INTEGER
@@ -51,6 +53,11 @@ export class JobStore {
     const stores = await this.#stores()
     const [meta] = await stores.backend.load([id])
     return meta && isReference(meta.result) ? requirePayloads(stores).reader.stored(meta) : undefined
+  }
+
+  /** Inputs that are put before their calls; undefined where the app takes none. */
+  async uploads(): Promise<Uploads | undefined> {
+    return (await this.#stores()).payloads?.uploads
   }
 
   /** The history now and after each change that this process sees, until the signal aborts. Throws UnknownJobError. */

@@ -57,6 +57,7 @@ const PAYLOAD_NAMES: ReadonlySet<string> = new Set<keyof PayloadOptions>([
   'keep',
   'orphanAge',
   'sweepInterval',
+  'secret',
 ])
 const MIB = 1024 * 1024
 const MIN_ORPHAN_AGE_MS = 60_000
@@ -84,8 +85,19 @@ function parsePayloads(options: PayloadOptions | undefined): PayloadConfig | und
     maxSize: bytesOf(maxSize, 'payloads: maxSize', 1, MIB * 512),
     keep: milliseconds(keep, 'payloads: keep'),
     orphanAge: age,
+    secrets: requireSecrets(options.secret),
     sweepInterval: requireInterval(milliseconds(sweepInterval, 'payloads: sweepInterval')),
   }
+}
+
+const MIN_SECRET = 32
+
+/** The error shows no secret. */
+function requireSecrets(secret: PayloadOptions['secret']): readonly string[] {
+  const secrets: readonly unknown[] = secret === undefined ? [] : Array.isArray(secret) ? secret : [secret]
+  const isSecret = (one: unknown): one is string => typeof one === 'string' && one.length >= MIN_SECRET
+  if (secrets.every(isSecret)) return secrets
+  throw new ArgumentError(`payloads: secret: expected at least ${MIN_SECRET} characters, or a list of such texts`)
 }
 
 function requireInterval(ms: number): number {

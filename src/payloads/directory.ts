@@ -108,6 +108,8 @@ class DirectoryStore implements PayloadStore {
     try {
       return await run()
     } catch (thrown) {
+      // Of the stream that is put.
+      if (thrown instanceof ArgumentError) throw thrown
       const { message } = asError(thrown)
       throw new StoreUnavailableError(`payload store ${this.#root}: cannot ${doing}: ${message}`, { cause: thrown })
     }

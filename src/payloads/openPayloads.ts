@@ -7,6 +7,7 @@ import type { PayloadConfig } from './payloadOptions.ts'
 import { PayloadReader } from './payloadReader.ts'
 import { PayloadSweep } from './sweep.ts'
 import { PayloadUnitOfWork } from './unitOfWork.ts'
+import { Uploads } from './uploads.ts'
 
 /** Keys that are listed at once. */
 const PAGE = 1000
@@ -41,6 +42,12 @@ export class Payloads {
 
   sweepOf({ broker, backend }: PayloadStores): PayloadSweep {
     return new PayloadSweep({ config: this.config, broker, backend, clock: this.#clock })
+  }
+
+  /** Undefined without a secret. */
+  get uploads(): Uploads | undefined {
+    const { secrets } = this.config
+    return secrets.length === 0 ? undefined : new Uploads(this.config, secrets, this.#clock)
   }
 
   /** Keys of all payloads of these jobs. Rejects with StoreUnavailableError. */

@@ -8,8 +8,8 @@ import { shown } from '../std/validate.ts'
  * another one has written. Times are s since the epoch in base 36.
  */
 
-/** `input` of a job; `result` of a job; `part`: a result that a chord waits for, too. */
-export type PayloadKind = 'input' | 'result' | 'part'
+/** `input` and `result` of a job; `part`: a result that a chord waits for, too; `upload`: an input without a job. */
+export type PayloadKind = 'input' | 'result' | 'part' | 'upload'
 
 /** What a key says. */
 export interface PayloadFacts {
@@ -24,10 +24,10 @@ export interface PayloadFacts {
   readonly queue: string | undefined
 }
 
-const KINDS = { input: 'i', result: 'r', part: 'p' } as const
-const KIND_OF: Readonly<Record<string, PayloadKind>> = { i: 'input', r: 'result', p: 'part' }
+const KINDS = { input: 'i', result: 'r', part: 'p', upload: 'u' } as const
+const KIND_OF: Readonly<Record<string, PayloadKind>> = { i: 'input', r: 'result', p: 'part', u: 'upload' }
 const KEY =
-  /^[0-9a-f]{2}\/[0-9a-f]{2}\/(~{0,2}[\w-]{1,140})\.([irp])\.([0-9a-z]{1,10})\.([0-9a-z]{1,10})\.[\w-]{16}\.(~?[\w-]{0,90})$/
+  /^[0-9a-f]{2}\/[0-9a-f]{2}\/(~{0,2}[\w-]{1,140})\.([irpu])\.([0-9a-z]{1,10})\.([0-9a-z]{1,10})\.[\w-]{16}\.(~?[\w-]{0,90})$/
 const PLAIN = /^[\w-]+$/
 const MAX_ID = 140
 const MAX_QUEUE = 90

@@ -21,6 +21,11 @@ export interface PayloadOptions {
   readonly orphanAge?: Duration | undefined
   /** How often each worker looks for payloads that nothing needs any more. Default `'10m'`. */
   readonly sweepInterval?: Duration | undefined
+  /**
+   * Signs the URLs at which clients of the HTTP API put large inputs before their calls: at least 32 characters, the
+   * same in all its processes. A list: the first signs, all are accepted. Default: the API takes none.
+   */
+  readonly secret?: string | readonly string[] | undefined
 }
 
 /** Parsed: sizes in bytes, times in ms. */
@@ -31,4 +36,6 @@ export interface PayloadConfig {
   readonly keep: number
   readonly orphanAge: number
   readonly sweepInterval: number
+  /** None: no uploads. */
+  readonly secrets: readonly string[]
 }

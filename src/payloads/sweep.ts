@@ -66,7 +66,7 @@ export class PayloadSweep {
 
   async #isNeeded({ key, id, kind, until, queue }: Candidate, meta: TaskMeta | undefined): Promise<boolean> {
     const isYoung = this.#parts.clock.now() < until
-    if (id === undefined) return isYoung
+    if (id === undefined || kind === 'upload') return isYoung
     // A record that cannot be read may name it.
     if (meta?.problem) return true
     if (kind === 'input') return meta !== undefined || this.#isMessage(id, queue, isYoung)

@@ -5,7 +5,7 @@ import { toJson } from '../../protocol/plainJson.ts'
 import { isFinal } from '../../protocol/states.ts'
 import { DecodeError, StoreUnavailableError, UnknownJobError } from '../../std/errors.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'
-import { type Body, readBody } from '../input/body.ts'
+import { type Body, bodyOf, readBody } from '../input/body.ts'
 import { headersOf } from '../input/header.ts'
 import { type Accepted, acceptCall } from '../input/idempotency.ts'
 import { inputErrors, inputOf, invalidInput } from '../input/input.ts'
@@ -30,7 +30,11 @@ async function submit(c: Context, scope: HttpScope): Promise<Response> {
   const barred = taskProblem(c, scope, name)
   if (barred) return respondProblem(barred, path)
   const task = scope.app.tasks.get(name)
-  const body = await readBody(c, scope.maxBody, task?.definition.options.accepts)
+  const accepts = task?.definition.options.accepts
+  const token = headersOf(c)('celeriac-upload')
+  const uploaded = token === null ? undefined : await (await import('./uploads.ts')).readUpload(c, scope, token)
+  if (isProblem(uploaded)) return respondProblem(uploaded, path)
+  const body = await (uploaded ? bodyOf(c, uploaded, accepts) : readBody(c, scope.maxBody, accepts))
   if (body.kind === 'refused') return respondProblem(body.problem, path)
   const accepted = await accept(c, scope, { name, task, body })
   if (isProblem(accepted)) return respondProblem(accepted, path)

@@ -39,7 +39,8 @@ export async function readInput({ envelope }: Delivery, context: InputContext): 
       return { message: decodeTask(await requirePayloads(stores).reader.envelope(envelope), accept) }
     } catch (thrown) {
       const error = asError(thrown)
-      if (faultOf(error) !== 'outage') return { outcome: { kind: 'failure', error: errorInfo(error), deadLetter: true } }
+      if (faultOf(error) !== 'outage')
+        return { outcome: { kind: 'failure', error: errorInfo(error), deadLetter: true } }
       app.signals.emit('worker:error', { error, doing: 'reading the input of a task' })
       if (round === MAX_REPEATS || stopNow.aborted) return { outcome: { kind: 'snooze', delay: UNAVAILABLE_MS } }
     }
