@@ -2,12 +2,19 @@ import type { History } from '../backend/eventLog.ts'
 import type { NoteStore } from '../backend/notes.ts'
 import type { SubmissionMetadata } from '../backend/unitOfWork.ts'
 import type { Step } from '../calls/eventFeed.ts'
+import { infoOf, type JobInfo } from '../calls/jobInfo.ts'
 import { keptKeyJob, knownKeyJob } from '../calls/keys/idempotentJobs.ts'
-import type { RevokedTree, Stores } from '../calls/stores.ts'
+import { keptInput, type RevokedTree, requirePayloads, type Stores } from '../calls/stores.ts'
+import type { StoredResult } from '../payloads/payloadReader.ts'
+import type { Uploads } from '../payloads/uploads.ts'
+import { isReference } from '../protocol/result.ts'
 import { PROGRESS, STARTED } from '../protocol/states.ts'
 import { pieces } from '../std/chunks.ts'
 import type { App } from './app.ts'
 import { internalsOf } from './internals.ts'
+
+export type { StoredResult } from '../payloads/payloadReader.ts'
+export type { Uploads } from '../payloads/uploads.ts'
 
 /** Of a history: the record and its number alone. */
 const NO_EVENTS = Number.MAX_SAFE_INTEGER
@@ -31,6 +38,28 @@ export class JobStore {
     return feed.history(id, NO_EVENTS)
   }
 
+  /** What is known of a job, without a result that is in the payload store; undefined where there is no record. */
+  async info(id: string): Promise<JobInfo | undefined> {
+    const { backend } = await this.#stores()
+    const [meta] = await backend.load([id])
+    return meta && infoOf(meta)
+  }
+
+  /**
+   * The result of a job, where it is in the payload store; undefined elsewhere. Rejects with PayloadError, too: also
+   * its methods.
+   */
+  async storedResult(id: string): Promise<StoredResult | undefined> {
+    const stores = await this.#stores()
+    const [meta] = await stores.backend.load([id])
+    return meta && isReference(meta.result) ? requirePayloads(stores).reader.stored(meta) : undefined
+  }
+
+  /** Inputs that are put before their calls; undefined where the app takes none. */
+  async uploads(): Promise<Uploads | undefined> {
+    return (await this.#stores()).payloads?.uploads
+  }
+
   /** The history now and after each change that this process sees, until the signal aborts. Throws UnknownJobError. */
   async *histories(id: string, signal: AbortSignal): AsyncGenerator<History, void, void> {
     const { backend, feed } = await this.#stores()
@@ -46,10 +75,15 @@ export class JobStore {
     yield* feed.follow(id, after, signal)
   }
 
-  /** Owner, tags and input of a job; undefined where none are known. */
+  /** Owner, tags and input of a job; undefined where none are known. The input may be elsewhere: `keptInput`. */
   async metadata(id: string): Promise<SubmissionMetadata | undefined> {
     const { backend } = await this.#stores()
     return (await backend.jobs?.metadata([id]))?.[0]
+  }
+
+  /** The body that is kept of this job. Rejects with PayloadError, too. */
+  async keptInput(id: string, { input }: SubmissionMetadata): Promise<string | Uint8Array | undefined> {
+    return input === undefined ? undefined : keptInput(await this.#stores(), id, input)
   }
 
   /** The owners of these jobs, where they have one. */

@@ -1,4 +1,11 @@
-import { ArgumentError, ConfigError, DecodeError, NotSupportedError, StoreUnavailableError } from '../std/errors.ts'
+import {
+  ArgumentError,
+  ConfigError,
+  DecodeError,
+  NotSupportedError,
+  PayloadError,
+  StoreUnavailableError,
+} from '../std/errors.ts'
 import { asError } from '../std/thrown.ts'
 
 /*
@@ -90,6 +97,7 @@ const ERROR_CLASSES: readonly (readonly [kind: abstract new (...given: never[]) 
   [ArgumentError, 'message'],
   [DecodeError, 'message'],
   [NotSupportedError, 'message'],
+  [PayloadError, 'message'],
   // What a client library cannot write: a property of the wrong type, a number out of range, a text that is too long.
   [TypeError, 'message'],
   [RangeError, 'message'],

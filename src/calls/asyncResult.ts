@@ -59,6 +59,8 @@ export interface EventOptions extends WaitOptions {
    * and also after a restart; as far back as the store keeps them (`eventLog`). Default: from the current state on.
    */
   after?: number | undefined
+  /** A result in the payload store is not read: `info.resultOmitted` says so. Default `false`. */
+  omitResult?: boolean | undefined
 }
 
 /** How a task is revoked. */
@@ -109,7 +111,7 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
   async get(options: WaitOptions = {}): Promise<Result> {
     this.#requireRecord()
     for await (const { meta } of this.#watch(options)) {
-      if (isOver(meta)) return settled<Result>(meta)
+      if (isOver(meta)) return settled<Result>(await this.#stores.whole(meta))
     }
     throw new UnknownJobError(this.id)
   }
@@ -144,7 +146,7 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
   /** All that is known of it, or undefined where there is no record. */
   async info(): Promise<JobInfo | undefined> {
     const meta = await this.#meta()
-    return meta && infoOf(meta)
+    return meta && infoOf(await this.#stores.whole(meta))
   }
 
   /**
@@ -158,7 +160,8 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
     if (after !== undefined && !(Number.isSafeInteger(after) && after >= 0))
       throw new ArgumentError(`events: after: expected the seq of an event or 0, got ${String(after)}`)
     const changes = after === undefined ? this.#fromNow(options) : this.#follow(options, after)
-    for await (const change of changes) {
+    for await (const step of changes) {
+      const change = step.emission || options.omitResult ? step : { ...step, meta: await this.#stores.whole(step.meta) }
       yield eventOf<Result, Progress, Chunk>(after === undefined ? { ...change, seq: undefined } : change)
       if (isFinal(change.meta.status)) return
     }
@@ -182,8 +185,7 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
 
   /** Drop the record; the id is then unknown. The task itself, if it still runs, goes on. */
   async forget(): Promise<void> {
-    const { backend } = await this.#stores.open()
-    await backend.forget([this.id])
+    await this.#stores.forget([this.id])
   }
 
   /** Handles of the tasks that it has sent, once it has ended: its children, its callbacks, and what follows it. */
@@ -367,7 +369,7 @@ function eventOf<Result, Progress, Chunk>({ seq, meta, emission }: Change): Task
   const error = info.error ?? { type: 'Error', message: '', traceback: undefined }
   switch (meta.status) {
     case SUCCESS:
-      return { type: 'success', state: SUCCESS, result: meta.result as Result, ...base }
+      return { type: 'success', state: SUCCESS, result: info.result as Result, ...base }
     case FAILURE:
       return { type: 'failure', state: FAILURE, error, ...base }
     case REVOKED:

@@ -72,7 +72,8 @@ export class GroupResult<Results = unknown> implements ResultHandle {
    */
   async join(options: WaitOptions = {}): Promise<Results> {
     const found = new Map<string, unknown>()
-    for await (const metas of this.#ends(options)) for (const meta of metas) found.set(meta.task_id, settled(meta))
+    for await (const metas of this.#ends(options))
+      for (const meta of metas) found.set(meta.task_id, settled(await this.#open().whole(meta)))
     const valueFor = ({ id, members }: Outline): unknown => (members ? members.map(valueFor) : found.get(id))
     const list = valueFor(this.#outline) as unknown[]
     const names = this.#names
@@ -89,7 +90,7 @@ export class GroupResult<Results = unknown> implements ResultHandle {
     const places = new Map(this.#leaves.map(({ id }, index) => [id, index]))
     for await (const metas of this.#ends(options)) {
       for (const meta of metas) {
-        const { result, error } = infoOf(meta)
+        const { result, error } = infoOf(await this.#open().whole(meta))
         const state = meta.status as MemberResult['state']
         yield { index: places.get(meta.task_id) as number, id: meta.task_id, state, result, error }
       }

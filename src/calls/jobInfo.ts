@@ -1,5 +1,5 @@
 import { errorOf } from '../protocol/exception.ts'
-import { childIds, type TaskMeta } from '../protocol/result.ts'
+import { childIds, isReference, type TaskMeta } from '../protocol/result.ts'
 import { isFinal, PENDING, RECEIVED, RETRY, STARTED, SUCCESS } from '../protocol/states.ts'
 
 /** What is known of one submitted task. */
@@ -21,6 +21,8 @@ export interface JobInfo {
   readonly progress: unknown
   /** Only after SUCCESS. */
   readonly result: unknown
+  /** The result is in the payload store, and was not read for this: lists leave it out. */
+  readonly resultOmitted?: true
   /**
    * Only after FAILURE and REVOKED, while RETRY waits, and of type `DecodeError` where the record cannot be read,
    * whatever the state.
@@ -48,6 +50,7 @@ const WITHOUT_PROGRESS: ReadonlySet<string> = new Set([PENDING, RECEIVED, STARTE
 export function infoOf(meta: TaskMeta): JobInfo {
   const { status } = meta
   const error = errorOf(meta)
+  const isOmitted = status === SUCCESS && isReference(meta.result)
   return {
     id: meta.task_id,
     task: meta.name,
@@ -60,7 +63,8 @@ export function infoOf(meta: TaskMeta): JobInfo {
     startedAt: date(meta.date_started),
     finishedAt: isFinal(status) ? date(meta.date_done) : undefined,
     progress: meta.problem || isFinal(status) || WITHOUT_PROGRESS.has(status) ? undefined : meta.result,
-    result: status === SUCCESS && !meta.problem ? meta.result : undefined,
+    result: status === SUCCESS && !meta.problem && !isOmitted ? meta.result : undefined,
+    ...(isOmitted && { resultOmitted: true }),
     error: error && { ...error, traceback: meta.traceback ?? undefined },
     children: childIds(meta.children),
   }

@@ -3,9 +3,13 @@ import { type FollowUp, NOTHING_FOLLOWS } from '../backend/followUp.ts'
 import type { UnitOfWork } from '../backend/unitOfWork.ts'
 import type { Config } from '../config/config.ts'
 import { keepingCapsOf, type QueueBounds, queueBoundsOf } from '../config/queueOptions.ts'
+import type { Payloads } from '../payloads/openPayloads.ts'
+import { PAYLOAD_HEADER } from '../protocol/callHeaders.ts'
+import { isReference, type TaskMeta } from '../protocol/result.ts'
+import { isFinal, SUCCESS } from '../protocol/states.ts'
 import type { WorkflowTree } from '../protocol/workflowTree.ts'
 import type { Clock } from '../std/clock.ts'
-import { NotSupportedError } from '../std/errors.ts'
+import { NotSupportedError, PayloadError } from '../std/errors.ts'
 import { uuid } from '../std/id.ts'
 import {
   migrateStores,
@@ -34,6 +38,30 @@ const FOREVER_MS = 100 * 365.25 * 24 * 3600 * 1000
 export interface Stores extends OpenStores {
   /** The subscribers to tasks, in this process. */
   readonly feed: EventFeed
+  /** Absent without the option `payloads`. */
+  readonly payloads?: Payloads | undefined
+}
+
+/** Throws PayloadError where the app has none. */
+export function requirePayloads({ payloads }: Pick<Stores, 'payloads'>): Payloads {
+  if (payloads) return payloads
+  throw new PayloadError(
+    'NO_PAYLOAD_STORE',
+    'this input or result is in a payload store: set the option payloads as in the app that has sent it',
+  )
+}
+
+/**
+ * The body that is kept of a job, also where it is in a payload store. Rejects with PayloadError,
+ * StoreUnavailableError.
+ */
+export function keptInput(
+  stores: Pick<Stores, 'payloads'>,
+  id: string,
+  input: string | Uint8Array,
+): Promise<string | Uint8Array> {
+  const isElsewhere = typeof input === 'string' && input.startsWith(PAYLOAD_HEADER)
+  return isElsewhere ? requirePayloads(stores).reader.input(id, input) : Promise.resolve(input)
 }
 
 /** What revokes the tasks of a workflow. */
@@ -242,6 +270,22 @@ export class AppStores {
     await completeWithin(await this.open(), client, await host(), result, children)
   }
 
+  /**
+   * A record with its result, also where that is in a payload store. Rejects with PayloadError, StoreUnavailableError.
+   */
+  async whole(meta: TaskMeta): Promise<TaskMeta> {
+    if (!isReference(meta.result) || meta.status !== SUCCESS) return meta
+    return requirePayloads(await this.open()).reader.record(meta)
+  }
+
+  /** Drop the records of these tasks, and what is kept of those that have ended. */
+  async forget(ids: readonly string[]): Promise<void> {
+    const { backend, payloads } = await this.open()
+    const known = payloads ? await backend.load(ids) : []
+    await backend.forget(ids)
+    await payloads?.forget(known.flatMap((meta) => (meta && isFinal(meta.status) ? [meta.task_id] : [])))
+  }
+
   /** Throws ArgumentError where one of these tasks was sent in the transaction in which this is called. */
   refuseWait(ids: Iterable<string>): void {
     this.#transactions?.refuseWait(ids)
@@ -263,7 +307,7 @@ export class AppStores {
 
   async #openAll(config: Config): Promise<Stores> {
     const stores = await openStores(urlsOf(config), this.#options())
-    return { ...stores, feed: new EventFeed(stores.backend) }
+    return { ...stores, ...(await payloadsOf(config, stores)), feed: new EventFeed(stores.backend) }
   }
 
   async #bounded(stores: Stores, bounds: StoreBounds): Promise<Stores> {
@@ -304,6 +348,17 @@ export class AppStores {
       this.#config().logger.debug({ err: error }, 'the stores were closed while one was unavailable')
     }
   }
+}
+
+/** Large inputs and results are kept elsewhere, with the option `payloads`. */
+async function payloadsOf(
+  config: Config,
+  stores: OpenStores,
+): Promise<Pick<Stores, 'payloads'> & Partial<Pick<Stores, 'unitOfWork'>>> {
+  if (!config.payloads || config.alwaysEager) return {}
+  const { Payloads } = await import('../payloads/openPayloads.ts')
+  const payloads = new Payloads(config.payloads, config.clock, config.resultExpires)
+  return { payloads, unitOfWork: payloads.unitOfWork(stores) }
 }
 
 function urlsOf({ broker, backend, limits }: Config): StoreUrls {

@@ -183,7 +183,8 @@ async function run(
   const prefer: Record<string, string> = listens || wait < 1 ? {} : { prefer: `wait=${wait}` }
   const job = await handIn(transport, task, input, { ...options, timeout }, prefer)
   // A text may be bytes in base64: only the route of the result shows which.
-  if (job.state === 'SUCCESS' && typeof job.result !== 'string' && !listens) return job.result
+  const isWhole = typeof job.result !== 'string' && job.resultOmitted === undefined
+  if (job.state === 'SUCCESS' && isWhole && !listens) return job.result
   const handle = new JobHandle(job.id, transport)
   const left: WaitOptions = { signal: options.signal, timeout: end && Math.max(0, end - Date.now()) }
   return listens ? follow(handle, { onProgress, onChunk }, left) : handle.result(left)

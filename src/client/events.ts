@@ -32,7 +32,10 @@ export async function* jobEvents<Result, Progress, Chunk>(
     let failure: Error = new ConnectionError(`the events of job ${id} broke off`)
     try {
       for await (const frame of connection(transport, id, place, signal)) {
-        const event = eventOf<Result, Progress, Chunk>(frame)
+        const event =
+          frame.event === 'result-omitted'
+            ? { type: 'result' as const, id: frame.id, data: (await resultOf(transport, id, signal)) as Result }
+            : eventOf<Result, Progress, Chunk>(frame)
         place.id = frame.id
         vain = 0
         if (event) yield event
@@ -132,4 +135,12 @@ function eventOf<Result, Progress, Chunk>({ event, data, id }: Frame): JobEvent<
     default:
       return undefined
   }
+}
+
+/** The result of a job: JSON as a value, text as text, else bytes. Throws ProblemError, ConnectionError. */
+export async function resultOf(transport: Transport, id: string, signal: AbortSignal | undefined): Promise<unknown> {
+  const response = await transport.ask(`/jobs/${encodeURIComponent(id)}/result`, { signal })
+  const type = response.headers.get('content-type') ?? ''
+  if (/^application\/(?:json|[^;]+\+json)/i.test(type)) return parse(await response.text())
+  return /^text\//i.test(type) ? response.text() : new Uint8Array(await response.arrayBuffer())
 }

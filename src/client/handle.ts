@@ -1,5 +1,5 @@
-import { type EventOptions, jobEvents } from './events.ts'
-import { parse, stringify } from './json.ts'
+import { type EventOptions, jobEvents, resultOf } from './events.ts'
+import { stringify } from './json.ts'
 import { pause } from './pause.ts'
 import { retryAfterOf, WaitTimeoutError } from './problem.ts'
 import type { Transport } from './transport.ts'
@@ -69,7 +69,7 @@ export class JobHandle<Output = unknown, Progress = unknown, EventResult = Outpu
     const both = limit && signal ? AbortSignal.any([limit, signal]) : (limit ?? signal)
     try {
       await this.#ended(both)
-      return (await contentOf(await this.#transport.ask(`${this.#path}/result`, { signal: both }))) as Output
+      return (await resultOf(this.#transport, this.id, both)) as Output
     } catch (error) {
       if (!limit?.aborted || signal?.aborted) throw error
       throw new WaitTimeoutError(`job ${this.id} was not ready within ${timeout} ms`, { cause: error })
@@ -116,11 +116,4 @@ export class JobHandle<Output = unknown, Progress = unknown, EventResult = Outpu
       if (etag === null) await pause(retryAfterOf(response) ?? POLL_INTERVAL_MS, signal)
     }
   }
-}
-
-/** What an answer holds: JSON as a value, text as text, everything else as bytes. */
-async function contentOf(response: Response): Promise<unknown> {
-  const type = response.headers.get('content-type') ?? ''
-  if (/^application\/(?:json|[^;]+\+json)/i.test(type)) return parse(await response.text())
-  return /^text\//i.test(type) ? response.text() : new Uint8Array(await response.arrayBuffer())
 }

@@ -1,22 +1,22 @@
 import { DEFAULT_EVENT_LOG } from '../backend/eventLog.ts'
-import { type Clock, systemClock } from '../std/clock.ts'
+import { systemClock } from '../std/clock.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { requireLog } from '../std/log.ts'
 import type { OptionTable } from '../std/optionTable.ts'
-import { shown } from '../std/validate.ts'
+import { requireFunctions, shown } from '../std/validate.ts'
 import type { CeleriacOptions } from './celeriacOptions.ts'
 import type { Config } from './parsedConfig.ts'
 import { MAX_QUEUE_LENGTH, ON_FULL, parseQueues } from './queueOptions.ts'
 
 export type { CeleriacOptions } from './celeriacOptions.ts'
 
-/** Each option parsed by itself; what is made of several is in `parseConfig`. */
+/** `parseConfig` parses them, some of several options. */
+type ParsedLater = 'broker' | 'backend' | 'limits' | 'webhooks' | 'payloads' | 'request' | 'logger'
+
+/** Each other option parsed by itself. */
 interface ParsedAppOptions
-  extends Omit<
-      Config,
-      'broker' | 'backend' | 'limits' | 'storeWarning' | 'route' | 'exchanges' | 'webhooks' | 'request' | 'logger'
-    >,
-    Pick<CeleriacOptions, 'broker' | 'backend' | 'limits' | 'routes' | 'webhooks' | 'context' | 'request' | 'logger'> {}
+  extends Omit<Config, ParsedLater | 'storeWarning' | 'route' | 'exchanges'>,
+    Pick<CeleriacOptions, ParsedLater | 'routes' | 'context'> {}
 
 type Serializer = 'json' | 'msgpack'
 
@@ -248,6 +248,12 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
     absent: 'none',
     doc: '[webhooks](webhooks.md), which notify other servers when jobs end: the secret that signs them, and which hosts may be notified',
   },
+  payloads: {
+    kind: 'value',
+    type: 'PayloadOptions',
+    absent: 'none',
+    doc: 'where [inputs and results are kept](how-to/large-payloads.md) that are too large for messages and records',
+  },
   context: {
     kind: 'value',
     type: 'Context',
@@ -263,7 +269,7 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
   clock: {
     kind: 'value',
     type: 'Clock',
-    check: requireClock,
+    check: (clock, where) => requireFunctions(clock, ['now', 'after'], where),
     default: systemClock,
     absent: "the system's",
     doc: 'the time that the app writes, compares and waits by; [`testApp`](how-to/test-your-tasks.md) sets one of its own',
@@ -284,12 +290,6 @@ function requireLease(ms: number, where: string): void {
 
 function requireStoreTimeout(ms: number, where: string): void {
   if (ms < 1) throw new ArgumentError(`${where}: expected at least 1 ms, got ${ms}`)
-}
-
-function requireClock(clock: unknown, where: string): void {
-  const { now, after } = Object(clock) as Partial<Record<keyof Clock, unknown>>
-  if (typeof now !== 'function' || typeof after !== 'function')
-    throw new ArgumentError(`${where}: expected an object with the functions now and after, got ${shown(clock)}`)
 }
 
 function requirePrefix(prefix: unknown, where: string): void {

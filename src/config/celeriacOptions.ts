@@ -1,4 +1,5 @@
 import type { QueueOptions } from '../broker/queueOptions.ts'
+import type { PayloadOptions } from '../payloads/payloadOptions.ts'
 import type { Clock } from '../std/clock.ts'
 import type { Duration } from '../std/duration.ts'
 import type { LogOption } from '../std/log.ts'
@@ -138,6 +139,8 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
    * Default: none.
    */
   webhooks?: WebhookOptions | undefined
+  /** Where inputs and results are kept that are too large for messages and records. Default: none. */
+  payloads?: PayloadOptions | undefined
   /**
    * Schema of the values of the request context, which `withContext` sets: checks them, and gives them their types.
    * Default: none.

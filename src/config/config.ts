@@ -1,7 +1,11 @@
+import type { PayloadConfig, PayloadOptions } from '../payloads/payloadOptions.ts'
+import { MAX_TIMER_MS } from '../std/clock.ts'
+import { milliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { createLogger } from '../std/log.ts'
 import { readOptions } from '../std/optionTable.ts'
 import { SecretUrl } from '../std/secretUrl.ts'
+import { bytesOf, refuseUnknown, requireObject, shown } from '../std/validate.ts'
 import { defaultBackendOf } from '../stores/open.ts'
 import { APP_OPTIONS, type CeleriacOptions } from './appOptions.ts'
 import { type DefaultStore, defaultStore } from './defaultStore.ts'
@@ -36,6 +40,7 @@ export function parseConfig(options: CeleriacOptions, folder?: string): Config {
     route: routes && parseRoutes(routes, (route, where) => destinationOf(route, exchanges, queue, where)),
     exchanges,
     webhooks: parseWebhooks(parsed.webhooks, parsed.name),
+    payloads: parsePayloads(parsed.payloads),
     request: parseRequestOptions(context, request),
     logger: logger === false ? createLogger('silent') : (logger ?? createLogger('info')),
   })
@@ -43,6 +48,61 @@ export function parseConfig(options: CeleriacOptions, folder?: string): Config {
 
 function defaultStoreHere(folder: string | undefined): DefaultStore {
   return defaultStore({ folder, main: process.argv[1], execArgv: process.execArgv, cwd: process.cwd() })
+}
+
+const PAYLOAD_NAMES: ReadonlySet<string> = new Set<keyof PayloadOptions>([
+  'store',
+  'threshold',
+  'maxSize',
+  'keep',
+  'orphanAge',
+  'sweepInterval',
+  'secret',
+])
+const MIB = 1024 * 1024
+const MIN_ORPHAN_AGE_MS = 60_000
+
+function parsePayloads(options: PayloadOptions | undefined): PayloadConfig | undefined {
+  if (options === undefined) return undefined
+  requireObject(options, 'payloads')
+  refuseUnknown(options, PAYLOAD_NAMES, 'payloads')
+  const {
+    store,
+    threshold = 64 * 1024,
+    maxSize = 256 * MIB,
+    keep = '7d',
+    orphanAge = '1h',
+    sweepInterval = '10m',
+  } = options
+  const { put, get, delete: drop, list } = Object(store) as Readonly<Record<string, unknown>>
+  if (![put, get, drop, list].every((method) => typeof method === 'function'))
+    throw new ArgumentError(`payloads: store: expected an object with put, get, delete and list, got ${shown(store)}`)
+  const age = milliseconds(orphanAge, 'payloads: orphanAge')
+  if (age < MIN_ORPHAN_AGE_MS) throw new ArgumentError(`payloads: orphanAge: expected at least 1 min, got ${age} ms`)
+  return {
+    store,
+    threshold: bytesOf(threshold, 'payloads: threshold', 1, MIB * 512),
+    maxSize: bytesOf(maxSize, 'payloads: maxSize', 1, MIB * 512),
+    keep: milliseconds(keep, 'payloads: keep'),
+    orphanAge: age,
+    secrets: requireSecrets(options.secret),
+    sweepInterval: requireInterval(milliseconds(sweepInterval, 'payloads: sweepInterval')),
+  }
+}
+
+const MIN_SECRET = 32
+
+/** The error shows no secret. */
+function requireSecrets(secret: PayloadOptions['secret']): readonly string[] {
+  const secrets: readonly unknown[] = secret === undefined ? [] : Array.isArray(secret) ? secret : [secret]
+  const isSecret = (one: unknown): one is string => typeof one === 'string' && one.length >= MIN_SECRET
+  if (secrets.every(isSecret)) return secrets
+  throw new ArgumentError(`payloads: secret: expected at least ${MIN_SECRET} characters, or a list of such texts`)
+}
+
+function requireInterval(ms: number): number {
+  if (ms >= 1 && ms <= MAX_TIMER_MS) return ms
+  throw new ArgumentError(`payloads: sweepInterval: expected 1 to ${MAX_TIMER_MS} ms, got ${ms}`)
 }
 
 function urlOf(url: unknown, where: string): SecretUrl | undefined {

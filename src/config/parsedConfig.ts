@@ -1,4 +1,5 @@
 import type { QueueOptions } from '../broker/queueOptions.ts'
+import type { PayloadConfig } from '../payloads/payloadOptions.ts'
 import type { Clock } from '../std/clock.ts'
 import type { Logger } from '../std/log.ts'
 import type { SecretUrl } from '../std/secretUrl.ts'
@@ -55,6 +56,7 @@ export interface Config {
   readonly taskSentEvents: boolean
   readonly alwaysEager: boolean
   readonly webhooks: WebhookConfig | undefined
+  readonly payloads: PayloadConfig | undefined
   readonly request: RequestConfig
   readonly clock: Clock
   readonly logger: Logger

@@ -1,12 +1,20 @@
 import { Hono } from 'hono'
 import type { App } from '../app/app.ts'
-import { NotUniqueError, PayloadTooLargeError, QueueFullError, StoreUnavailableError } from '../std/errors.ts'
+import {
+  NotUniqueError,
+  PayloadError,
+  PayloadTooLargeError,
+  QueueFullError,
+  StoreUnavailableError,
+} from '../std/errors.ts'
 import { metricsOf } from '../telemetry/metrics/metrics.ts'
 import { addGate } from './access/admission.ts'
 import { addRequestContext } from './adapters/requestScope.ts'
+import type { HttpScope } from './apiContext.ts'
 import { addWebhookMark } from './input/webhook.ts'
 import { countRequests } from './metrics.ts'
 import { type HttpOptions, parseHttpOptions } from './options.ts'
+import { methodNotAllowed } from './output/method.ts'
 import { loggedPath } from './output/path.ts'
 import { type Problem, respondProblem } from './output/problem.ts'
 import { addBatchRoutes } from './routes/batches.ts'
@@ -62,6 +70,7 @@ export function createHttp(app: App, options: HttpOptions): Hono {
   addRetryRoute(api, base, scope)
   addRecordRoute(api, base, scope)
   addWaitRoute(api, base, scope)
+  if (app.config.payloads?.secrets.length) addUploadRoutes(api, base, scope)
   if (gate.authorize) addLimitRoutes(api, base, scope)
   api.notFound((c) => respondProblem({ kind: 'not-found', detail: `nothing is at ${c.req.path}` }, c.req.path))
   api.onError((error, c) => respondError(app, error, c.req.method, c.req.path))
@@ -71,6 +80,14 @@ export function createHttp(app: App, options: HttpOptions): Hono {
     openDirectly(api, { base, scope, load, respondError: failed })
   }
   return api
+}
+
+/** Loaded with the first of them. */
+function addUploadRoutes(api: Hono, base: string, scope: HttpScope): void {
+  api.post(`${base}/payloads`, async (c) => (await import('./routes/uploads.ts')).openUpload(c, scope))
+  api.all(`${base}/payloads`, methodNotAllowed('POST'))
+  api.put(`${base}/payloads/:token`, async (c) => (await import('./routes/uploads.ts')).putUpload(c, scope))
+  api.all(`${base}/payloads/:token`, methodNotAllowed('PUT'))
 }
 
 function notUnique({ message, id }: NotUniqueError): Problem {
@@ -93,6 +110,8 @@ function respondError(app: App, error: unknown, method: string, path: string): R
     )
   if (error instanceof PayloadTooLargeError)
     return respondProblem({ kind: 'body-too-large', detail: error.message }, path)
+  if (error instanceof PayloadError)
+    return respondProblem({ kind: 'job-unreadable', detail: error.message, members: { code: error.code } }, path)
   if (error instanceof NotUniqueError) return respondProblem(notUnique(error), path)
   app.config.logger.error({ err: error, method, path: loggedPath(path) }, 'a request failed')
   return respondProblem({ kind: 'internal-error', detail: "internal error; see the server's log" }, path)

@@ -24,6 +24,14 @@ const ENTRIES = Object.entries(NAMES) as [fact: keyof CallFacts, name: string][]
 /** Header of ours: when a worker first took the message that could not run it, ms since the epoch. */
 export const FIRST_SEEN_HEADER = 'celeriac_first_seen'
 
+/** Header of ours: where the arguments of the call are, which are too large for its message. */
+export const PAYLOAD_HEADER = 'celeriac_payload'
+
+/** The arguments of a message are in a payload store: what its body has is not its call. */
+export function isOffloaded(headers: Headers): boolean {
+  return (customHeader(headers, PAYLOAD_HEADER) ?? null) !== null
+}
+
 /** The latest moment of a Date, ms since the epoch, and a time that is as good as for ever. */
 export const MOST = 8.64e15
 

@@ -8,6 +8,8 @@ export interface RemovedParts {
   readonly metadata: number
   /** Jobs whose input was kept. */
   readonly inputs: number
+  /** Large inputs and results in the payload store, where the app has one. */
+  readonly payloads: number
   /** Answers that they waited for (`ctx.waitFor`), and their tokens. */
   readonly waits: number
   /** Records of the deliveries of their webhooks. */

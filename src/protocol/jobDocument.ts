@@ -17,6 +17,8 @@ export interface JobDocument {
   readonly finishedAt: string | null
   /** After SUCCESS, unless it cannot be read; not in lists. */
   readonly result?: unknown
+  /** The result is too large to be here: `links.result` has it. */
+  readonly resultOmitted?: true
   /**
    * After FAILURE and REVOKED, while RETRY waits, and of type `DecodeError` where the record cannot be read, whatever
    * the state.

@@ -45,6 +45,14 @@ export interface TaskMeta {
   readonly problem?: DecodeError
 }
 
+/** The only member of a result that is in a payload store: where it is there. */
+export const PAYLOAD_MEMBER = 'celeriac.payload'
+
+/** The result is in a payload store. A result of a task that looks so is put there, too. */
+export function isReference(result: unknown): boolean {
+  return isRecord(result) && Object.hasOwn(result, PAYLOAD_MEMBER) && Object.keys(result).length === 1
+}
+
 /** Ids as Celery's result tuples, which `children` holds (celery-wire §4.2). */
 export function childTuples(ids: readonly string[]): readonly unknown[] {
   return ids.map((id) => [[id, null], null])

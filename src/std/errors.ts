@@ -104,6 +104,20 @@ export class DecodeError extends CeleriacError {
   }
 }
 
+/**
+ * A large input or result that is kept in a payload store cannot be had. `code`: `PAYLOAD_MISSING`, it was deleted or
+ * has expired; `PAYLOAD_CORRUPT`, it is not what was put; `NO_PAYLOAD_STORE`, this app has no option `payloads`.
+ */
+export class PayloadError extends CeleriacError {
+  constructor(
+    code: 'PAYLOAD_MISSING' | 'PAYLOAD_CORRUPT' | 'NO_PAYLOAD_STORE',
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(code, message, options)
+  }
+}
+
 /** The wait ended before the task did. The task goes on. */
 export class TimeoutError extends CeleriacError {
   constructor(message: string, options?: ErrorOptions) {

@@ -29,10 +29,31 @@ export function requireText(value: unknown, where: string): asserts value is str
   }
 }
 
+/** An object with these two functions, else ArgumentError, which shows nothing of another object. */
+export function requireFunctions(value: unknown, [one, other]: readonly [string, string], where: string): void {
+  const given = Object(value) as Readonly<Record<string, unknown>>
+  if (typeof given[one] === 'function' && typeof given[other] === 'function') return
+  const got = Object(value) === value ? 'an object without them' : shown(value)
+  throw new ArgumentError(`${where}: expected an object with the functions ${one} and ${other}, got ${got}`)
+}
+
 /** An object that is no array, else ArgumentError. */
 export function requireObject(value: unknown, where: string, expected = 'an object'): asserts value is object {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return
   throw new ArgumentError(`${where}: expected ${expected}, got ${shown(value)}`)
+}
+
+const SIZE_UNITS: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }
+
+/** Bytes of a size: a whole number, or text as `'64 KiB'` (B, KiB, MiB, GiB); outside of the bounds ArgumentError. */
+export function bytesOf(value: unknown, where: string, min: number, max: number): number {
+  const [, count = '', unit = 'B'] =
+    typeof value === 'string' ? (/^(\d{1,15}) ?(B|KiB|MiB|GiB)$/.exec(value) ?? []) : []
+  const bytes = typeof value === 'number' ? value : count === '' ? Number.NaN : Number(count) * (SIZE_UNITS[unit] ?? 1)
+  if (Number.isSafeInteger(bytes) && bytes >= min && bytes <= max) return bytes
+  throw new ArgumentError(
+    `${where}: expected ${min} to ${max} bytes, as a whole number or a text like '64 KiB', got ${shown(value)}`,
+  )
 }
 
 export function requireDate(value: unknown, where: string): asserts value is Date {

@@ -3,6 +3,7 @@ import type { ChordStore, CompleteChord, PartSlice } from '../backend/chords.ts'
 import type { Writing } from '../backend/unitOfWork.ts'
 import { pauseForStore } from '../broker/storeBackoff.ts'
 import { faultOf } from '../broker/storeErrors.ts'
+import { requirePayloads } from '../calls/stores.ts'
 import {
   bodyIdOf,
   bodyWriting,
@@ -16,6 +17,7 @@ import {
 import { revokeRequest } from '../protocol/control.ts'
 import { errorInfo } from '../protocol/exception.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
+import { isReference } from '../protocol/result.ts'
 import { isFinal, REVOKED } from '../protocol/states.ts'
 import type { Service } from '../std/service.ts'
 import type { WorkerState } from './state.ts'
@@ -141,10 +143,16 @@ export class ChordJoiner implements Service {
     const gathered = new Gathered(chord)
     for (let from: number | undefined = 0; from !== undefined; ) {
       const slice: PartSlice = await this.#chords.parts(chord.group, from)
-      for (const part of slice.parts) gathered.add(part)
+      for (const part of slice.parts)
+        gathered.add(isReference(part.result) ? { ...part, result: await this.#resultOf(part) } : part)
       from = slice.next
     }
     return gathered
+  }
+
+  /** From the payload store. */
+  #resultOf({ taskId, result }: PartSlice['parts'][number]): Promise<unknown> {
+    return requirePayloads(this.#parts.stores).reader.result(taskId, result)
   }
 
   /** Those members that have not ended: a worker knows them by the id of their group. */

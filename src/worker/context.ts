@@ -20,6 +20,15 @@ export function contextOf(parts: ContextParts): WorkerContext {
   }
 }
 
+/** Begins to remove payloads that nothing needs any more. Returns what ends that. */
+export async function sweepPayloads({ app, stores }: WorkerContext): Promise<() => Promise<void>> {
+  if (!stores.payloads) return () => Promise.resolve()
+  const { PayloadSweeper } = await import('./payloadSweeper.ts')
+  const sweeper = new PayloadSweeper(app, stores)
+  sweeper.start()
+  return () => sweeper.stop()
+}
+
 /** Sends the bodies of chords that are complete; undefined where the store leaves that to each worker. */
 export function joinerOf(context: WorkerContext): ChordJoiner | undefined {
   const { chords } = context.stores.backend

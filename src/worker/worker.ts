@@ -16,7 +16,7 @@ import { requireNode } from '../std/node.ts'
 import { Lifecycle, type Service, type ServiceRun } from '../std/service.ts'
 import { untilStopped } from '../std/stopSignal.ts'
 import { requireText } from '../std/validate.ts'
-import { contextOf, joinerOf } from './context.ts'
+import { contextOf, joinerOf, sweepPayloads } from './context.ts'
 import { ControlListener } from './control/listener.ts'
 import { type TaskEvents, WorkerEvents } from './events.ts'
 import { NOT_READY, OutageWatch, type WorkerHealth } from './health.ts'
@@ -286,6 +286,7 @@ export class Worker implements Service {
     // Ended after the last task: it may complete a chord.
     run.defer(() => joiner?.stop())
     await joiner?.start()
+    run.defer(await sweepPayloads(context))
     run.defer(watchLoop(this, this.#state, this.#app.signals))
     await intake.start(() => this.#app.signals.emit('worker:ready', { hostname: this.hostname }))
     run.defer(() => this.#drain(intake, turns))

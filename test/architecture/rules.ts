@@ -9,25 +9,26 @@ export const floors: Readonly<Record<string, number>> = {
   broker: 3,
   backend: 4,
   stores: 5,
-  config: 6,
-  request: 7,
-  tasks: 8,
-  calls: 9,
-  canvas: 10,
-  app: 11,
-  control: 12,
-  webhook: 12,
-  events: 12,
-  beat: 12,
-  outbox: 12,
-  worker: 13,
-  telemetry: 14,
-  http: 15,
-  client: 15,
-  testing: 15,
-  'celeriac.ts': 15,
-  'index.ts': 15,
-  cli: 16,
+  payloads: 6,
+  config: 7,
+  request: 8,
+  tasks: 9,
+  calls: 10,
+  canvas: 11,
+  app: 12,
+  control: 13,
+  webhook: 13,
+  events: 13,
+  beat: 13,
+  outbox: 13,
+  worker: 14,
+  telemetry: 15,
+  http: 16,
+  client: 16,
+  testing: 16,
+  'celeriac.ts': 16,
+  'index.ts': 16,
+  cli: 17,
 }
 
 /** The public faces join what lies beside them on their floor. */
@@ -105,8 +106,8 @@ const clockGlobals = new Set([
 ])
 /** What may read the clock of the machine: `std/clock.ts`, the client, which imports nothing, and code of tests. */
 const mayReadClock = /^(?:std[/]clock[.]ts$|client[/]|testing[/])/
-/** What may take `systemClock`: it is the default of the options, and the clock of leases, of threads and of random ids. */
-const maySystemClock = /^(?:std[/]|stores[/]|config[/]appOptions[.]ts$)/
+/** What may take `systemClock`: the default of the options, and the clock of leases, of threads, of random ids and of files. */
+const maySystemClock = /^(?:std[/]|stores[/]|config[/]appOptions[.]ts$|payloads[/]directory[.]ts$)/
 const storeClients = new Set(['ioredis', 'redis', 'amqplib', 'rabbitmq-client', 'pg', 'postgres'])
 const maxLines = 400
 const maxFunctionLines = 60

@@ -343,6 +343,7 @@ const AROUND: readonly (readonly [page: string, before: string])[] = [
      declare function ask(name: string): Promise<string>`,
   ],
   ['jobs-by-hand', APP],
+  ['large-payloads', ''],
   ['run-it-once', APP + ONCE_EXAMPLE],
   ['tune-a-worker', APP],
   ['watch-a-fleet', `${APP}\ndeclare const ctx: import('celeriac').TaskContext`],

@@ -56,7 +56,7 @@ export class Forgetting {
     this.#host = host
     this.#dryRun = dryRun
     this.#revokes = revoke && !dryRun
-    this.#removed = { records: 0, events: 0, metadata: 0, inputs: 0, waits: 0, deliveries: 0 }
+    this.#removed = { records: 0, events: 0, metadata: 0, inputs: 0, payloads: 0, waits: 0, deliveries: 0 }
   }
 
   get report(): ForgottenJobs {
@@ -84,6 +84,7 @@ export class Forgetting {
       for (const [at, count] of (await Promise.all(dropped)).entries()) {
         this.#deadLetters += count
         if (count > 0) this.#ids.push(some[at] as string)
+        if (count > 0) await this.#forgetPayloads([some[at] as string])
       }
     }
   }
@@ -99,10 +100,14 @@ export class Forgetting {
     this.#removed.records += jobs.length
     const deliveries = jobs.flatMap((job) => job.deliveries)
     this.#removed.deliveries += deliveries.length
-    if (this.#dryRun) return
+    if (this.#dryRun) {
+      this.#removed.payloads += (await this.#host.stores.payloads?.keysOf(ids))?.length ?? 0
+      return
+    }
     // The records are last: by them it is found again what is left, if this process dies meanwhile.
     await this.#dropDeadLetters([...jobs.map(({ meta }) => meta), ...deliveries])
     const { backend } = this.#host.stores
+    await this.#forgetPayloads([...ids, ...deliveries.map(({ task_id: id }) => id)])
     for (const id of waits) await backend.notes?.put({ key: waitNoteKey(id), value: '', expires: 0 })
     await backend.forget([...deliveries.map(({ task_id: id }) => id), ...waits, ...ids])
   }
@@ -149,6 +154,10 @@ export class Forgetting {
     }
     this.#removed.waits += (await backend.load([...waits])).filter((meta) => meta !== undefined).length
     return [...waits]
+  }
+
+  async #forgetPayloads(ids: readonly string[]): Promise<void> {
+    this.#removed.payloads += (await this.#host.stores.payloads?.forget(ids)) ?? 0
   }
 
   get #searches(): boolean {

@@ -9,7 +9,7 @@ import type { Clock } from '../../std/clock.ts'
 import { ArgumentError, ConfigError } from '../../std/errors.ts'
 import type { Given } from '../../tasks/bind.ts'
 import { infoOf, type JobInfo } from '../jobInfo.ts'
-import type { Stores } from '../stores.ts'
+import { keptInput, type Stores } from '../stores.ts'
 import {
   DEFAULT_LIMIT,
   PAGE_SIZE,
@@ -162,7 +162,7 @@ class Retry {
     }
     if (this.#dryRun) return
     await this.#turn()
-    const given = keptArguments(metadata.input)
+    const given = keptArguments(await keptInput(this.#host.stores, id, metadata.input))
     const call = { task: name, given, queue, metadata, idempotencyKey: `celeriac.retry ${id}` }
     const { id: own, sent } = await this.#host.submit(call)
     if (sent) this.#retried[id] = own

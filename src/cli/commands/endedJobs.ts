@@ -36,12 +36,13 @@ export async function forget(given: readonly string[], options: ForgetCommandOpt
 }
 
 function forgetLines({ ids, active, removed, cursor }: ForgetReport, dryRun: boolean): string[] {
-  const { records, events, metadata, inputs, waits, deliveries, deadLetters } = removed
+  const { records, events, metadata, inputs, payloads, waits, deliveries, deadLetters } = removed
   const parts = [
     `records ${records}`,
     `events ${events}`,
     `metadata ${metadata}`,
     `inputs ${inputs}`,
+    ...(payloads > 0 ? [`payloads ${payloads}`] : []),
     `waits ${waits}`,
     `deliveries ${deliveries}`,
     `dead letters ${deadLetters}`,

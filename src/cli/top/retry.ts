@@ -11,9 +11,12 @@ export async function retryJob(app: App, id: string): Promise<string> {
   const info = await app.result(id).info()
   if (info?.task === undefined) return `no record of ${id} names its task`
   if (!isFinal(info.state)) return `${id} has not ended: ${info.state}`
-  const metadata = await new JobStore(app).metadata(id)
-  if (metadata?.input === undefined) return `the input of ${id} was not kept: HTTP keeps it, and the option keepInput`
-  const { args, kwargs } = keptArguments(metadata.input)
+  const jobs = new JobStore(app)
+  const metadata = await jobs.metadata(id)
+  const input = metadata && (await jobs.keptInput(id, metadata))
+  if (!metadata || input === undefined)
+    return `the input of ${id} was not kept: HTTP keeps it, and the option keepInput`
+  const { args, kwargs } = keptArguments(input)
   const { owner, tags } = metadata
   const again = await app.send(info.task, args, { kwargs, queue: info.queue, owner, tags, keepInput: true })
   return `sent again as ${again.id}`

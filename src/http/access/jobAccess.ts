@@ -18,7 +18,7 @@ const JOB_ID = /^\P{Cc}{1,255}$/u
 export async function findJob(c: Context, scope: HttpScope): Promise<JobInfo | undefined> {
   const id = c.req.param('id') ?? ''
   if (!JOB_ID.test(id)) return undefined
-  const [info, seen] = await Promise.all([scope.app.result(id).info(), maySee(c, scope, id)])
+  const [info, seen] = await Promise.all([scope.jobs.info(id), maySee(c, scope, id)])
   if (info?.task !== undefined && (await isShown(info.task, id, scope))) return seen ? info : undefined
   // Also where a step before the group has failed: then there is a record, of `celery.group`.
   return (await findGroup(c, scope))?.info

@@ -29,7 +29,7 @@ export async function jobsOfKey(
 }
 
 async function shownJob(c: Context, scope: HttpScope, id: string): Promise<JobInfo | undefined> {
-  const info = await scope.app.result(id).info()
+  const info = await scope.jobs.info(id)
   if (info?.task === undefined || !scope.exposed.has(info.task)) return undefined
   return (await maySee(c, scope, id)) ? info : undefined
 }

@@ -29,11 +29,14 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true })
  * or not.
  */
 export async function readBody(c: Context, maxBody: number, accepts: readonly string[] = []): Promise<Body> {
-  const header = headersOf(c)
-  const read = await readBytes(c.req.raw, header('content-length'), maxBody)
-  if (read.kind === 'refused') return read
-  const { bytes } = read
+  const read = await readBytes(c.req.raw, headersOf(c)('content-length'), maxBody)
+  return read.kind === 'refused' ? read : bodyOf(c, read.bytes, accepts)
+}
+
+/** The same of bytes that did not come in the body, of the type that the request says. */
+export async function bodyOf(c: Context, bytes: Uint8Array, accepts: readonly string[] = []): Promise<Body> {
   if (bytes.length === 0) return { kind: 'none', bytes }
+  const header = headersOf(c)
   const encoded = encodingProblem(header('content-encoding'))
   if (encoded) return { kind: 'refused', problem: encoded }
   const type = header('content-type')

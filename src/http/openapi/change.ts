@@ -106,6 +106,7 @@ const REMOVED = {
   events: { ...COUNT, description: 'States, chunks and log lines.' },
   metadata: { ...COUNT, description: 'Jobs with an owner, tags or a kept input.' },
   inputs: { ...COUNT, description: 'Inputs that were kept.' },
+  payloads: { ...COUNT, description: 'Large inputs and results in the payload store.' },
   waits: { ...COUNT, description: 'Answers that tasks waited for.' },
   deliveries: { ...COUNT, description: 'Records of tasks that reported the ends of jobs.' },
   deadLetters: {

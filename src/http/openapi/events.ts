@@ -25,6 +25,11 @@ const EVENTS: JsonSchema = {
     fields: { type: 'object' },
   }),
   result: { description: 'The result; the end.' },
+  'result-omitted': {
+    description: 'The end, where the result is too large: fetch it.',
+    type: 'object',
+    maxProperties: 0,
+  },
   error: object({ state: { enum: ['FAILURE', 'REVOKED'] }, type: text, message: text }),
   reset: { description: 'Events are missing here; without an id.', type: 'object', maxProperties: 0 },
 }

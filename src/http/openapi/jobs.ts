@@ -172,7 +172,7 @@ function getEvents(answers: Answers): JsonSchema {
     tags: ['jobs'],
     summary: 'What happens to a job, as server-sent events',
     description:
-      'Events `state`, `progress`, `chunk` (a part of the output), `log`, `result`, `error`, and `reset` where some are missing; of a group `progress` is how many of its members have ended; the data is JSON, and `x-events` of the answer has a schema for that of each. Ids rise; a client that reconnects with the last id it has seen gets what follows. The stream ends with the job; after 204 an EventSource does not reconnect.',
+      'Events `state`, `progress`, `chunk` (a part of the output), `log`, `result`, `result-omitted` (it is too large: fetch it), `error`, and `reset` where some are missing; of a group `progress` is how many of its members have ended; the data is JSON, and `x-events` of the answer has a schema for that of each. Ids rise; a client that reconnects with the last id it has seen gets what follows. The stream ends with the job; after 204 an EventSource does not reconnect.',
     parameters: [
       { name: 'Last-Event-ID', in: 'header', description: 'The last event that was seen.', schema: { type: 'string' } },
       { name: 'last_event_id', in: 'query', description: 'The same, for a first request.', schema: { type: 'string' } },

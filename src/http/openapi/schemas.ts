@@ -27,6 +27,7 @@ const job: JsonSchema = {
     startedAt: moment,
     finishedAt: moment,
     result: { description: 'After SUCCESS; not in lists.' },
+    resultOmitted: { const: true, description: 'The result is too large to be here: fetch it.' },
     error: ref('schemas', 'JobError'),
     links: ref('schemas', 'JobLinks'),
   },

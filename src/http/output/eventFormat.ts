@@ -42,6 +42,7 @@ function contentOf({ meta, emission }: Exclude<Step, 'gap'>): { type: string; da
 function stateContent(info: JobInfo, progress: unknown): { type: string; data: unknown } {
   const { state, result, attempt } = info
   const error = shownError(info)
+  if (info.resultOmitted) return { type: 'result-omitted', data: {} }
   if (state === SUCCESS) return { type: 'result', data: result ?? null }
   if (state === FAILURE || state === REVOKED) return { type: 'error', data: { state, ...error } }
   return { type: 'state', data: { state, attempt, progress, error } }

@@ -14,7 +14,8 @@ export function jobDocument(info: JobInfo, base: string): JobDocument {
     createdAt: isoOf(info.submittedAt),
     startedAt: isoOf(info.startedAt),
     finishedAt: isoOf(info.finishedAt),
-    result: info.state === 'SUCCESS' && !info.error ? (info.result ?? null) : undefined,
+    result: info.state === 'SUCCESS' && !info.error && !info.resultOmitted ? (info.result ?? null) : undefined,
+    ...(info.resultOmitted && { resultOmitted: true }),
     error: info.error && { type: info.error.type, message: info.error.message },
     links: jobLinks(base, info.id),
   }

@@ -1,5 +1,4 @@
 import type { Context, Hono } from 'hono'
-import type { SubmissionMetadata } from '../../backend/unitOfWork.ts'
 import type { JobInfo } from '../../calls/jobInfo.ts'
 import type { AnyTask } from '../../calls/task.ts'
 import { keptArguments } from '../../protocol/serializer.ts'
@@ -41,7 +40,8 @@ async function retry(c: Context, scope: HttpScope): Promise<Response> {
   const definition = scope.app.tasks.get(task)
   const body = await readBody(c, scope.maxBody, definition?.definition.options.accepts)
   if (body.kind === 'refused') return respondProblem(body.problem, path)
-  const given = newInput(c, definition, body, metadata)
+  const kept = body.kind === 'none' && metadata ? await scope.jobs.keptInput(job.id, metadata) : undefined
+  const given = newInput(c, definition, body, kept)
   if (isProblem(given)) return respondProblem(given, path)
   const { input, kwargs } = given
   const own = callOptions(c, scope, metadata?.tags)
@@ -87,9 +87,9 @@ function newInput(
   c: Context,
   task: AnyTask | undefined,
   body: Exclude<Body, { kind: 'refused' }>,
-  metadata: SubmissionMetadata | undefined,
+  kept: string | Uint8Array | undefined,
 ): KeptInput | Problem {
-  if (body.kind === 'none') return metadata?.input === undefined ? notKept(c) : keptInput(task, metadata.input)
+  if (body.kind === 'none') return kept === undefined ? notKept(c) : keptInput(task, kept)
   if (!isAdmin(c)) return { kind: 'forbidden', detail: `another input needs ${ADMIN_SCOPE}; send no body` }
   const { input, error } = inputOf(task, body)
   return error ? invalidInput([error]) : { input }

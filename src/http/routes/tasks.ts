@@ -5,7 +5,7 @@ import { toJson } from '../../protocol/plainJson.ts'
 import { isFinal } from '../../protocol/states.ts'
 import { DecodeError, StoreUnavailableError, UnknownJobError } from '../../std/errors.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'
-import { type Body, readBody } from '../input/body.ts'
+import { type Body, bodyOf, readBody } from '../input/body.ts'
 import { headersOf } from '../input/header.ts'
 import { type Accepted, acceptCall } from '../input/idempotency.ts'
 import { inputErrors, inputOf, invalidInput } from '../input/input.ts'
@@ -30,7 +30,11 @@ async function submit(c: Context, scope: HttpScope): Promise<Response> {
   const barred = taskProblem(c, scope, name)
   if (barred) return respondProblem(barred, path)
   const task = scope.app.tasks.get(name)
-  const body = await readBody(c, scope.maxBody, task?.definition.options.accepts)
+  const accepts = task?.definition.options.accepts
+  const token = headersOf(c)('celeriac-upload')
+  const uploaded = token === null ? undefined : await (await import('./uploads.ts')).readUpload(c, scope, token)
+  if (isProblem(uploaded)) return respondProblem(uploaded, path)
+  const body = await (uploaded ? bodyOf(c, uploaded, accepts) : readBody(c, scope.maxBody, accepts))
   if (body.kind === 'refused') return respondProblem(body.problem, path)
   const accepted = await accept(c, scope, { name, task, body })
   if (isProblem(accepted)) return respondProblem(accepted, path)
@@ -92,13 +96,13 @@ async function respondPreferred(
 }
 
 /** The record of a job that was submitted before may have expired: then there is nothing to wait for. */
-async function isThere({ id, replayed }: Accepted, { app }: HttpScope): Promise<boolean> {
-  return !replayed || (await app.result(id).info()) !== undefined
+async function isThere({ id, replayed }: Accepted, { jobs }: HttpScope): Promise<boolean> {
+  return !replayed || (await jobs.info(id)) !== undefined
 }
 
 /** After a wait that failed. The job is submitted nevertheless: its client must get its URL. */
-async function infoAfter(error: unknown, id: string, { app }: HttpScope): Promise<JobInfo | undefined> {
-  if (error instanceof DecodeError) return app.result(id).info()
+async function infoAfter(error: unknown, id: string, { app, jobs }: HttpScope): Promise<JobInfo | undefined> {
+  if (error instanceof DecodeError) return jobs.info(id)
   if (!(error instanceof UnknownJobError || error instanceof StoreUnavailableError))
     app.config.logger.error({ err: error, job: id }, 'waiting for a job failed')
   return undefined
@@ -111,7 +115,7 @@ async function waitFor(c: Context, scope: HttpScope, id: string, seconds: number
   const end = endOfWait(c, seconds * 1000)
   let info: JobInfo | undefined
   try {
-    for await (const event of job.events({ signal: end.signal })) info = event.info
+    for await (const event of job.events({ signal: end.signal, omitResult: true })) info = event.info
   } catch (error) {
     // The client has disconnected; by the header it asked to revoke the job in that case.
     if (signal.aborted && headersOf(c)('celeriac-cancel-on-disconnect') === '1') await job.revoke()

@@ -4,7 +4,7 @@ import type { Message, Settlement } from '../../backend/unitOfWork.ts'
 import { type Delivery, deadLetterQueue } from '../../broker/broker.ts'
 import { positionalDefinition } from '../../calls/task.ts'
 import { type Advancer, afterFailure, endOfLinks, linkProblem, partsOf, refusedRecords } from '../../canvas/advance.ts'
-import { callFact, FIRST_SEEN_HEADER } from '../../protocol/callHeaders.ts'
+import { callFact, FIRST_SEEN_HEADER, isOffloaded } from '../../protocol/callHeaders.ts'
 import { isTooLate, withOwnDeadline } from '../../protocol/deadline.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
 import { encodeException, errorInfo, revokedError } from '../../protocol/exception.ts'
@@ -19,6 +19,7 @@ import { versionOf } from '../../tasks/version.ts'
 import type { WorkerEvents } from '../events.ts'
 import type { WorkerState } from '../state.ts'
 import type { WorkerApp } from '../workerApp.ts'
+import type { Input, InputContext } from './input.ts'
 import { afterLoss, type LossLimits } from './losses.ts'
 import { earlyPostponement, unknownPostponement, whyUnknown } from './postponement.ts'
 import { Request } from './request.ts'
@@ -64,6 +65,16 @@ export function receive(delivery: Delivery, receiver: Receiver, read?: TaskMessa
   } catch (error) {
     return refuseUndecodable(delivery, receiver, errorInfo(error))
   }
+}
+
+/** Its arguments are in a payload store. */
+export function hasInputElsewhere(delivery: Delivery): boolean {
+  return isOffloaded(headersOf(delivery))
+}
+
+/** Reads them. Never rejects. */
+export async function readInput(delivery: Delivery, context: InputContext): Promise<Input> {
+  return (await import('./input.ts')).readInput(delivery, context)
 }
 
 /** The requests of deliveries that have not begun, without those that would not run. */

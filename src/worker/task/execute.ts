@@ -11,7 +11,7 @@ import { asError } from '../../std/thrown.ts'
 import type { Emit } from '../../tasks/outputBuffer.ts'
 import type { Pool, RunOptions } from '../pool/pool.ts'
 import { stopped } from '../pool/stopped.ts'
-import { type Refusal, receive } from './admit.ts'
+import { hasInputElsewhere, type Refusal, readInput, receive } from './admit.ts'
 import { nextOf } from './losses.ts'
 import { outputOf } from './outputWriter.ts'
 import type { Postponement } from './postponement.ts'
@@ -24,10 +24,11 @@ import type { WorkerContext } from './workerContext.ts'
 
 /** The life of a task, from its arrival to its settlement, which it comes to whatever happens. Never rejects. */
 export async function execute(delivery: Delivery, context: WorkerContext): Promise<void> {
-  const request = receive(delivery, context)
+  const input = hasInputElsewhere(delivery) ? await readInput(delivery, context) : undefined
+  const request = receive(delivery, context, input?.message)
   if (!(request instanceof Request)) return refuse(request, context)
   try {
-    await live(request, context)
+    await (input?.outcome ? conclude(request, input.outcome, context) : live(request, context))
   } catch (thrown) {
     const error = asError(thrown)
     context.app.signals.emit('worker:error', { error, doing: 'executing a task' })

@@ -20,7 +20,7 @@ export async function cancelJob(c: Context, scope: HttpScope): Promise<Response>
   const { id } = known
   if (await submittedWorkflow(id, scope)) return cancelWorkflow(c, scope, known, terminate)
   const asked = await scope.app.result(id).revoke({ terminate })
-  const job = (await scope.app.result(id).info()) ?? known
+  const job = (await scope.jobs.info(id)) ?? known
   if (!asked && isFinal(job.state)) return respondProblem(finalProblem(job), path)
   return respondJob(job, baseOf(path, 2), job.state === REVOKED ? 200 : 202)
 }

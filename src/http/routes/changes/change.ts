@@ -41,7 +41,7 @@ export async function changeJob(c: Context, scope: HttpScope): Promise<Response>
   if (isFinal(state)) return respondProblem(notWaiting(new NotWaitingError(id, state)), path)
   const problem = await change(scope, id, task === undefined ? undefined : scope.app.tasks.get(task), wanted)
   if (problem) return respondProblem(problem, path)
-  const job = await scope.app.result(id).info()
+  const job = await scope.jobs.info(id)
   return job ? respondJob(job, baseOf(path, 2), 200) : respondProblem(unknownJob(c), path)
 }
 
