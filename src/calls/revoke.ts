@@ -1,4 +1,3 @@
-import type { ResultBackend } from '../backend/backend.ts'
 import { type EndedTask, type FollowUp, followingOf } from '../backend/followUp.ts'
 import type { Settlement } from '../backend/unitOfWork.ts'
 import type { Delivery } from '../broker/broker.ts'
@@ -44,7 +43,7 @@ export async function revokeTask(
  * there; false when the message was no longer there to be settled.
  */
 export async function takeOut(
-  { broker, backend, unitOfWork }: Stores,
+  { broker, backend, unitOfWork, opens }: Stores,
   id: string,
   known: TaskMeta | undefined,
   followUps: readonly FollowUp[],
@@ -54,28 +53,28 @@ export async function takeOut(
   if (!delivery) return undefined
   const now = clock.now()
   const record = revokedRecord(id, known, 'revoked', isoOf(now))
-  return unitOfWork.settle(revokedSettlement(delivery, record, backend, followUps, now))
+  return unitOfWork.settle(revokedSettlement(delivery, record, { backend, opens }, followUps, now))
 }
 
 /** It never runs: its record, and what follows from its end. */
 function revokedSettlement(
   delivery: Delivery,
   meta: TaskMeta,
-  backend: ResultBackend,
+  { backend, opens }: Pick<Stores, 'backend' | 'opens'>,
   followUps: readonly FollowUp[],
   now: number,
 ): Settlement {
   const { envelope, queue } = delivery
   const listed = backend.knowsAll && backend.jobs !== undefined
-  const ended = { meta, headers: envelope.headers, ...contentOf(envelope), queue, now, listed }
+  const ended = { meta, headers: envelope.headers, ...contentOf(envelope, opens), queue, now, listed }
   const { publish, also, parts } = followingOf(ended, followUps)
   return { delivery, meta, publish, also, parts, end: 'ack' }
 }
 
 /** The message; of one that cannot be decoded, its links. */
-function contentOf(envelope: Envelope): Pick<EndedTask, 'message' | 'links'> {
+function contentOf(envelope: Envelope, opens: Stores['opens']): Pick<EndedTask, 'message' | 'links'> {
   try {
-    return { message: decodeTask(envelope, ALL_CONTENT_TYPES) }
+    return { message: decodeTask(opens ? opens(envelope) : envelope, ALL_CONTENT_TYPES) }
   } catch (error) {
     if (error instanceof CeleriacError) return { links: linksOf(envelope, ALL_CONTENT_TYPES) }
     throw error
@@ -87,7 +86,7 @@ function contentOf(envelope: Envelope): Pick<EndedTask, 'message' | 'links'> {
  * chords whose members they were get their parts by `links`, the rule of what follows. Returns how many messages.
  */
 export async function purgeQueue(
-  { broker, backend, unitOfWork }: Stores,
+  { broker, backend, unitOfWork, opens }: Stores,
   queue: string,
   links: FollowUp,
   clock: Clock,
@@ -107,7 +106,7 @@ export async function purgeQueue(
       const { id } = envelope.headers
       if (typeof id !== 'string') return []
       const meta = revokedRecord(id, undefined, 'purged', isoOf(now))
-      return [links({ meta, headers: envelope.headers, ...contentOf(envelope), queue, now, listed: false })]
+      return [links({ meta, headers: envelope.headers, ...contentOf(envelope, opens), queue, now, listed: false })]
     })
     const also = ends.flatMap((end) => end.also)
     await unitOfWork.write({ also, parts: ends.flatMap((end) => end.parts ?? []) })

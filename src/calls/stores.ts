@@ -201,13 +201,20 @@ export class AppStores {
         return this.#opened
       }
       if (config.storeWarning !== undefined) config.logger.warn({}, config.storeWarning)
-      const stores = await openStores(urlsOf(config), this.#options())
+      const stores = await this.#sealed(await openStores(urlsOf(config), this.#options()), config)
       this.#opened = { ...stores, feed: new EventFeed(stores.backend) }
       return this.#opened
     } catch (error) {
       this.#opening = undefined
       throw error
     }
+  }
+
+  /** Loaded where there is a codec alone. */
+  async #sealed(stores: OpenStores, { codec, resultSerializer }: Config): Promise<OpenStores> {
+    if (!codec) return stores
+    const { sealedStores } = await import('../codec/sealedStores.ts')
+    return sealedStores(stores, codec, resultSerializer)
   }
 
   /** Migrate the stores, which need not be open. Rejects with ConfigError, StoreUnavailableError. */

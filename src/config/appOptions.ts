@@ -1,12 +1,13 @@
 import { DEFAULT_EVENT_LOG } from '../backend/eventLog.ts'
 import type { QueueOptions } from '../broker/queueOptions.ts'
+import type { Codec } from '../codec/codec.ts'
 import { type Clock, systemClock } from '../std/clock.ts'
 import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { type LogOption, requireLog } from '../std/log.ts'
 import type { OptionTable } from '../std/optionTable.ts'
 import type { Schema } from '../std/schema.ts'
-import { shown } from '../std/validate.ts'
+import { requireFunctions, shown } from '../std/validate.ts'
 import type { Config } from './parsedConfig.ts'
 import { parseQueues } from './queueOptions.ts'
 import type { RequestOptions } from './requestOptions.ts'
@@ -125,6 +126,11 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
    * Default: none.
    */
   context?: Context | undefined
+  /**
+   * Seals all payloads that the app sends and stores, and opens them: `aesGcm({ keys })` of `celeriac/codec`, or an
+   * object with `seal` and `open`. Default: none.
+   */
+  codec?: Codec | undefined
   /** What of a request its tasks may know: which headers, proxy and public address. Default: their own defaults. */
   request?: RequestOptions | undefined
   /**
@@ -346,6 +352,13 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
     absent: 'none',
     doc: 'schema of the values of the [request context](request-context.md), which `withContext` sets: checks them, and gives them their types',
   },
+  codec: {
+    kind: 'value',
+    type: 'Codec',
+    check: (codec, where) => requireFunctions(codec, ['seal', 'open'], where),
+    absent: 'none',
+    doc: '[seals all payloads](how-to/encrypt-payloads.md) that the app sends and stores, and opens them: `aesGcm({ keys })` of `celeriac/codec`, or an object with `seal` and `open`',
+  },
   request: {
     kind: 'value',
     type: 'RequestOptions',
@@ -355,7 +368,7 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
   clock: {
     kind: 'value',
     type: 'Clock',
-    check: requireClock,
+    check: (clock, where) => requireFunctions(clock, ['now', 'after'], where),
     default: systemClock,
     absent: "the system's",
     doc: 'the time that the app writes, compares and waits by; [`testApp`](how-to/test-your-tasks.md) sets one of its own',
@@ -376,12 +389,6 @@ function requireLease(ms: number, where: string): void {
 
 function requireStoreTimeout(ms: number, where: string): void {
   if (ms < 1) throw new ArgumentError(`${where}: expected at least 1 ms, got ${ms}`)
-}
-
-function requireClock(clock: unknown, where: string): void {
-  const { now, after } = Object(clock) as Partial<Record<keyof Clock, unknown>>
-  if (typeof now !== 'function' || typeof after !== 'function')
-    throw new ArgumentError(`${where}: expected an object with the functions now and after, got ${shown(clock)}`)
 }
 
 function requirePrefix(prefix: unknown, where: string): void {

@@ -1,9 +1,65 @@
+import type { ErrorInfo } from './outcome.ts'
 import { PythonValue } from './pythonValue.ts'
 
 /*
  * Values as Python would print them, for the headers argsrepr and kwargsrepr, which people read in logs and in Flower.
  * After Celery's celery/utils/saferepr.py: cut at a length, nesting from the third level collapsed.
  */
+
+/** Stands for what is not shown. */
+export const HIDDEN = '…'
+
+/**
+ * What logs, events and answers of remote control leave out of a task: all that it was given and has made, or what is
+ * at these paths.
+ */
+export type Concealed = 'all' | readonly SensitivePath[]
+
+/** Names of properties, the first of a parameter or of the input. Each item of a list has the properties of the list. */
+export type SensitivePath = readonly string[]
+
+/** A value without what is concealed. Of a value without such a path it is the same object. */
+export function concealed(value: unknown, what: Concealed | undefined): unknown {
+  if (what === undefined) return value
+  return what === 'all' ? HIDDEN : what.reduce((rest, path) => without(rest, path, 0), value)
+}
+
+/** Arguments without what is concealed. `names`: of the parameters, for arguments by position, where they are known. */
+export function concealedCall(
+  { args, kwargs }: { readonly args: readonly unknown[]; readonly kwargs: Readonly<Record<string, unknown>> },
+  what: Concealed,
+  names: readonly string[] | undefined,
+): { readonly args: unknown; readonly kwargs: unknown } {
+  if (what === 'all') return { args: HIDDEN, kwargs: HIDDEN }
+  if (args.length > (names?.length ?? 0)) return { args: args.map(() => HIDDEN), kwargs: concealed(kwargs, what) }
+  const shown = args.map((value, at) => concealed({ [names?.[at] as string]: value }, what) as object)
+  return { args: shown.flatMap((one) => Object.values(one)), kwargs: concealed(kwargs, what) }
+}
+
+/** Errors whose messages say nothing of what a task was given. */
+const PLAIN_ERRORS: ReadonlySet<string> = new Set(['CodecError', 'NotRegistered', 'TaskRevokedError'])
+
+/** An error without its texts, where all is concealed; errors of a task with sensitive paths have none of their values. */
+export function concealedError(error: ErrorInfo, what: Concealed | undefined): ErrorInfo {
+  const isPlain = PLAIN_ERRORS.has(error.type) || error.module === 'billiard.exceptions'
+  if (what !== 'all' || isPlain) return error
+  const { traceback: _, args: __, ...rest } = error
+  return { ...rest, message: HIDDEN }
+}
+
+function without(value: unknown, path: SensitivePath, depth: number): unknown {
+  if (depth === path.length) return HIDDEN
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) {
+    const items = value.map((item) => without(item, path, depth))
+    return items.every((item, at) => item === value[at]) ? value : items
+  }
+  const name = path[depth] as string
+  if (!Object.hasOwn(value, name)) return value
+  const inner = (value as Record<string, unknown>)[name]
+  const kept = without(inner, path, depth + 1)
+  return kept === inner ? value : { ...value, [name]: kept }
+}
 
 /** Longest repr, in characters, before the cut. */
 export const MAX_REPR_LENGTH = 1024

@@ -29,6 +29,14 @@ export function requireText(value: unknown, where: string): asserts value is str
   }
 }
 
+/** An object with these two functions, else ArgumentError, which shows nothing of another object. */
+export function requireFunctions(value: unknown, [one, other]: readonly [string, string], where: string): void {
+  const given = Object(value) as Readonly<Record<string, unknown>>
+  if (typeof given[one] === 'function' && typeof given[other] === 'function') return
+  const got = Object(value) === value ? 'an object without them' : shown(value)
+  throw new ArgumentError(`${where}: expected an object with the functions ${one} and ${other}, got ${got}`)
+}
+
 /** An object that is no array, else ArgumentError. */
 export function requireObject(value: unknown, where: string, expected = 'an object'): asserts value is object {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return

@@ -17,6 +17,7 @@ import { revokeRequest } from '../protocol/control.ts'
 import { errorInfo } from '../protocol/exception.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
 import { isFinal, REVOKED } from '../protocol/states.ts'
+import { CodecError } from '../std/errors.ts'
 import type { Service } from '../std/service.ts'
 import type { WorkerState } from './state.ts'
 import type { SettlerParts } from './task/settler.ts'
@@ -102,6 +103,8 @@ export class ChordJoiner implements Service {
         return await (read ? this.#write(read, isLeft) : this.#close(chord.group))
       } catch (error) {
         this.#tell(error)
+        // A worker that has its key finds it.
+        if (error instanceof CodecError) return
         await pauseForStore(round, app.config.clock, stopNow)
       }
     }
@@ -112,7 +115,7 @@ export class ChordJoiner implements Service {
     try {
       return readChord(chord)
     } catch (problem) {
-      if (faultOf(problem) !== 'message') throw problem
+      if (problem instanceof CodecError || faultOf(problem) !== 'message') throw problem
       this.#tell(problem)
       return undefined
     }
@@ -130,7 +133,7 @@ export class ChordJoiner implements Service {
       if (error) return await this.#endFailed(chord, error)
       if (await this.#attempt(this.#body(chord, results))) this.#emit('chord:success', { group, id: bodyIdOf(chord) })
     } catch (problem) {
-      if (faultOf(problem) !== 'message') throw problem
+      if (problem instanceof CodecError || faultOf(problem) !== 'message') throw problem
       this.#tell(problem)
       await this.#fail(chord, errorOfChord(`the body cannot be sent: ${errorInfo(problem).message}`))
     }

@@ -6,7 +6,7 @@ import { positionalDefinition } from '../../calls/task.ts'
 import { type Advancer, afterFailure, endOfLinks, linkProblem, partsOf, refusedRecords } from '../../canvas/advance.ts'
 import { callFact, FIRST_SEEN_HEADER } from '../../protocol/callHeaders.ts'
 import { isTooLate, withOwnDeadline } from '../../protocol/deadline.ts'
-import type { Envelope } from '../../protocol/envelope.ts'
+import type { Envelope, OpenEnvelope } from '../../protocol/envelope.ts'
 import { encodeException, errorInfo, revokedError } from '../../protocol/exception.ts'
 import { decodeTask, linksOf, type TaskMessage } from '../../protocol/message.ts'
 import type { ErrorInfo, Outcome } from '../../protocol/outcome.ts'
@@ -46,6 +46,12 @@ export interface Receiver extends Finisher {
   readonly lossLimits: LossLimits
   /** Content types that are read. */
   readonly accept: ReadonlySet<string>
+  /** Opens messages that a codec has sealed; undefined where there is none. */
+  readonly opens: OpenEnvelope | undefined
+}
+
+function openedOf(envelope: Envelope, opens: OpenEnvelope | undefined): Envelope {
+  return opens ? opens(envelope) : envelope
 }
 
 /**
@@ -55,7 +61,7 @@ export interface Receiver extends Finisher {
 export function receive(delivery: Delivery, receiver: Receiver, read?: TaskMessage): Request | Refusal {
   let message: TaskMessage
   try {
-    message = read ?? decodeTask(delivery.envelope, receiver.accept)
+    message = read ?? decodeTask(openedOf(delivery.envelope, receiver.opens), receiver.accept)
   } catch (error) {
     return refuseUndecodable(delivery, receiver, errorInfo(error))
   }
@@ -217,6 +223,7 @@ function refuseUndecodable(delivery: Delivery, receiver: Receiver, error: ErrorI
   const { id, task } = headersOf(delivery)
   const tell = (): void => receiver.app.signals.emit('task:undecodable', { queue: delivery.queue, error })
   const parent = typeof id === 'string' ? id : ''
+  // Those of a sealed message are not known.
   const links = linksOf(envelopeOf(delivery), receiver.accept)
   const now = receiver.app.config.clock.now()
   const { also, parts } = endOfLinks(headersOf(delivery), links, endingOf(error), receiver, now)

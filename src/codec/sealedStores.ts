@@ -1,0 +1,22 @@
+import type { SerializerName } from '../protocol/encoding.ts'
+import type { OpenStores } from '../stores/open.ts'
+import type { Codec } from './codec.ts'
+import { SealedBackend } from './sealedBackend.ts'
+import { sealedSchedule } from './sealedSchedule.ts'
+import { SealedUnitOfWork } from './sealedUnitOfWork.ts'
+import { Seals } from './seals.ts'
+
+/**
+ * These stores, with all payloads sealed. Brokers deliver messages as they are kept: `opens` opens them, so that one is
+ * passed on, or put aside, without its key.
+ */
+export function sealedStores(stores: OpenStores, codec: Codec, serializer: SerializerName): OpenStores {
+  const seals = new Seals(codec, serializer)
+  return {
+    ...stores,
+    backend: new SealedBackend(stores.backend, seals),
+    unitOfWork: new SealedUnitOfWork(stores.unitOfWork, seals),
+    schedule: async (app) => sealedSchedule(await stores.schedule(app), seals.sealer),
+    opens: seals.messages.open,
+  }
+}
