@@ -24,16 +24,90 @@ export function concealed(value: unknown, what: Concealed | undefined): unknown 
   return what === 'all' ? HIDDEN : what.reduce((rest, path) => without(rest, path, 0), value)
 }
 
-/** Arguments without what is concealed. `names`: of the parameters, for arguments by position, where they are known. */
+/** What a task is called with. */
+interface Given {
+  readonly args: readonly unknown[]
+  readonly kwargs: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Arguments without what is at these paths. `names`: of the parameters, for arguments by position; all of these are
+ * concealed where the name of one is not known.
+ */
 export function concealedCall(
-  { args, kwargs }: { readonly args: readonly unknown[]; readonly kwargs: Readonly<Record<string, unknown>> },
-  what: Concealed,
-  names: readonly string[] | undefined,
-): { readonly args: unknown; readonly kwargs: unknown } {
-  if (what === 'all') return { args: HIDDEN, kwargs: HIDDEN }
-  if (args.length > (names?.length ?? 0)) return { args: args.map(() => HIDDEN), kwargs: concealed(kwargs, what) }
-  const shown = args.map((value, at) => concealed({ [names?.[at] as string]: value }, what) as object)
-  return { args: shown.flatMap((one) => Object.values(one)), kwargs: concealed(kwargs, what) }
+  { args, kwargs }: Given,
+  paths: readonly SensitivePath[],
+  names: readonly string[],
+): Given {
+  const own = args.length > names.length ? args.map(() => HIDDEN) : Object.values(named(args, names, paths))
+  return { args: own, kwargs: concealed(kwargs, paths) as Given['kwargs'] }
+}
+
+function named(args: readonly unknown[], names: readonly string[], paths: readonly SensitivePath[]): object {
+  // A name that is a number would change the order.
+  const byName = Object.fromEntries(args.map((value, at) => [`$${names[at]}`, value]))
+  return concealed(
+    byName,
+    paths.map(([first, ...rest]) => [`$${first}`, ...rest]),
+  ) as object
+}
+
+/** Shortest value that is looked for in the text of an error: shorter ones are parts of other words. */
+const MIN_SENSITIVE_LENGTH = 3
+const MAX_SENSITIVE_VALUES = 1000
+
+/** The texts and numbers at these paths of a call, as an error may quote them; the longest first. */
+export function sensitiveTexts(
+  given: Given,
+  paths: readonly SensitivePath[],
+  names: readonly string[],
+): readonly string[] {
+  const whole = { ...Object.fromEntries(given.args.map((value, at) => [names[at] ?? at, value])), ...given.kwargs }
+  const left: unknown[] = given.args.length > names.length ? [...given.args] : []
+  for (const path of paths) valuesAt(whole, path, 0, left)
+  const texts = new Set<string>()
+  for (let value = left.pop(); left.length > 0 || value !== undefined; value = left.pop()) {
+    if (texts.size >= MAX_SENSITIVE_VALUES) break
+    if (typeof value === 'object' && value !== null) left.push(...Object.values(value).slice(0, MAX_SENSITIVE_VALUES))
+    else if (typeof value !== 'boolean' && value !== null && value !== undefined) addTexts(String(value), texts)
+  }
+  return [...texts].sort((a, b) => b.length - a.length)
+}
+
+function addTexts(text: string, texts: Set<string>): void {
+  if (text.length < MIN_SENSITIVE_LENGTH) return
+  texts.add(text)
+  texts.add(JSON.stringify(text).slice(1, -1))
+}
+
+function valuesAt(value: unknown, path: SensitivePath, depth: number, found: unknown[]): void {
+  if (depth === path.length) found.push(value)
+  else if (Array.isArray(value)) for (const item of value) valuesAt(item, path, depth, found)
+  else if (typeof value === 'object' && value !== null)
+    valuesAt((value as Record<string, unknown>)[path[depth] as string], path, depth + 1, found)
+}
+
+/** A text without these. */
+export function withoutTexts(text: string, texts: readonly string[]): string {
+  return texts.reduce((rest, one) => rest.replaceAll(one, HIDDEN), text)
+}
+
+/** An error none of whose texts quotes these. */
+export function withoutQuotes(error: ErrorInfo, texts: readonly string[]): ErrorInfo {
+  if (texts.length === 0) return error
+  const { message, traceback, args } = error
+  return {
+    ...error,
+    message: withoutTexts(message, texts),
+    ...(traceback !== undefined && { traceback: withoutTexts(traceback, texts) }),
+    ...(args && { args: args.map((one) => withoutQuote(one, texts)) }),
+  }
+}
+
+function withoutQuote(value: unknown, texts: readonly string[]): unknown {
+  if (typeof value === 'string') return withoutTexts(value, texts)
+  const shown = pythonRepr(value)
+  return withoutTexts(shown, texts) === shown ? value : HIDDEN
 }
 
 /** Errors whose messages say nothing of what a task was given. */

@@ -183,7 +183,9 @@ export class ChordJoiner implements Service {
 
   async #endFailed(chord: ReadChord, error: ErrorInfo): Promise<void> {
     const id = bodyIdOf(chord)
-    if (await this.#attempt(this.#failure(chord, error))) this.#emit('chord:failure', { group: chord.group, id, error })
+    if (!(await this.#attempt(this.#failure(chord, error)))) return
+    const { codec } = this.#parts.app.config
+    this.#emit('chord:failure', { group: chord.group, id, error, ...(codec && { concealed: 'all' as const }) })
   }
 
   /** False if it was closed before. */

@@ -86,7 +86,7 @@ function decide(delivery: Delivery, message: TaskMessage, receiver: Receiver): R
   const reason = state.isRevoked(message) ? 'revoked' : isExpired(delivery, own, now) ? 'expired' : undefined
   const why = reason === undefined ? whyUnknown(message, known) : undefined
   if (why !== undefined) return unknown(delivery, own, definition, receiver, why)
-  const request = new Request(delivery, own, definition, hostname, app.config.request, earlyPostponement(own, now))
+  const request = new Request(delivery, own, definition, hostname, app.config, earlyPostponement(own, now))
   if (reason) return refuseRevoked(request, reason, receiver, now, known)
   const { lost } = request
   const isGivenUp = lost > 0 && afterLoss({ of: 'worker', losses: lost }, receiver.lossLimits) === 'give up'
@@ -110,7 +110,7 @@ function unknown(
   const { config, signals } = receiver.app
   const waiting = { reason, timeout: config.unknownTaskTimeout, now: config.clock.now() }
   const postponement = unknownPostponement(message, waiting)
-  const request = new Request(delivery, message, definition, receiver.hostname, config.request, postponement)
+  const request = new Request(delivery, message, definition, receiver.hostname, config, postponement)
   if (postponement) return request
   const isNewer = receiver.app.definition(message.task) !== undefined
   const error = notRegistered(isNewer ? `${message.task}: ${reason}` : message.task)
