@@ -13,7 +13,6 @@
  * - `failed`: the error of a failed task, for its errback
  * - `chord`: the call of a chord's body
  * - `schedule`, `run`: an entry of a schedule, and a run of one that is about to be sent
- * - `payload`: bytes that are kept outside of messages and records
  */
 export type SealedField =
   | 'message'
@@ -25,7 +24,6 @@ export type SealedField =
   | 'chord'
   | 'schedule'
   | 'run'
-  | 'payload'
 
 /** Where sealed bytes belong: a codec must not open those of another place. */
 export interface SealedPlace {

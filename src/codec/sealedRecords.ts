@@ -33,7 +33,7 @@ export class SealedRecords {
   /** Throws EncodeError. */
   seal(meta: TaskMeta): TaskMeta {
     const { task_id: id, status, result, traceback } = meta
-    if (WITHOUT_PAYLOAD.has(status) || meta.problem) return meta
+    if (WITHOUT_PAYLOAD.has(status) || meta.problem || isOfCodec(result)) return meta
     return {
       ...meta,
       result: this.sealResult(id, status, result, traceback),
@@ -46,8 +46,9 @@ export class SealedRecords {
     const plain = [result === undefined ? null : encodePlain(result, 'result', this.#serializer, 1), traceback]
     const sealed = this.#sealer.seal(write(plain, this.#serializer).body, id, fieldOf(status))
     if (!hasError(status) || !isRecord(result) || typeof result.exc_type !== 'string') return { [CODEC_HEADER]: sealed }
-    const { exc_type, exc_module = null } = result
-    return { exc_type, exc_message: [HIDDEN], exc_module, [CODEC_HEADER]: sealed }
+    const { exc_type, exc_module = null, celeriac } = result
+    const own = isRecord(celeriac) ? { celeriac: { ...celeriac, message: HIDDEN } } : {}
+    return { exc_type, exc_message: [HIDDEN], exc_module, ...own, [CODEC_HEADER]: sealed }
   }
 
   /** One that cannot be opened gets a problem that says why. */
@@ -95,6 +96,11 @@ export class SealedRecords {
     if (Array.isArray(read) && read.length === 2) return read
     throw new CodecError(`the record of ${id}: expected a sealed result and traceback`)
   }
+}
+
+/** Why a worker refused a sealed message: everyone may know, and a caller with another key can read it. */
+function isOfCodec(result: unknown): boolean {
+  return isRecord(result) && result.exc_type === 'CodecError' && result.exc_module === 'celeriac.errors'
 }
 
 function fieldOf(status: string): SealedField {

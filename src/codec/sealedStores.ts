@@ -8,7 +8,8 @@ import { Seals } from './seals.ts'
 
 /**
  * These stores, with all payloads sealed. Brokers deliver messages as they are kept: `opens` opens them, so that one is
- * passed on, or put aside, without its key.
+ * passed on, or put aside, without its key. What keeps large payloads elsewhere belongs into these stores: it then gets
+ * them sealed.
  */
 export function sealedStores(stores: OpenStores, codec: Codec, serializer: SerializerName): OpenStores {
   const seals = new Seals(codec, serializer)

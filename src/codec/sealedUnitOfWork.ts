@@ -106,7 +106,7 @@ export class SealedUnitOfWork implements UnitOfWork {
     return (found, known) => {
       const { envelope, problem } = this.#opened(found)
       const changed = change({ ...found, envelope }, known && this.#seals.records.open(known))
-      if (changed.body === undefined) return changed
+      if (changed.body === undefined) return this.#withInput(id, changed)
       if (problem) throw problem
       return this.#resealed(id, envelope, changed)
     }
@@ -119,6 +119,12 @@ export class SealedUnitOfWork implements UnitOfWork {
       if (problem instanceof CodecError) return { envelope, problem }
       throw problem
     }
+  }
+
+  #withInput(id: string, changed: ChangedJob): ChangedJob {
+    const { input } = changed.record
+    if (input === undefined) return changed
+    return { ...changed, record: { ...changed.record, ...this.#seals.messages.sealMetadata(id, { input }) } }
   }
 
   #resealed(id: string, envelope: Envelope, changed: ChangedJob): ChangedJob {

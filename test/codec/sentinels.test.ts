@@ -175,7 +175,7 @@ describe('Redis', () => {
   afterAll(() => server.stop())
   beforeEach(() => server.cli('FLUSHALL'))
   const lab = useLab('redis', () => server.url())
-  searches({ lab, text: () => redisText(server), absent: ['keyword', 'step'] })
+  searches({ lab, text: () => redisText(server) })
 })
 
 describe('PostgreSQL', () => searches({ lab: useLab('postgres', emptySchema), text: ({ url }) => postgresText(url) }))
