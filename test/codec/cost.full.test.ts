@@ -66,6 +66,8 @@ test('sealing and opening the arguments and the result of a task costs little mo
   }
   expect(stored).toEqual(meta)
   const ratio = own / base
-  console.log(`codec: ${own.toFixed(1)} µs for a task, node:crypto alone ${base.toFixed(1)} µs: ${ratio.toFixed(2)} times`)
+  console.log(
+    `codec: ${own.toFixed(1)} µs for a task, node:crypto alone ${base.toFixed(1)} µs: ${ratio.toFixed(2)} times`,
+  )
   expect(ratio).toBeLessThanOrEqual(LIMIT)
 })
