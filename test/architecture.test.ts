@@ -92,7 +92,7 @@ describe('the rules find', () => {
 
   test('an import that goes up, with both names', () => {
     const sources = files({ 'broker/a.ts': `import type { B } from '../app/b.ts'\nexport type A = B\n` })
-    expect(floorProblems(sources)).toEqual(['broker/a.ts (floor 3) imports app/b.ts (floor 11)'])
+    expect(floorProblems(sources)).toEqual(['broker/a.ts (floor 3) imports app/b.ts (floor 12)'])
   })
 
   test.each([

@@ -3,7 +3,7 @@ import { CodecError, ConfigError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
 import type { Codec, SealedBytes, SealedField } from './codec.ts'
 
-/** Sealed bytes, as they stand in JSON and msgpack. */
+/** Sealed bytes, as JSON and msgpack have them. */
 export interface Sealed {
   /** The bytes, as base64. */
   readonly text: string

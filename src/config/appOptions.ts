@@ -7,7 +7,7 @@ import { ArgumentError } from '../std/errors.ts'
 import { type LogOption, requireLog } from '../std/log.ts'
 import type { OptionTable } from '../std/optionTable.ts'
 import type { Schema } from '../std/schema.ts'
-import { requireFunctions, shown } from '../std/validate.ts'
+import { requireFunctions, requireString, shown } from '../std/validate.ts'
 import type { Config } from './parsedConfig.ts'
 import { parseQueues } from './queueOptions.ts'
 import type { RequestOptions } from './requestOptions.ts'
@@ -249,7 +249,7 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
   keyPrefix: {
     kind: 'value',
     type: 'string',
-    check: requirePrefix,
+    check: requireString,
     default: '',
     absent: 'none',
     doc: 'Redis: put before every key and channel, so that several systems share a database',
@@ -389,10 +389,6 @@ function requireLease(ms: number, where: string): void {
 
 function requireStoreTimeout(ms: number, where: string): void {
   if (ms < 1) throw new ArgumentError(`${where}: expected at least 1 ms, got ${ms}`)
-}
-
-function requirePrefix(prefix: unknown, where: string): void {
-  if (typeof prefix !== 'string') throw new ArgumentError(`${where}: expected text, got ${shown(prefix)}`)
 }
 
 function parseAccept(names: readonly Serializer[], where: string): readonly Serializer[] {

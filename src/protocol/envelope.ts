@@ -10,11 +10,11 @@ export interface Envelope {
 
 /**
  * Name of what a codec has sealed: the header of such a message, the only keyword argument in its place, and the field
- * that stands in place of other values.
+ * that replaces other values.
  */
 export const CODEC_HEADER = 'celeriac-codec'
 
-/** How a text begins that stands in place of another one, sealed. */
+/** How a text begins that is sealed. */
 const SEALED_START = `{"${CODEC_HEADER}":`
 
 export function isSealedText(text: string): boolean {

@@ -15,7 +15,9 @@ export const HIDDEN = '…'
  */
 export type Concealed = 'all' | readonly SensitivePath[]
 
-/** Names of properties, the first of a parameter or of the input. Each item of a list has the properties of the list. */
+/**
+ * Names of properties, the first of a parameter or of the input. Each item of a list has the properties of the list.
+ */
 export type SensitivePath = readonly string[]
 
 /** A value without what is concealed. Of a value without such a path it is the same object. */
@@ -113,7 +115,9 @@ function withoutQuote(value: unknown, texts: readonly string[]): unknown {
 /** Errors whose messages say nothing of what a task was given. */
 const PLAIN_ERRORS: ReadonlySet<string> = new Set(['CodecError', 'NotRegistered', 'TaskRevokedError'])
 
-/** An error without its texts, where all is concealed; errors of a task with sensitive paths have none of their values. */
+/**
+ * An error without its texts, where all is concealed; errors of a task with sensitive paths have none of their values.
+ */
 export function concealedError(error: ErrorInfo, what: Concealed | undefined): ErrorInfo {
   const isPlain = PLAIN_ERRORS.has(error.type) || error.module === 'billiard.exceptions'
   if (what !== 'all' || isPlain) return error

@@ -141,7 +141,9 @@ export function sealedResult(result: unknown): unknown {
   return isRecord(result) ? result[CODEC_HEADER] : undefined
 }
 
-/** Of each record that nothing has opened yet: one for all, since an error with its stack costs more than its reading. */
+/**
+ * Of each record that nothing has opened yet: one for all, since an error with its stack costs more than its reading.
+ */
 const NOT_OPENED: DecodeError = unopened('what the record says')
 
 const COUNT_FIELDS = ['retries', 'lost', 'result_expires'] as const
