@@ -1,3 +1,4 @@
+import { MAX_DEPTH } from './encoding.ts'
 import type { ErrorInfo } from './outcome.ts'
 import { PythonValue } from './pythonValue.ts'
 
@@ -23,7 +24,16 @@ export type SensitivePath = readonly string[]
 /** A value without what is concealed. Of a value without such a path it is the same object. */
 export function concealed(value: unknown, what: Concealed | undefined): unknown {
   if (what === undefined) return value
-  return what === 'all' ? HIDDEN : what.reduce((rest, path) => without(rest, path, 0), value)
+  if (what === 'all') return HIDDEN
+  const budget = { left: MAX_STEPS }
+  return what.reduce((rest, path) => without(rest, path, 0, budget), value)
+}
+
+/** Values that one search for sensitive ones looks at: a caller may pass lists that contain themselves. */
+const MAX_STEPS = 100_000
+
+interface Budget {
+  left: number
 }
 
 /** What a task is called with. */
@@ -66,10 +76,11 @@ export function sensitiveTexts(
 ): readonly string[] {
   const whole = { ...Object.fromEntries(given.args.map((value, at) => [names[at] ?? at, value])), ...given.kwargs }
   const left: unknown[] = given.args.length > names.length ? [...given.args] : []
-  for (const path of paths) valuesAt(whole, path, 0, left)
+  const budget = { left: MAX_STEPS }
+  for (const path of paths) valuesAt(whole, path, 0, left, budget)
   const texts = new Set<string>()
-  for (let value = left.pop(); left.length > 0 || value !== undefined; value = left.pop()) {
-    if (texts.size >= MAX_SENSITIVE_VALUES) break
+  while (left.length > 0 && texts.size < MAX_SENSITIVE_VALUES && budget.left-- > 0) {
+    const value = left.pop()
     if (typeof value === 'object' && value !== null) left.push(...Object.values(value).slice(0, MAX_SENSITIVE_VALUES))
     else if (typeof value !== 'boolean' && value !== null && value !== undefined) addTexts(String(value), texts)
   }
@@ -82,11 +93,19 @@ function addTexts(text: string, texts: Set<string>): void {
   texts.add(JSON.stringify(text).slice(1, -1))
 }
 
-function valuesAt(value: unknown, path: SensitivePath, depth: number, found: unknown[]): void {
+function valuesAt(
+  value: unknown,
+  path: SensitivePath,
+  depth: number,
+  found: unknown[],
+  budget: Budget,
+  level = 0,
+): void {
+  if (budget.left-- <= 0 || level > MAX_DEPTH) return
   if (depth === path.length) found.push(value)
-  else if (Array.isArray(value)) for (const item of value) valuesAt(item, path, depth, found)
+  else if (Array.isArray(value)) for (const item of value) valuesAt(item, path, depth, found, budget, level + 1)
   else if (typeof value === 'object' && value !== null)
-    valuesAt((value as Record<string, unknown>)[path[depth] as string], path, depth + 1, found)
+    valuesAt((value as Record<string, unknown>)[path[depth] as string], path, depth + 1, found, budget, level + 1)
 }
 
 /** A text without these. */
@@ -125,17 +144,17 @@ export function concealedError(error: ErrorInfo, what: Concealed | undefined): E
   return { ...rest, message: HIDDEN }
 }
 
-function without(value: unknown, path: SensitivePath, depth: number): unknown {
-  if (depth === path.length) return HIDDEN
+function without(value: unknown, path: SensitivePath, depth: number, budget: Budget, level = 0): unknown {
+  if (depth === path.length || budget.left-- <= 0 || level > MAX_DEPTH) return HIDDEN
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) {
-    const items = value.map((item) => without(item, path, depth))
+    const items = value.map((item) => without(item, path, depth, budget, level + 1))
     return items.every((item, at) => item === value[at]) ? value : items
   }
   const name = path[depth] as string
   if (!Object.hasOwn(value, name)) return value
   const inner = (value as Record<string, unknown>)[name]
-  const kept = without(inner, path, depth + 1)
+  const kept = without(inner, path, depth + 1, budget, level + 1)
   return kept === inner ? value : { ...value, [name]: kept }
 }
 

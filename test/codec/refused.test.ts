@@ -9,6 +9,7 @@ import { CodecError } from '../../src/std/errors.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { type Lab, next, onStores, useLab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
+import { emptyRabbit } from '../rabbitmq/shared.ts'
 import { codecOf, KEYS } from './keys.ts'
 
 /* Who has no key, or another one; and what was changed in the store. */
@@ -101,6 +102,33 @@ onStores(
   },
   { memory: false },
 )
+
+describe('on RabbitMQ, with results in the memory of the caller', () => {
+  const lab = useLab('rabbitmq', emptyRabbit)
+
+  test('replies are sealed', async () => {
+    const [caller, app] = [
+      lab().app({ codec: codecOf(), backend: 'rpc://' }),
+      lab().app({ codec: codecOf(), backend: 'rpc://' }),
+    ]
+    const boom = (own: App) =>
+      own.task('boom', () => {
+        throw new RangeError('secret')
+      })
+    echoOf(app)
+    boom(app)
+    await lab().work(app)
+    expect(await (await echoOf(caller).delay('text')).get(WAIT)).toBe('text')
+    await expect((await boom(caller).delay()).get(WAIT)).rejects.toMatchObject({
+      type: 'RangeError',
+      message: 'secret',
+    })
+    const blind = lab().app({ backend: 'rpc://' })
+    await lab().work(app, { queues: ['plain'] })
+    const sent = await blind.send('echo', ['text'], { queue: 'plain' })
+    await expect(sent.get(WAIT)).rejects.toThrow(CodecError)
+  })
+})
 
 describe('on SQLite', () => {
   const lab = useLab('sqlite')
@@ -213,6 +241,27 @@ describe('on SQLite', () => {
       status: 409,
       json: { type: 'urn:celeriac:problem:input-not-kept', detail: expect.stringMatching(/is sealed/) },
     })
+  })
+
+  test('what is sent in a transaction of the caller is sealed, too', async () => {
+    const app = appOf(lab(), codecOf())
+    const echo = echoOf(app)
+    await storesOf(app)
+    const db = lab().database()
+    db.exec('BEGIN IMMEDIATE')
+    const sent = await app.within(db, () => echo.delay('Sentinel-text'))
+    const row = db.prepare('SELECT head, body FROM celeriac_message').get() as Record<string, string>
+    expect(Object.values(row).join()).not.toContain('Sentinel')
+    db.exec('COMMIT')
+    await lab().work(app)
+    expect(await sent.get(WAIT)).toBe('Sentinel-text')
+  })
+
+  test('the eager mode seals what it keeps in memory', async () => {
+    const app = lab().app({ codec: codecOf(), alwaysEager: true, broker: undefined, backend: undefined })
+    const echo = echoOf(app)
+    const sent = await chain(echo.s({ at: new Date(0) }), echo.s()).delay()
+    expect(await sent.get(WAIT)).toEqual({ at: new Date(0) })
   })
 
   test('the name of the header is not free for callers', async () => {

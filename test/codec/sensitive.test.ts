@@ -115,6 +115,14 @@ describe('on SQLite', () => {
     expect(text + lines.join()).not.toMatch(/4111|2222/)
   })
 
+  test('a list that contains itself is refused as without it', async () => {
+    const { app } = open(lab())
+    const task = app.task('x', (list: unknown) => list, { sensitive: ['list.a'] })
+    const endless: unknown[] = []
+    endless.push(endless, endless)
+    expect(() => task.delay(endless)).toThrow(/circular structures cannot be sent/)
+  })
+
   test.each([
     ['card', /sensitive: expected a list of at most 100 paths, got "card"/],
     [['card..number'], /sensitive: expected paths such as 'card.number', got "card..number"/],
