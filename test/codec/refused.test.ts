@@ -10,6 +10,7 @@ import { createLogger } from '../../src/std/log.ts'
 import { type Lab, next, onStores, useLab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
 import { emptyRabbit } from '../rabbitmq/shared.ts'
+import { inFull, isFull } from '../tier.ts'
 import { codecOf, KEYS } from './keys.ts'
 
 /* Who has no key, or another one; and what was changed in the store. */
@@ -22,7 +23,7 @@ function appOf(lab: Lab, codec: Codec | undefined): App {
 }
 
 onStores(
-  ['sqlite', 'redis'],
+  ['sqlite', ...inFull('redis')],
   (lab) => {
     test.each([
       ['no codec', undefined, /is sealed, and this process cannot open it/],
@@ -103,7 +104,7 @@ onStores(
   { memory: false },
 )
 
-describe('on RabbitMQ, with results in the memory of the caller', () => {
+const replies = () => {
   const lab = useLab('rabbitmq', emptyRabbit)
 
   test('replies are sealed', async () => {
@@ -128,7 +129,9 @@ describe('on RabbitMQ, with results in the memory of the caller', () => {
     const sent = await blind.send('echo', ['text'], { queue: 'plain' })
     await expect(sent.get(WAIT)).rejects.toThrow(CodecError)
   })
-})
+}
+
+if (isFull) describe('on RabbitMQ, with results in the memory of the caller', replies)
 
 describe('on SQLite', () => {
   const lab = useLab('sqlite')

@@ -13,6 +13,7 @@ import { chordWritesSuite } from '../../src/testing/suites/chordWritesSuite.ts'
 import { eventLogSuite, SUITE_EVENT_LOG } from '../../src/testing/suites/eventLogSuite.ts'
 import { type OpenedScheduleStore, schedulerSuite } from '../../src/testing/suites/schedulerSuite.ts'
 import { unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
+import { isFull } from '../tier.ts'
 import { codecOf } from './keys.ts'
 
 /* The stores keep their contracts when all that they are given is sealed. */
@@ -72,9 +73,11 @@ async function chordsAt(stores: (clock: Clock) => Promise<OpenStores>): Promise<
 }
 
 backendSuite({ describe, it }, 'sealed, in memory', backendInMemory)
-eventLogSuite({ describe, it }, 'sealed, in memory', backendInMemory)
-backendSuite({ describe, it }, 'sealed, in SQLite', backendInFile)
-eventLogSuite({ describe, it }, 'sealed, in SQLite', () => backendInFile(SUITE_EVENT_LOG))
+if (isFull) {
+  eventLogSuite({ describe, it }, 'sealed, in memory', backendInMemory)
+  backendSuite({ describe, it }, 'sealed, in SQLite', backendInFile)
+  eventLogSuite({ describe, it }, 'sealed, in SQLite', () => backendInFile(SUITE_EVENT_LOG))
+}
 unitOfWorkSuite({ describe, it }, 'sealed, in SQLite', async () => {
   const { stores, close } = await inFile()
   return { ...stores, close }
