@@ -21,6 +21,7 @@ const ABOUT = {
   celeriac: 'Apps, tasks, calls, results, schedules and errors; explained in the [reference](reference.md).',
   'celeriac/beat': 'Sends what is due: [schedules](schedules.md).',
   'celeriac/client': 'The [typed client](client.md) of the HTTP API, for browsers and servers.',
+  'celeriac/codec': 'Seals payloads: [how to use it](how-to/encrypt-payloads.md).',
   'celeriac/control': 'Remote control of running workers.',
   'celeriac/events': 'The events of a cluster: its workers and what becomes of their tasks.',
   'celeriac/http': 'The [HTTP API](http.md): its server, and what mounts it in others.',

@@ -10,6 +10,7 @@ const modules = {
   celery: 'python3-celery',
   redis: 'python3-redis',
   msgpack: 'python3-msgpack',
+  cryptography: 'python3-cryptography',
   numpy: 'python3-numpy',
   ephem: 'python3-ephem',
 }

@@ -1,5 +1,6 @@
 import type { BreakerChange } from '../broker/limits.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
+import type { Concealed } from '../protocol/repr.ts'
 import type { RequestContext } from '../request/requestContext.ts'
 
 /** One task request, as signals describe it. */
@@ -13,6 +14,11 @@ export interface TaskFacts {
   readonly hostname?: string | undefined
   /** The request in which it was called; absent where there was none. */
   readonly request?: RequestContext | undefined
+  /**
+   * What a log must not show of what the task was given, has made or has thrown: all of it (there is a codec), or what
+   * is at these paths (`sensitive`). Absent on the sending side, and where all may be shown.
+   */
+  readonly concealed?: Concealed | undefined
 }
 
 /** The events of the program, for its listeners, by Celery's names where it has one. Times in ms. */
@@ -73,7 +79,13 @@ export interface Signals {
   'beat:shutdown': Readonly<Record<string, never>>
   /** The body of a chord was sent by this worker, or its failure was stored. `id`: that of its result. */
   'chord:success': { readonly group: string; readonly id: string }
-  'chord:failure': { readonly group: string; readonly id: string; readonly error: ErrorInfo }
+  /** `concealed`: as of `TaskFacts`. */
+  'chord:failure': {
+    readonly group: string
+    readonly id: string
+    readonly error: ErrorInfo
+    readonly concealed?: Concealed | undefined
+  }
   'worker:ready': { readonly hostname: string }
   /**
    * The event loop was busy for `time` ms at a stretch, so that no other task of the worker went on. `tasks`: how many

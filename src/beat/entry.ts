@@ -1,4 +1,5 @@
 import type { CallOptions } from '../config/callOptions.ts'
+import { isSealedText, unopened } from '../protocol/envelope.ts'
 import { CONTENT_TYPES, deserialize, JSON_ONLY, serialize } from '../protocol/serializer.ts'
 import { DecodeError } from '../std/errors.ts'
 import type { NewEntry, StoredEntry, StoredRun } from '../stores/scheduleStore.ts'
@@ -123,6 +124,7 @@ function textOf(value: object, path: string): string {
 }
 
 function read(text: string, what: string): object {
+  if (isSealedText(text)) throw unopened(what)
   const value = deserialize(text, CONTENT_TYPES.json, 'utf-8', JSON_ONLY)
   if (typeof value === 'object' && value !== null) return value
   throw new DecodeError(`${what}: expected an object, got ${text.slice(0, 100)}`)

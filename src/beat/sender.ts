@@ -5,6 +5,7 @@ import type { AsyncResult } from '../calls/asyncResult.ts'
 import type { CallOptions } from '../config/callOptions.ts'
 import { PENDING } from '../protocol/states.ts'
 import type { Clock } from '../std/clock.ts'
+import { CodecError } from '../std/errors.ts'
 import { isStoreAway } from '../std/thrown.ts'
 import type { ScheduleStore, StoredRun } from '../stores/scheduleStore.ts'
 import { type CallArgs, type Run, readRun, type ScheduledOptions } from './entry.ts'
@@ -58,7 +59,8 @@ export class Sender {
       return await this.#sendOne(readRun(stored), true)
     } catch (error) {
       this.#app.signals.emit('beat:error', { error, doing: 'a claimed run cannot be read' })
-      return true
+      // A beat that has its key sends it.
+      return !(error instanceof CodecError)
     }
   }
 

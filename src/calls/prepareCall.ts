@@ -12,6 +12,7 @@ import { LIMITS_HEADER } from '../protocol/limits.ts'
 import { type Embed, encodeTask, NOTHING_EMBEDDED, type TaskMessage } from '../protocol/message.ts'
 import { ownershipHeader } from '../protocol/ownership.ts'
 import { pendingRecord } from '../protocol/record.ts'
+import type { Concealed } from '../protocol/repr.ts'
 import type { SignatureData } from '../protocol/signature.ts'
 import { stamped } from '../protocol/stamps.ts'
 import { CONTEXT_HEADER, type RequestContext } from '../request/requestContext.ts'
@@ -19,6 +20,7 @@ import { readContext } from '../request/wire.ts'
 import { isoOf } from '../std/clock.ts'
 import { ArgumentError, EncodeError } from '../std/errors.ts'
 import { uuid } from '../std/id.ts'
+import { concealedOf, shownReprs } from '../tasks/bind.ts'
 import { contextHere, lineage } from '../tasks/current.ts'
 import type { TaskDefinition } from '../tasks/definition.ts'
 import { limitHeaders } from '../tasks/limits/headers.ts'
@@ -86,6 +88,7 @@ export function prepare(call: Call, config: Config, sender: Sender, now: number 
     priority: priority ?? routed?.priority,
     now,
     request: config.request,
+    concealed: concealedOf(config, call.definition),
     ...sender,
   })
   const serializer = options.serializer ?? own?.serializer ?? config.serializer
@@ -192,6 +195,7 @@ function messageOf(
       eta: Date | undefined
       ignored: boolean
       now: number
+      concealed: Concealed | undefined
     } & Pick<Config, 'request'>,
 ): TaskMessage {
   const { definition, task } = call
@@ -203,6 +207,7 @@ function messageOf(
     task,
     args: call.args,
     kwargs: call.kwargs,
+    ...shownReprs(call, facts.concealed, definition),
     embed: embedOf(options),
     ...stampsOf(options),
     eta: facts.eta && pythonIso(facts.eta),

@@ -3,7 +3,7 @@ import { type EndedTask, type FollowUp, followingOf } from '../backend/followUp.
 import type { Settlement, UnitOfWork } from '../backend/unitOfWork.ts'
 import type { Broker, Delivery } from '../broker/broker.ts'
 import { revokeRequest } from '../protocol/control.ts'
-import type { Envelope } from '../protocol/envelope.ts'
+import type { Envelope, OpenEnvelope } from '../protocol/envelope.ts'
 import { decodeTask, linksOf } from '../protocol/message.ts'
 import { revokedRecord } from '../protocol/record.ts'
 import type { TaskMeta } from '../protocol/result.ts'
@@ -43,6 +43,7 @@ export interface RevokingStores {
   readonly broker: Broker
   readonly backend: ResultBackend
   readonly unitOfWork: UnitOfWork
+  readonly opens?: OpenEnvelope | undefined
 }
 
 /** A job whose message is taken out of its queue. */
@@ -59,7 +60,7 @@ export interface TakenOut {
  * there; false when the message was no longer there to be settled.
  */
 export async function takeOut(
-  { broker, backend, unitOfWork }: RevokingStores,
+  { broker, backend, unitOfWork, opens }: RevokingStores,
   { id, known, reason = 'revoked' }: TakenOut,
   followUps: readonly FollowUp[],
   clock: Clock,
@@ -68,28 +69,28 @@ export async function takeOut(
   if (!delivery) return undefined
   const now = clock.now()
   const record = revokedRecord(id, known, reason, isoOf(now))
-  return unitOfWork.settle(revokedSettlement(delivery, record, backend, followUps, now))
+  return unitOfWork.settle(revokedSettlement(delivery, record, { backend, opens }, followUps, now))
 }
 
 /** It never runs: its record, and what follows from its end. */
 function revokedSettlement(
   delivery: Delivery,
   meta: TaskMeta,
-  backend: ResultBackend,
+  { backend, opens }: Pick<RevokingStores, 'backend' | 'opens'>,
   followUps: readonly FollowUp[],
   now: number,
 ): Settlement {
   const { envelope, queue } = delivery
   const listed = backend.knowsAll && backend.jobs !== undefined
-  const ended = { meta, headers: envelope.headers, ...contentOf(envelope), queue, now, listed }
+  const ended = { meta, headers: envelope.headers, ...contentOf(envelope, opens), queue, now, listed }
   const { publish, also, parts } = followingOf(ended, followUps)
   return { delivery, meta, publish, also, parts, end: 'ack' }
 }
 
 /** The message; of one that cannot be decoded, its links. */
-function contentOf(envelope: Envelope): Pick<EndedTask, 'message' | 'links'> {
+function contentOf(envelope: Envelope, opens: OpenEnvelope | undefined): Pick<EndedTask, 'message' | 'links'> {
   try {
-    return { message: decodeTask(envelope, ALL_CONTENT_TYPES) }
+    return { message: decodeTask(opens ? opens(envelope) : envelope, ALL_CONTENT_TYPES) }
   } catch (error) {
     if (error instanceof CeleriacError) return { links: linksOf(envelope, ALL_CONTENT_TYPES) }
     throw error
@@ -101,7 +102,7 @@ function contentOf(envelope: Envelope): Pick<EndedTask, 'message' | 'links'> {
  * chords whose members they were get their parts by `links`, the rule of what follows. Returns how many messages.
  */
 export async function purgeQueue(
-  { broker, backend, unitOfWork }: RevokingStores,
+  { broker, backend, unitOfWork, opens }: RevokingStores,
   queue: string,
   links: FollowUp,
   clock: Clock,
@@ -121,7 +122,7 @@ export async function purgeQueue(
       const { id } = envelope.headers
       if (typeof id !== 'string') return []
       const meta = revokedRecord(id, undefined, 'purged', isoOf(now))
-      return [links({ meta, headers: envelope.headers, ...contentOf(envelope), queue, now, listed: false })]
+      return [links({ meta, headers: envelope.headers, ...contentOf(envelope, opens), queue, now, listed: false })]
     })
     const also = ends.flatMap((end) => end.also)
     await unitOfWork.write({ also, parts: ends.flatMap((end) => end.parts ?? []) })

@@ -306,14 +306,23 @@ export class AppStores {
   }
 
   async #openAll(config: Config): Promise<Stores> {
-    const stores = await openStores(urlsOf(config), this.#options())
-    return { ...stores, ...(await payloadsOf(config, stores)), feed: new EventFeed(stores.backend) }
+    const opened = await openStores(urlsOf(config), this.#options())
+    // Payloads are sealed before they are kept elsewhere.
+    const stores = await this.#sealed({ ...opened, ...(await payloadsOf(config, opened)) }, config)
+    return { ...stores, feed: new EventFeed(stores.backend) }
   }
 
   async #bounded(stores: Stores, bounds: StoreBounds): Promise<Stores> {
     const { boundStores } = await import('./bounds/boundStores.ts')
     const followUps = (): readonly FollowUp[] => this.followUps(stores)
     return boundStores(stores, { ...bounds, followUps, config: this.#config })
+  }
+
+  /** Loaded where there is a codec alone. */
+  async #sealed<Opened extends OpenStores>(stores: Opened, { codec, resultSerializer }: Config): Promise<Opened> {
+    if (!codec) return stores
+    const { sealedStores } = await import('../codec/sealedStores.ts')
+    return sealedStores(stores, codec, resultSerializer)
   }
 
   /** Migrate the stores, which need not be open. Rejects with ConfigError, StoreUnavailableError. */

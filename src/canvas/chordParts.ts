@@ -1,5 +1,6 @@
 import type { ChordPart, OpenChord } from '../backend/chords.ts'
 import { encodePlain } from '../protocol/encoding.ts'
+import { isSealedText, unopened } from '../protocol/envelope.ts'
 import type { TaskMessage } from '../protocol/message.ts'
 import { ChordOnError } from '../protocol/onError.ts'
 import type { RecordState } from '../protocol/record.ts'
@@ -130,6 +131,7 @@ function textOf(value: Readonly<Record<string, unknown>>): string {
 
 /** Read what `callback` says. Throws DecodeError. */
 export function readBodyCall(callback: string): BodyCall {
+  if (isSealedText(callback)) throw unopened('the call of the body of a chord')
   const call = deserialize(callback, CONTENT_TYPES.json, 'utf-8', JSON_ONLY)
   if (!isRecord(call) || typeof call.id !== 'string' || typeof call.rootId !== 'string')
     throw new DecodeError('the call of the body of a chord: expected an object with body, id and rootId')

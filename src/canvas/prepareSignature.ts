@@ -16,6 +16,7 @@ import type { TraceContext } from '../protocol/traceContext.ts'
 import { CONTEXT_HEADER } from '../request/requestContext.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
+import { concealedOf, shownReprs } from '../tasks/bind.ts'
 
 /** What sending a signature needs of the app. */
 export interface CanvasApp {
@@ -67,7 +68,9 @@ export function prepareSignature(signature: SignatureData, before: Predecessor, 
   const routed = config.route?.(task, { args, kwargs, options: callOptionsOf(options) })
   const to = destinationIn(options, own?.queue, routed, config)
   const limited = limitsOf({ task, definition, args, kwargs }, to.queue, config)
-  const message = withLimits(messageOf(signature, before, { now, ignored, own, routed }), limited)
+  const plain = withLimits(messageOf(signature, before, { now, ignored, own, routed }), limited)
+  const what = concealedOf(config, definition)
+  const message = what === undefined ? plain : { ...plain, ...shownReprs(plain, what, definition) }
   const serializer = serializerOf(options) ?? own?.serializer ?? config.serializer
   const envelope = encodeTask(message, serializer, config.typedJson)
   const metadata = ignored ? undefined : ownershipIn(message.headers)
@@ -132,7 +135,10 @@ export class SignaturePreparer {
   #prepareLike({ args, kwargs, options }: SignatureData, { prepared, encoder }: First): Prepared {
     const { message: first, submission } = prepared
     const own = { id: options.task_id as string, groupIndex: options.group_index as number }
-    const message = { ...first, ...own, args, kwargs }
+    const plain = { ...first, ...own, args, kwargs }
+    const definition = this.#app.tasks.get(plain.task)?.definition
+    const what = concealedOf(this.#app.config, definition)
+    const message = what === undefined ? plain : { ...plain, ...shownReprs(plain, what, definition) }
     const { queue } = prepared
     const to = { queue, route: submission.message.route }
     return preparedOf(message, encoder.encode(message), to, this.#now, {

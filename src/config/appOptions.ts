@@ -3,7 +3,7 @@ import { systemClock } from '../std/clock.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { requireLog } from '../std/log.ts'
 import type { OptionTable } from '../std/optionTable.ts'
-import { requireFunctions, shown } from '../std/validate.ts'
+import { requireFunctions, requireString, shown } from '../std/validate.ts'
 import type { CeleriacOptions } from './celeriacOptions.ts'
 import type { Config } from './parsedConfig.ts'
 import { MAX_QUEUE_LENGTH, ON_FULL, parseQueues } from './queueOptions.ts'
@@ -137,7 +137,7 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
   keyPrefix: {
     kind: 'value',
     type: 'string',
-    check: requirePrefix,
+    check: requireString,
     default: '',
     absent: 'none',
     doc: 'Redis: put before every key and channel, so that several systems share a database',
@@ -260,6 +260,13 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
     absent: 'none',
     doc: 'schema of the values of the [request context](request-context.md), which `withContext` sets: checks them, and gives them their types',
   },
+  codec: {
+    kind: 'value',
+    type: 'Codec',
+    check: (codec, where) => requireFunctions(codec, ['seal', 'open'], where),
+    absent: 'none',
+    doc: '[seals all payloads](how-to/encrypt-payloads.md) that the app sends and stores, and opens them: `aesGcm({ keys })` of `celeriac/codec`, or an object with `seal` and `open`',
+  },
   request: {
     kind: 'value',
     type: 'RequestOptions',
@@ -290,10 +297,6 @@ function requireLease(ms: number, where: string): void {
 
 function requireStoreTimeout(ms: number, where: string): void {
   if (ms < 1) throw new ArgumentError(`${where}: expected at least 1 ms, got ${ms}`)
-}
-
-function requirePrefix(prefix: unknown, where: string): void {
-  if (typeof prefix !== 'string') throw new ArgumentError(`${where}: expected text, got ${shown(prefix)}`)
 }
 
 function parseAccept(names: readonly Serializer[], where: string): readonly Serializer[] {

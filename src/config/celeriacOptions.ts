@@ -1,4 +1,5 @@
 import type { QueueOptions } from '../broker/queueOptions.ts'
+import type { Codec } from '../codec/codec.ts'
 import type { PayloadOptions } from '../payloads/payloadOptions.ts'
 import type { Clock } from '../std/clock.ts'
 import type { Duration } from '../std/duration.ts'
@@ -146,6 +147,11 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
    * Default: none.
    */
   context?: Context | undefined
+  /**
+   * Seals all payloads that the app sends and stores, and opens them: `aesGcm({ keys })` of `celeriac/codec`, or an
+   * object with `seal` and `open`. Default: none.
+   */
+  codec?: Codec | undefined
   /** What of a request its tasks may know: which headers, proxy and public address. Default: their own defaults. */
   request?: RequestOptions | undefined
   /**

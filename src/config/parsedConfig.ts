@@ -1,4 +1,5 @@
 import type { QueueOptions } from '../broker/queueOptions.ts'
+import type { Codec } from '../codec/codec.ts'
 import type { PayloadConfig } from '../payloads/payloadOptions.ts'
 import type { Clock } from '../std/clock.ts'
 import type { Logger } from '../std/log.ts'
@@ -55,6 +56,8 @@ export interface Config {
   readonly taskEvents: boolean
   readonly taskSentEvents: boolean
   readonly alwaysEager: boolean
+  /** Seals payloads; undefined where none is sealed. */
+  readonly codec: Codec | undefined
   readonly webhooks: WebhookConfig | undefined
   readonly payloads: PayloadConfig | undefined
   readonly request: RequestConfig

@@ -1,3 +1,4 @@
+import type { SensitivePath } from '../protocol/repr.ts'
 import type { LineLevel } from '../std/log.ts'
 import type { ErrorClass, RetryPolicy } from './retryOptions.ts'
 import type { ParsedBatch } from './task/batchOptions.ts'
@@ -38,6 +39,8 @@ export interface ParsedTaskOptions extends OnceRules {
   /** What these limits are in the store; undefined where it has none there. */
   readonly limits: LimitPlan | undefined
   readonly batch: ParsedBatch | undefined
+  /** Paths in its input; undefined where it has none. */
+  readonly sensitive: readonly SensitivePath[] | undefined
   readonly exposeLogs: LineLevel | undefined
   readonly contentType: string | undefined
   readonly description: string | undefined

@@ -122,6 +122,11 @@ export interface TaskOptions {
    */
   batch?: BatchOptions | undefined
   /**
+   * Paths of its input, as `['card.number']`, whose values no log, event, text of arguments or error shows; messages
+   * and records keep them. The first name is that of a parameter, or of a property of the input. Default: none.
+   */
+  sensitive?: readonly string[] | undefined
+  /**
    * Lines of `ctx.log`, from this level (`true`: info), are also events of the job. Everyone who may see the job sees
    * them, over HTTP too, with their fields, an error as its class and message. Without it, what a log says is for those
    * who run the worker. Default: `false`.

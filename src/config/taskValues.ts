@@ -1,4 +1,5 @@
 import { assertEncodable } from '../protocol/encoding.ts'
+import type { SensitivePath } from '../protocol/repr.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { LINE_LEVELS, type LineLevel } from '../std/log.ts'
 import type { Schema } from '../std/schema.ts'
@@ -93,4 +94,18 @@ export function contentTypeOf(type: unknown, where: string): string {
 
 export function requireUpgrade(upgrade: unknown, where: string): void {
   if (typeof upgrade !== 'function') throw new ArgumentError(`${where}: expected a function, got ${shown(upgrade)}`)
+}
+
+/** One sensitive path: names of properties, with dots between them. */
+const SENSITIVE_PATH = /^[^.\p{Cc}]{1,100}(?:\.[^.\p{Cc}]{1,100}){0,19}$/u
+const MAX_SENSITIVE_PATHS = 100
+
+/** Throws ArgumentError. No path at all is as if the option were not given. */
+export function parseSensitive(paths: unknown, where: string): readonly SensitivePath[] | undefined {
+  if (!Array.isArray(paths) || paths.length > MAX_SENSITIVE_PATHS)
+    throw new ArgumentError(`${where}: expected a list of at most ${MAX_SENSITIVE_PATHS} paths, got ${shown(paths)}`)
+  const wrong: unknown = paths.find((path) => typeof path !== 'string' || !SENSITIVE_PATH.test(path))
+  if (wrong !== undefined)
+    throw new ArgumentError(`${where}: expected paths such as 'card.number', got ${shown(wrong)}`)
+  return paths.length === 0 ? undefined : paths.map((path: string) => path.split('.'))
 }

@@ -1,7 +1,16 @@
 import type { Signals } from '../app/signals.ts'
 import type { TaskMessage } from '../protocol/message.ts'
 import type { ErrorInfo, Outcome } from '../protocol/outcome.ts'
-import { MAX_REPR_LENGTH, pythonRepr, reprArgs, reprKwargs } from '../protocol/repr.ts'
+import {
+  type Concealed,
+  concealed,
+  concealedError,
+  HIDDEN,
+  MAX_REPR_LENGTH,
+  pythonRepr,
+  reprArgs,
+  reprKwargs,
+} from '../protocol/repr.ts'
 
 /* The fields of Celery's task events (celery-wire §5.1), beside those that every event has. Times in seconds. */
 
@@ -21,9 +30,12 @@ export const TASK_EVENTS: { readonly [Name in keyof Signals]?: TaskEventRow<Sign
   'task:prerun': { type: 'task-started', fields: () => ({}) },
   'task:success': {
     type: 'task-succeeded',
-    fields: ({ result, runtime }) => ({ result: shown(result), runtime: runtime / 1000 }),
+    fields: ({ result, runtime, concealed: what }) => ({
+      result: what === 'all' ? HIDDEN : shown(concealed(result, what)),
+      runtime: runtime / 1000,
+    }),
   },
-  'task:failure': { type: 'task-failed', fields: ({ error }) => errorFields(error) },
+  'task:failure': { type: 'task-failed', fields: ({ error, concealed: what }) => errorFields(error, what) },
   'task:unknown': {
     type: 'task-failed',
     fields: ({ task }) => ({ exception: `NotRegistered(${pythonRepr(task)})`, traceback: null }),
@@ -47,8 +59,8 @@ export function breakerEvent({ rule, key, state, until }: Signals['limit:breaker
 }
 
 /** Of `task-retried`. A snoozed task is one that is retried: Celery knows no other. */
-export function retriedFields(outcome: Outcome & { kind: 'retry' | 'snooze' }): Fields {
-  if (outcome.kind === 'retry') return errorFields(outcome.error)
+export function retriedFields(outcome: Outcome & { kind: 'retry' | 'snooze' }, what?: Concealed): Fields {
+  if (outcome.kind === 'retry') return errorFields(outcome.error, what)
   return { exception: `Snooze('for ${outcome.delay / 1000} s')`, traceback: null }
 }
 
@@ -68,8 +80,8 @@ export function callFields(message: TaskMessage): Fields {
   }
 }
 
-function errorFields(error: ErrorInfo): Fields {
-  const { type, pythonType = type, message, args = [message], traceback } = error
+function errorFields(error: ErrorInfo, what: Concealed | undefined): Fields {
+  const { type, pythonType = type, message, args = [message], traceback } = concealedError(error, what)
   const inner = args.map((arg) => shown(arg)).join(', ')
   return {
     exception: `${pythonType}(${inner})`.slice(0, MAX_REPR_LENGTH),

@@ -2,6 +2,7 @@ import { loadavg, release, type } from 'node:os'
 import type { Signals } from '../app/signals.ts'
 import type { TaskMessage } from '../protocol/message.ts'
 import type { Outcome } from '../protocol/outcome.ts'
+import type { Concealed } from '../protocol/repr.ts'
 import type { Emitter } from '../std/emitter.ts'
 import { version } from '../std/version.ts'
 import { type DispatcherParts, EventDispatcher } from './dispatcher.ts'
@@ -56,9 +57,9 @@ export class WorkerEventSource {
    * A task will be tried again. To be called before its message can come back, which may be at once and to another
    * worker: in Celery's receivers a late RETRY hides what came before it.
    */
-  retried(uuid: string, outcome: Outcome & { kind: 'retry' | 'snooze' }): void {
+  retried(uuid: string, outcome: Outcome & { kind: 'retry' | 'snooze' }, concealed: Concealed | undefined): void {
     if (this.#ends.length === 0) return
-    this.#dispatcher.send('task-retried', { ...retriedFields(outcome), uuid })
+    this.#dispatcher.send('task-retried', { ...retriedFields(outcome, concealed), uuid })
     if (outcome.delay < SOON_MS) this.#dispatcher.flush()
   }
 

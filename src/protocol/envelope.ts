@@ -1,3 +1,5 @@
+import { CodecError } from '../std/errors.ts'
+
 /** What any broker carries: headers, properties and a body, in AMQP's words. */
 export interface Envelope {
   readonly headers: Readonly<Record<string, unknown>>
@@ -5,6 +7,27 @@ export interface Envelope {
   /** Text where the content encoding is a character set (JSON), else bytes. Still serialized. */
   readonly body: string | Uint8Array
 }
+
+/**
+ * Name of what a codec has sealed: the header of such a message, the only keyword argument in its place, and the field
+ * that replaces other values.
+ */
+export const CODEC_HEADER = 'celeriac-codec'
+
+/** How a text begins that is sealed. */
+const SEALED_START = `{"${CODEC_HEADER}":`
+
+export function isSealedText(text: string): boolean {
+  return text.startsWith(SEALED_START)
+}
+
+/** The error where a sealed value was not opened: there is no codec, or it does not have the key. */
+export function unopened(what: string): CodecError {
+  return new CodecError(`${what} is sealed, and this process cannot open it: see the option codec`, 'NO_KEY')
+}
+
+/** Opens a message that a codec has sealed; any other is returned as it is. Throws CodecError. */
+export type OpenEnvelope = (envelope: Envelope) => Envelope
 
 /** The id of the task that a message calls. A reply has the id of its task, too, and calls none. */
 export function calledTask({ headers, properties }: Envelope): string | undefined {

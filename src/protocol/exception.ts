@@ -1,5 +1,6 @@
 import {
   CeleriacError,
+  CodecError,
   NotRegistered,
   SoftTimeLimitExceeded,
   TaskRevokedError,
@@ -246,6 +247,8 @@ export function errorOf({
   result,
   problem,
 }: Pick<TaskMeta, 'status' | 'result' | 'problem'>): ErrorInfo | undefined {
+  // Of a sealed error the class is known.
+  if (problem instanceof CodecError && hasError(status)) return { ...decodeException(result), message: problem.message }
   if (problem) return { type: problem.name, message: problem.message }
   return hasError(status) ? decodeException(result) : undefined
 }

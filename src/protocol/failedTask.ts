@@ -12,7 +12,7 @@ export interface FailedTask {
 }
 
 /** With it an errback gets the failed task; Celery passes it on, and does not read it. */
-const FAILED_HEADER = 'celeriac_failed'
+export const FAILED_HEADER = 'celeriac_failed'
 /** All headers of a message must fit into one frame of RabbitMQ. */
 const MAX_MESSAGE_LENGTH = 4000
 

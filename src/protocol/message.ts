@@ -3,7 +3,7 @@ import { isRecord } from '../std/isRecord.ts'
 import { NO_HEADERS } from './callHeaders.ts'
 import { decompress } from './compression.ts'
 import { encodePlain } from './encoding.ts'
-import type { Envelope } from './envelope.ts'
+import { CODEC_HEADER, type Envelope, unopened } from './envelope.ts'
 import { isoTime } from './iso.ts'
 import { type BodyParts, readMemberBody } from './memberBody.ts'
 import { reprArgs, reprKwargs } from './repr.ts'
@@ -81,7 +81,7 @@ export interface TaskMessage extends TaskHead {
 /** Headers that mean something to Celery: a custom header may not bear such a name. */
 const PROTOCOL_HEADERS: ReadonlySet<string> = new Set(
   `lang task id shadow eta expires group group_index retries timelimit root_id parent_id argsrepr kwargsrepr origin
-  ignore_result replaced_task_nesting stamped_headers stamps compression`.split(/\s+/),
+  ignore_result replaced_task_nesting stamped_headers stamps compression ${CODEC_HEADER}`.split(/\s+/),
 )
 
 /**
@@ -137,8 +137,8 @@ export class LikeEncoder {
         ...headers,
         id,
         group_index: groupIndex ?? null,
-        argsrepr: reprArgs(args),
-        kwargsrepr: reprKwargs(kwargs),
+        argsrepr: message.argsrepr ?? reprArgs(args),
+        kwargsrepr: message.kwargsrepr ?? reprKwargs(kwargs),
       },
       properties: { ...properties, correlationId: id },
       body: `[${this.#text(args, 'args')},${this.#text(kwargs, 'kwargs')}${this.#end}`,
@@ -198,6 +198,7 @@ function seconds(milliseconds: number | undefined): number | null {
 
 /** Read a message of either protocol. Throws DecodeError where it cannot be read, or its parts have the wrong shape. */
 export function decodeTask(envelope: Envelope, accept: ReadonlySet<string>): TaskMessage {
+  if (envelope.headers[CODEC_HEADER] !== undefined) throw unopened('the message')
   if (envelope.headers.task === undefined) {
     const fields = readV1(envelope, accept)
     return {
@@ -252,6 +253,7 @@ function call(args: unknown, kwargs: unknown, embed: unknown): Pick<TaskMessage,
   if (!Array.isArray(args)) throw new DecodeError(`args: expected an array, got ${kindOf(args)}`)
   if (!isRecord(kwargs)) throw new DecodeError(`kwargs: expected an object, got ${kindOf(kwargs)}`)
   if (!isRecord(embed)) throw new DecodeError(`embed: expected an object, got ${kindOf(embed)}`)
+  if (CODEC_HEADER in kwargs) throw unopened('a message without the header of its codec')
   return { args, kwargs, embed: readEmbed(embed) }
 }
 

@@ -1,7 +1,7 @@
 import { NotSupportedError } from '../std/errors.ts'
 import { decompress } from './compression.ts'
 import { encodePlain } from './encoding.ts'
-import type { Envelope } from './envelope.ts'
+import { CODEC_HEADER, type Envelope, unopened } from './envelope.ts'
 import { itemTexts } from './jsonMembers.ts'
 import { decodeTask, encodeTask } from './message.ts'
 import { reprArgs, reprKwargs } from './repr.ts'
@@ -38,6 +38,7 @@ export function edited(envelope: Envelope, { headers, priority, body }: MessageE
 export function argumentsEdit(envelope: Envelope, given: Arguments, typed: boolean): MessageEdit {
   const { contentType, contentEncoding } = envelope.properties
   const compressed = envelope.headers.compression
+  if (envelope.headers[CODEC_HEADER] !== undefined) throw unopened('the input')
   if (envelope.headers.task === undefined) throw new NotSupportedError('the input of a message of protocol 1')
   const headers: Record<string, unknown> = { argsrepr: reprArgs(given.args), kwargsrepr: reprKwargs(given.kwargs) }
   // Sent as it is from now on: no reader needs it to be compressed.

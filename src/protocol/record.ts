@@ -136,7 +136,7 @@ export function changedRecord(
   meta: TaskMeta,
   { queue, due }: { readonly queue?: string | undefined; readonly due?: string | null | undefined },
 ): TaskMeta {
-  const { date_due: before, ...rest } = meta
+  const { date_due: before, problem: _, ...rest } = meta
   const date_due = due === undefined ? before : (due ?? undefined)
   return { ...rest, ...(queue !== undefined && { queue }), ...(date_due !== undefined && { date_due }) }
 }

@@ -1,9 +1,162 @@
+import { MAX_DEPTH } from './encoding.ts'
+import type { ErrorInfo } from './outcome.ts'
 import { PythonValue } from './pythonValue.ts'
 
 /*
  * Values as Python would print them, for the headers argsrepr and kwargsrepr, which people read in logs and in Flower.
  * After Celery's celery/utils/saferepr.py: cut at a length, nesting from the third level collapsed.
  */
+
+/** Stands for what is not shown. */
+export const HIDDEN = '…'
+
+/**
+ * What logs, events and answers of remote control leave out of a task: all that it was given and has made, or what is
+ * at these paths.
+ */
+export type Concealed = 'all' | readonly SensitivePath[]
+
+/**
+ * Names of properties, the first of a parameter or of the input. Each item of a list has the properties of the list.
+ */
+export type SensitivePath = readonly string[]
+
+/** A value without what is concealed. Of a value without such a path it is the same object. */
+export function concealed(value: unknown, what: Concealed | undefined): unknown {
+  if (what === undefined) return value
+  if (what === 'all') return HIDDEN
+  const budget = { left: MAX_STEPS }
+  return what.reduce((rest, path) => without(rest, path, 0, budget), value)
+}
+
+/** Values that one search for sensitive ones looks at: a caller may pass lists that contain themselves. */
+const MAX_STEPS = 100_000
+
+interface Budget {
+  left: number
+}
+
+/** What a task is called with. */
+interface Given {
+  readonly args: readonly unknown[]
+  readonly kwargs: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Arguments without what is at these paths. `names`: of the parameters, for arguments by position; all of these are
+ * concealed where the name of one is not known.
+ */
+export function concealedCall(
+  { args, kwargs }: Given,
+  paths: readonly SensitivePath[],
+  names: readonly string[],
+): Given {
+  const own = args.length > names.length ? args.map(() => HIDDEN) : Object.values(named(args, names, paths))
+  return { args: own, kwargs: concealed(kwargs, paths) as Given['kwargs'] }
+}
+
+function named(args: readonly unknown[], names: readonly string[], paths: readonly SensitivePath[]): object {
+  // A name that is a number would change the order.
+  const byName = Object.fromEntries(args.map((value, at) => [`$${names[at]}`, value]))
+  return concealed(
+    byName,
+    paths.map(([first, ...rest]) => [`$${first}`, ...rest]),
+  ) as object
+}
+
+/** Shortest value that is looked for in the text of an error: shorter ones are parts of other words. */
+const MIN_SENSITIVE_LENGTH = 3
+const MAX_SENSITIVE_VALUES = 1000
+
+/** The texts and numbers at these paths of a call, as an error may quote them; the longest first. */
+export function sensitiveTexts(
+  given: Given,
+  paths: readonly SensitivePath[],
+  names: readonly string[],
+): readonly string[] {
+  const whole = { ...Object.fromEntries(given.args.map((value, at) => [names[at] ?? at, value])), ...given.kwargs }
+  const left: unknown[] = given.args.length > names.length ? [...given.args] : []
+  const budget = { left: MAX_STEPS }
+  for (const path of paths) valuesAt(whole, path, 0, left, budget)
+  const texts = new Set<string>()
+  while (left.length > 0 && texts.size < MAX_SENSITIVE_VALUES && budget.left-- > 0) {
+    const value = left.pop()
+    if (typeof value === 'object' && value !== null) left.push(...Object.values(value).slice(0, MAX_SENSITIVE_VALUES))
+    else if (typeof value !== 'boolean' && value !== null && value !== undefined) addTexts(String(value), texts)
+  }
+  return [...texts].sort((a, b) => b.length - a.length)
+}
+
+function addTexts(text: string, texts: Set<string>): void {
+  if (text.length < MIN_SENSITIVE_LENGTH) return
+  texts.add(text)
+  texts.add(JSON.stringify(text).slice(1, -1))
+}
+
+function valuesAt(
+  value: unknown,
+  path: SensitivePath,
+  depth: number,
+  found: unknown[],
+  budget: Budget,
+  level = 0,
+): void {
+  if (budget.left-- <= 0 || level > MAX_DEPTH) return
+  if (depth === path.length) found.push(value)
+  else if (Array.isArray(value)) for (const item of value) valuesAt(item, path, depth, found, budget, level + 1)
+  else if (typeof value === 'object' && value !== null)
+    valuesAt((value as Record<string, unknown>)[path[depth] as string], path, depth + 1, found, budget, level + 1)
+}
+
+/** A text without these. */
+export function withoutTexts(text: string, texts: readonly string[]): string {
+  return texts.reduce((rest, one) => rest.replaceAll(one, HIDDEN), text)
+}
+
+/** An error none of whose texts quotes these. */
+export function withoutQuotes(error: ErrorInfo, texts: readonly string[]): ErrorInfo {
+  if (texts.length === 0) return error
+  const { message, traceback, args } = error
+  return {
+    ...error,
+    message: withoutTexts(message, texts),
+    ...(traceback !== undefined && { traceback: withoutTexts(traceback, texts) }),
+    ...(args && { args: args.map((one) => withoutQuote(one, texts)) }),
+  }
+}
+
+function withoutQuote(value: unknown, texts: readonly string[]): unknown {
+  if (typeof value === 'string') return withoutTexts(value, texts)
+  const shown = pythonRepr(value)
+  return withoutTexts(shown, texts) === shown ? value : HIDDEN
+}
+
+/** Errors whose messages say nothing of what a task was given. */
+const PLAIN_ERRORS: ReadonlySet<string> = new Set(['CodecError', 'NotRegistered', 'TaskRevokedError'])
+
+/**
+ * An error without its texts, where all is concealed; errors of a task with sensitive paths have none of their values.
+ */
+export function concealedError(error: ErrorInfo, what: Concealed | undefined): ErrorInfo {
+  const isPlain = PLAIN_ERRORS.has(error.type) || error.module === 'billiard.exceptions'
+  if (what !== 'all' || isPlain) return error
+  const { traceback: _, args: __, ...rest } = error
+  return { ...rest, message: HIDDEN }
+}
+
+function without(value: unknown, path: SensitivePath, depth: number, budget: Budget, level = 0): unknown {
+  if (depth === path.length || budget.left-- <= 0 || level > MAX_DEPTH) return HIDDEN
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) {
+    const items = value.map((item) => without(item, path, depth, budget, level + 1))
+    return items.every((item, at) => item === value[at]) ? value : items
+  }
+  const name = path[depth] as string
+  if (!Object.hasOwn(value, name)) return value
+  const inner = (value as Record<string, unknown>)[name]
+  const kept = without(inner, path, depth + 1, budget, level + 1)
+  return kept === inner ? value : { ...value, [name]: kept }
+}
 
 /** Longest repr, in characters, before the cut. */
 export const MAX_REPR_LENGTH = 1024

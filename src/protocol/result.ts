@@ -1,5 +1,6 @@
 import { DecodeError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
+import { CODEC_HEADER, unopened } from './envelope.ts'
 import { isFinal, UNKNOWN } from './states.ts'
 
 /**
@@ -128,6 +129,7 @@ export function readMeta(value: unknown): TaskMeta {
   }
   const { task_id, status, result = null, traceback, date_done, children, problem: _, ...others } = value
   const rest: Record<string, unknown> = others
+  if (sealedResult(result) !== undefined) rest.problem = NOT_OPENED
   for (const name of TEXT_FIELDS) if (rest[name] === '' || typeof rest[name] !== 'string') delete rest[name]
   for (const name of COUNT_FIELDS) if (rest[name] !== undefined && !Number.isSafeInteger(rest[name])) delete rest[name]
   return {
@@ -140,6 +142,17 @@ export function readMeta(value: unknown): TaskMeta {
     children: Array.isArray(children) ? children : [],
   }
 }
+
+/** What a codec has sealed in place of a result; undefined where nothing is sealed. */
+export function sealedResult(result: unknown): unknown {
+  if (typeof result !== 'object' || result === null || !(CODEC_HEADER in result)) return undefined
+  return isRecord(result) ? result[CODEC_HEADER] : undefined
+}
+
+/**
+ * Of each record that nothing has opened yet: one for all, since an error with its stack costs more than its reading.
+ */
+const NOT_OPENED: DecodeError = unopened('what the record says')
 
 const COUNT_FIELDS = ['retries', 'lost', 'result_expires'] as const
 const TEXT_FIELDS = ['name', 'queue', 'worker', 'date_submitted', 'date_started', 'date_due'] as const

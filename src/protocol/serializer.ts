@@ -2,6 +2,7 @@ import { Packr } from 'msgpackr'
 import { DecodeError } from '../std/errors.ts'
 import { decodePlain } from './decoding.ts'
 import { encodePlain, MAX_DEPTH, type SerializerName, unreadable } from './encoding.ts'
+import { isSealedText, unopened } from './envelope.ts'
 import { withTokens } from './nonFinite.ts'
 
 export type { SerializerName }
@@ -141,6 +142,7 @@ export function keptArguments(body: string | Uint8Array): {
   readonly args: unknown[]
   readonly kwargs: Record<string, unknown>
 } {
+  if (typeof body === 'string' && isSealedText(body)) throw unopened('the input')
   const [type, encoding] = typeof body === 'string' ? [CONTENT_TYPES.json, 'utf-8'] : [CONTENT_TYPES.msgpack, 'binary']
   const [args, kwargs] = deserialize(body, type, encoding, new Set([type])) as [unknown[], Record<string, unknown>]
   return { args, kwargs }

@@ -118,6 +118,18 @@ export class PayloadError extends CeleriacError {
   }
 }
 
+/**
+ * What a codec has sealed cannot be opened: with the code `NO_KEY` because its key is not here, else because it was
+ * changed or belongs elsewhere.
+ */
+export class CodecError extends DecodeError {
+  override readonly code: 'CANNOT_OPEN' | 'NO_KEY'
+  constructor(message: string, code: 'CANNOT_OPEN' | 'NO_KEY' = 'CANNOT_OPEN', options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
 /** The wait ended before the task did. The task goes on. */
 export class TimeoutError extends CeleriacError {
   constructor(message: string, options?: ErrorOptions) {

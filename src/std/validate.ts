@@ -29,6 +29,11 @@ export function requireText(value: unknown, where: string): asserts value is str
   }
 }
 
+/** Text of any length, else ArgumentError. */
+export function requireString(value: unknown, where: string): asserts value is string {
+  if (typeof value !== 'string') throw new ArgumentError(`${where}: expected text, got ${shown(value)}`)
+}
+
 /** An object with these two functions, else ArgumentError, which shows nothing of another object. */
 export function requireFunctions(value: unknown, [one, other]: readonly [string, string], where: string): void {
   const given = Object(value) as Readonly<Record<string, unknown>>

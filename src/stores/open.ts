@@ -1,6 +1,7 @@
 import type { ResultBackend } from '../backend/backend.ts'
 import type { UnitOfWork } from '../backend/unitOfWork.ts'
 import type { Broker } from '../broker/broker.ts'
+import type { OpenEnvelope } from '../protocol/envelope.ts'
 import { ConfigError } from '../std/errors.ts'
 import { redactUrl, schemeOf } from '../std/url.ts'
 import type { ScheduleStore } from './scheduleStore.ts'
@@ -83,6 +84,8 @@ export interface OpenStores {
    * `close` closes it. Rejects with ConfigError where neither keeps schedules.
    */
   schedule(app: string): Promise<ScheduleStore>
+  /** Opens messages that a codec has sealed. Absent: there is no codec. */
+  readonly opens?: OpenEnvelope
   /** What the stores say of themselves, each once. Rejects with StoreUnavailableError. */
   facts(): Promise<readonly StoreFacts[]>
   /** Close all. Rejects with the first error, after each was tried. */

@@ -1,3 +1,12 @@
+import {
+  type Concealed,
+  concealedCall,
+  HIDDEN,
+  reprArgs,
+  reprKwargs,
+  sensitiveTexts,
+  withoutTexts,
+} from '../protocol/repr.ts'
 import { ValidationError, type ValidationIssue } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
 import { issuesOf, validate, validationError } from '../std/schema.ts'
@@ -18,6 +27,48 @@ export type Kwargs = Readonly<Record<string, unknown>>
 export interface Given {
   readonly args: readonly unknown[]
   readonly kwargs: Kwargs
+}
+
+/** What is not shown of a task: everything where its app seals payloads. */
+export function concealedOf(
+  { codec }: { readonly codec: unknown },
+  definition: TaskDefinition | undefined,
+): Concealed | undefined {
+  return codec === undefined ? definition?.options.sensitive : 'all'
+}
+
+/** Arguments as they are shown; the same where nothing is concealed. */
+export function shownCall(given: Given, what: Concealed | undefined, definition: TaskDefinition | undefined): Shown {
+  if (what === undefined) return given
+  return what === 'all' ? { args: HIDDEN, kwargs: HIDDEN } : concealedCall(given, what, namesOf(definition))
+}
+
+/** Arguments, or what stands for them. */
+interface Shown {
+  readonly args: unknown
+  readonly kwargs: unknown
+}
+
+/** The texts of arguments in a message where something is concealed: else they are made of the arguments. */
+export function shownReprs(
+  given: Given,
+  what: Concealed | undefined,
+  definition: TaskDefinition | undefined,
+): { readonly argsrepr?: string; readonly kwargsrepr?: string } {
+  if (what === undefined) return {}
+  if (what === 'all') return { argsrepr: HIDDEN, kwargsrepr: HIDDEN }
+  const { args, kwargs } = concealedCall(given, what, namesOf(definition))
+  return { argsrepr: reprArgs(args), kwargsrepr: reprKwargs(kwargs) }
+}
+
+/** What an error of this call may quote and must not show. */
+export function sensitiveIn(given: Given, definition: TaskDefinition): readonly string[] {
+  const { sensitive } = definition.options
+  return sensitive ? sensitiveTexts(given, sensitive, namesOf(definition)) : []
+}
+
+function namesOf(definition: TaskDefinition | undefined): readonly string[] {
+  return definition?.parameters?.list.map(({ name }) => name) ?? []
 }
 
 /**
@@ -123,16 +174,41 @@ function refusal(task: string, message: string, names: readonly string[] = []): 
 
 /**
  * Bound arguments checked by the schemas of their task: what these make of them. A promise only where a schema is
- * asynchronous. Throws ValidationError with every issue.
+ * asynchronous. Throws ValidationError with every issue, which quotes nothing that is sensitive.
  */
 export function checkArguments(
   definition: TaskDefinition,
   bound: readonly unknown[],
 ): readonly unknown[] | Promise<readonly unknown[]> {
+  if (!definition.options.sensitive) return checked(definition, bound)
+  const clean = (error: unknown): never => {
+    throw error instanceof ValidationError ? unquoted(error, definition, bound) : error
+  }
+  try {
+    const result = checked(definition, bound)
+    return result instanceof Promise ? result.catch(clean) : result
+  } catch (error) {
+    return clean(error)
+  }
+}
+
+function unquoted(error: ValidationError, definition: TaskDefinition, bound: readonly unknown[]): ValidationError {
+  const [input] = bound
+  const given =
+    definition.style === 'object' ? { args: [], kwargs: isRecord(input) ? input : {} } : { args: bound, kwargs: {} }
+  const texts = sensitiveIn(given, definition)
+  const issues = error.issues.map((issue) => ({ ...issue, message: withoutTexts(issue.message, texts) }))
+  return new ValidationError(withoutTexts(error.message, texts), issues)
+}
+
+function checked(
+  definition: TaskDefinition,
+  bound: readonly unknown[],
+): readonly unknown[] | Promise<readonly unknown[]> {
   const { input, params, name } = definition
   if (input) {
-    const checked = validate(input, bound[0], `task ${name}`)
-    return checked instanceof Promise ? checked.then((value) => [value]) : [checked]
+    const value = validate(input, bound[0], `task ${name}`)
+    return value instanceof Promise ? value.then((one) => [one]) : [value]
   }
   return params?.list.some(({ schema }) => schema) ? checkEach(name, params.list, bound) : bound
 }

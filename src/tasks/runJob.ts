@@ -6,12 +6,13 @@ import { assertEncodable } from '../protocol/encoding.ts'
 import { errorInfo } from '../protocol/exception.ts'
 import type { Job } from '../protocol/job.ts'
 import type { ErrorInfo, Outcome, StopReason } from '../protocol/outcome.ts'
+import { type Concealed, withoutQuotes, withoutTexts } from '../protocol/repr.ts'
 import { type Carried, CONTEXT_HEADER } from '../request/requestContext.ts'
 import { readContext } from '../request/wire.ts'
 import { ArgumentError, CallError, Ignore, Reject, Snooze, SoftTimeLimitExceeded } from '../std/errors.ts'
 import { compose, type Middleware } from '../std/middleware.ts'
 import { validate } from '../std/schema.ts'
-import { bindCall, checkArguments, invoke } from './bind.ts'
+import { bindCall, checkArguments, concealedOf, invoke, sensitiveIn } from './bind.ts'
 import { runAs } from './current.ts'
 import type { TaskDefinition } from './definition.ts'
 import { JobContext, type JobHost } from './jobContext.ts'
@@ -27,7 +28,11 @@ export interface Run {
   readonly args: readonly unknown[]
   /** Of the task; a layer may leave it out of what it passes on. */
   readonly definition?: TaskDefinition | undefined
+  /** As of `TaskFacts`. */
+  readonly concealed?: Concealed | undefined
 }
+
+type RunConfig = Pick<Config, 'resultSerializer' | 'request' | 'clock' | 'codec'>
 
 /**
  * Run one job to its end: arguments checked, middleware around the function, the result checked, and whatever was
@@ -38,7 +43,7 @@ export async function runJob(
   job: Job,
   host: JobHost,
   layers: readonly Middleware<Run, unknown>[],
-  { resultSerializer: serializer, request, clock }: Pick<Config, 'resultSerializer' | 'request' | 'clock'>,
+  { resultSerializer: serializer, request, clock, codec }: RunConfig,
   services: JobServices,
 ): Promise<Outcome> {
   const carried = requestOf(job, request, host.log)
@@ -54,7 +59,7 @@ export async function runJob(
     policy = policyOf(policy, job)
     const current = isOutdated(job, definition.options) ? await runAs(context, () => upgradedJob(job, definition)) : job
     if (hooks?.beforeStart) await runAs(context, async () => hooks.beforeStart?.(context))
-    const result = await runAs(context, () => runLayers(definition, current, context, layers))
+    const result = await runAs(context, () => runLayers(definition, current, context, layers, codec))
     assertEncodable(result, 'result', serializer)
     outcome = { kind: 'success', result }
   } catch (error) {
@@ -63,6 +68,7 @@ export async function runJob(
     if (outcome.kind === 'failure' && isOneOf(thrown, definition.options.throws))
       outcome = { ...outcome, expected: true }
   }
+  if (definition.options.sensitive) outcome = unquoted(outcome, definition, job)
   if (hooks) await runAs(context, () => runEndHooks(hooks, outcome, thrown, context))
   context.end()
   return withChildren(outcome, context)
@@ -94,6 +100,15 @@ async function upgradedJob(job: Job, definition: TaskDefinition): Promise<Job> {
   }
 }
 
+/** The same end, in whose error no sensitive argument is quoted. */
+function unquoted(outcome: Outcome, definition: TaskDefinition, job: Job): Outcome {
+  if (outcome.kind === 'reject')
+    return { ...outcome, reason: withoutTexts(outcome.reason, sensitiveIn(job, definition)) }
+  return 'error' in outcome
+    ? { ...outcome, error: withoutQuotes(outcome.error, sensitiveIn(job, definition)) }
+    : outcome
+}
+
 function withChildren(outcome: Outcome, { children }: JobContext): Outcome {
   return children.length === 0 ? outcome : { ...outcome, children }
 }
@@ -103,10 +118,12 @@ function runLayers(
   job: Job,
   context: JobContext,
   layers: readonly Middleware<Run, unknown>[],
+  codec: RunConfig['codec'],
 ): unknown {
   if (layers.length === 0) return runFunction(definition, job, job.args, context)
   const core = async (run: Run): Promise<unknown> => runFunction(definition, job, run.args, context)
-  return compose(layers, core)({ job, args: job.args, definition })
+  const what = concealedOf({ codec }, definition)
+  return compose(layers, core)({ job, args: job.args, definition, ...(what !== undefined && { concealed: what }) })
 }
 
 /** The function between its schemas. A promise only where something in it is one: this is run for every task. */

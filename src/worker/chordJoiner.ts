@@ -19,6 +19,7 @@ import { errorInfo } from '../protocol/exception.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
 import { isReference } from '../protocol/result.ts'
 import { isFinal, REVOKED } from '../protocol/states.ts'
+import { CodecError } from '../std/errors.ts'
 import type { Service } from '../std/service.ts'
 import type { WorkerState } from './state.ts'
 import type { SettlerParts } from './task/settler.ts'
@@ -104,6 +105,8 @@ export class ChordJoiner implements Service {
         return await (read ? this.#write(read, isLeft) : this.#close(chord.group))
       } catch (error) {
         this.#tell(error)
+        // A worker that has its key finds it.
+        if (error instanceof CodecError) return
         await pauseForStore(round, app.config.clock, stopNow)
       }
     }
@@ -114,7 +117,7 @@ export class ChordJoiner implements Service {
     try {
       return readChord(chord)
     } catch (problem) {
-      if (faultOf(problem) !== 'message') throw problem
+      if (problem instanceof CodecError || faultOf(problem) !== 'message') throw problem
       this.#tell(problem)
       return undefined
     }
@@ -132,7 +135,7 @@ export class ChordJoiner implements Service {
       if (error) return await this.#endFailed(chord, error)
       if (await this.#attempt(this.#body(chord, results))) this.#emit('chord:success', { group, id: bodyIdOf(chord) })
     } catch (problem) {
-      if (faultOf(problem) !== 'message') throw problem
+      if (problem instanceof CodecError || faultOf(problem) !== 'message') throw problem
       this.#tell(problem)
       await this.#fail(chord, errorOfChord(`the body cannot be sent: ${errorInfo(problem).message}`))
     }
@@ -188,7 +191,9 @@ export class ChordJoiner implements Service {
 
   async #endFailed(chord: ReadChord, error: ErrorInfo): Promise<void> {
     const id = bodyIdOf(chord)
-    if (await this.#attempt(this.#failure(chord, error))) this.#emit('chord:failure', { group: chord.group, id, error })
+    if (!(await this.#attempt(this.#failure(chord, error)))) return
+    const { codec } = this.#parts.app.config
+    this.#emit('chord:failure', { group: chord.group, id, error, ...(codec && { concealed: 'all' as const }) })
   }
 
   /** False if it was closed before. */

@@ -5,7 +5,10 @@ import type { WorkerContext } from './task/workerContext.ts'
 
 /** What a context is made of. */
 export interface ContextParts
-  extends Omit<WorkerContext, 'limits' | 'followUps' | 'accept' | Exclude<keyof Advancer, 'app' | 'hostname'>> {}
+  extends Omit<
+    WorkerContext,
+    'limits' | 'followUps' | 'accept' | 'opens' | Exclude<keyof Advancer, 'app' | 'hostname'>
+  > {}
 
 /** What the executions of a worker need of it. */
 export function contextOf(parts: ContextParts): WorkerContext {
@@ -16,6 +19,7 @@ export function contextOf(parts: ContextParts): WorkerContext {
     ...parts,
     followUps: [linkFollowUp(advancer), ...app.extensions.map(({ followUp }) => followUp)],
     limits: undefined,
+    opens: stores.opens,
     accept: new Set(app.config.accept.map((name) => CONTENT_TYPES[name])),
   }
 }

@@ -86,13 +86,13 @@ export class WorkerEvents implements TaskEvents {
   }
 
   /** A task has come. */
-  received({ message }: Request): void {
-    this.#sent?.received(message)
+  received(request: Request): void {
+    this.#sent?.received(request.shown)
   }
 
   /** Before its end is written: see there. */
-  ending({ id }: Request, outcome: Outcome): void {
-    if (outcome.kind === 'retry' || outcome.kind === 'snooze') this.#sent?.retried(id, outcome)
+  ending({ id, facts }: Request, outcome: Outcome): void {
+    if (outcome.kind === 'retry' || outcome.kind === 'snooze') this.#sent?.retried(id, outcome, facts.concealed)
   }
 
   /** An event that a task sends. */

@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import type { Signals, TaskFacts } from '../app/signals.ts'
 import { subjectText } from '../config/task/limitPlan.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
+import { type Concealed, concealed, concealedError, HIDDEN } from '../protocol/repr.ts'
 import type { Emitter } from '../std/emitter.ts'
 import { DecodeError } from '../std/errors.ts'
 import { type LineLevel, LOG_LEVELS, type Logger, type LogLevel } from '../std/log.ts'
@@ -26,23 +27,24 @@ const LINES: { readonly [Name in keyof Signals]?: Line<Signals[Name]> } = {
   'task:prerun': { level: 'debug', text: (task) => `${nameOf(task)} started`, fields: factsOf },
   'task:success': {
     level: 'info',
-    text: (task) => `${nameOf(task)} succeeded in ${seconds(task.runtime)}: ${resultText(task.result)}`,
+    text: (task) => `${nameOf(task)} succeeded in ${seconds(task.runtime)}: ${resultText(task.result, task.concealed)}`,
     fields: runFacts,
   },
   'task:failure': {
     level: 'error',
     levelOf: ({ expected }) => (expected ? 'info' : 'error'),
     text: ({ expected = false, ...task }) =>
-      `${nameOf(task)} ${expected ? 'raised an expected error' : 'failed'} in ${seconds(task.runtime)}: ${errorText(task.error)}`,
+      `${nameOf(task)} ${expected ? 'raised an expected error' : 'failed'} in ${seconds(task.runtime)}: ${errorText(task.error, task.concealed)}`,
     fields: ({ expected = false, ...task }) => ({
       ...runFacts(task),
       error: task.error.type,
-      ...(!expected && { traceback: task.error.traceback }),
+      ...(!expected && { traceback: concealedError(task.error, task.concealed).traceback }),
     }),
   },
   'task:retry': {
     level: 'info',
-    text: (task) => `${nameOf(task)} retry ${task.retries + 1} in ${seconds(task.delay)}: ${errorText(task.error)}`,
+    text: (task) =>
+      `${nameOf(task)} retry ${task.retries + 1} in ${seconds(task.delay)}: ${errorText(task.error, task.concealed)}`,
     fields: (task) => ({ ...factsOf(task), error: task.error.type }),
   },
   'task:snoozed': {
@@ -53,7 +55,8 @@ const LINES: { readonly [Name in keyof Signals]?: Line<Signals[Name]> } = {
   'task:revoked': { level: 'warn', text: (task) => `${nameOf(task)} revoked (${task.reason})`, fields: factsOf },
   'task:rejected': {
     level: 'warn',
-    text: (task) => `${nameOf(task)} rejected${task.requeue ? ', requeued' : ''}: ${task.reason}`,
+    text: (task) =>
+      `${nameOf(task)} rejected${task.requeue ? ', requeued' : ''}: ${task.concealed === 'all' ? HIDDEN : task.reason}`,
     fields: factsOf,
   },
   'task:unknown': {
@@ -88,7 +91,8 @@ const LINES: { readonly [Name in keyof Signals]?: Line<Signals[Name]> } = {
   },
   'chord:failure': {
     level: 'error',
-    text: ({ group, id, error }) => `Chord ${group} failed, and its body ${id}: ${errorText(error)}`,
+    text: ({ group, id, error, concealed: what }) =>
+      `Chord ${group} failed, and its body ${id}: ${errorText(error, what)}`,
     fields: ({ group, id, error }) => ({ group, id, error: error.type }),
   },
   'limit:breaker': {
@@ -196,7 +200,8 @@ function seconds(milliseconds: number): string {
   return `${(milliseconds / 1000).toFixed(3)}s`
 }
 
-function errorText({ type, message }: ErrorInfo): string {
+function errorText(error: ErrorInfo, what?: Concealed): string {
+  const { type, message } = concealedError(error, what)
   return message === '' ? type : `${type}: ${message}`
 }
 
@@ -209,7 +214,9 @@ function unexpected({ error }: Signals['worker:error']): object {
   return isStoreAway(error) || error instanceof DecodeError ? {} : { err: error }
 }
 
-function resultText(result: unknown): string {
+function resultText(whole: unknown, what: Concealed | undefined): string {
+  if (what === 'all') return HIDDEN
+  const result = concealed(whole, what)
   if (typeof result === 'number' || typeof result === 'boolean') return String(result)
   const limits = {
     depth: 3,

@@ -10,6 +10,7 @@ export const floors: Readonly<Record<string, number>> = {
   backend: 4,
   stores: 5,
   payloads: 6,
+  codec: 6,
   config: 7,
   request: 8,
   tasks: 9,

@@ -8,6 +8,7 @@ import {
   exposedLevel,
   parseAccepts,
   parseExample,
+  parseSensitive,
   requireErrors,
   requireUpgrade,
   type TaskPool,
@@ -217,6 +218,14 @@ export const TASK_OPTIONS: OptionTable<TaskOptions, Omit<ParsedTaskOptions, 'lim
     absent: 'each call is a run of its own',
     doc: "[one run gets a list](how-to/handle-in-batches.md) of calls, each of which ends alone: `{ size: 100, wait: '500ms' }`",
     more: 'Of a task with an input schema. Not with `acksLate: false` or `rateLimit`.',
+  },
+  sensitive: {
+    kind: 'value',
+    type: 'readonly string[]',
+    parse: parseSensitive,
+    absent: 'none',
+    doc: "paths of its input, as `['card.number']`, whose values [no log, event, text of arguments or error](how-to/encrypt-payloads.md#without-a-codec) shows; messages and records keep them",
+    more: 'The first name is that of a parameter, or of a property of the input.',
   },
   exposeLogs: {
     kind: 'value',

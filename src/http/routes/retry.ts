@@ -3,6 +3,7 @@ import type { JobInfo } from '../../calls/jobInfo.ts'
 import type { AnyTask } from '../../calls/task.ts'
 import { keptArguments } from '../../protocol/serializer.ts'
 import { isFinal } from '../../protocol/states.ts'
+import { CodecError } from '../../std/errors.ts'
 import type { Kwargs } from '../../tasks/bind.ts'
 import { ADMIN_SCOPE, isAdmin } from '../access/identity.ts'
 import { findJob, unknownJob } from '../access/jobAccess.ts'
@@ -108,8 +109,13 @@ interface KeptInput {
   readonly kwargs?: Kwargs
 }
 
-function keptInput(task: AnyTask | undefined, body: string | Uint8Array): KeptInput {
-  const { args, kwargs } = keptArguments(body)
-  if (args.length > 0) return { input: args, kwargs }
-  return { input: Object.keys(kwargs).length > 0 ? kwargs : inputOf(task, NO_BODY).input }
+function keptInput(task: AnyTask | undefined, body: string | Uint8Array): KeptInput | Problem {
+  try {
+    const { args, kwargs } = keptArguments(body)
+    if (args.length > 0) return { input: args, kwargs }
+    return { input: Object.keys(kwargs).length > 0 ? kwargs : inputOf(task, NO_BODY).input }
+  } catch (error) {
+    if (error instanceof CodecError) return { kind: 'input-not-kept', detail: error.message }
+    throw error
+  }
 }

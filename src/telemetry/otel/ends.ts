@@ -1,6 +1,8 @@
 import { type Context, context, type Span, SpanStatusCode } from '@opentelemetry/api'
 import type { ErrorClass } from '../../config/retryOptions.ts'
+import { errorInfo } from '../../protocol/exception.ts'
 import type { ErrorInfo, Outcome } from '../../protocol/outcome.ts'
+import { type Concealed, concealedError, HIDDEN } from '../../protocol/repr.ts'
 import { Ignore, Reject, Retry, Snooze } from '../../std/errors.ts'
 import { Replacement } from '../../tasks/replacement.ts'
 
@@ -27,27 +29,37 @@ export async function within<Result>(
   }
 }
 
-/** Note what a run threw. An error that the task declares (`throws`) is an event, and no error of the span. */
-export function endRun(span: Span, error: unknown, throws: readonly ErrorClass[]): void {
-  if (!ENDS.some((kind) => error instanceof kind)) {
-    if (throws.some((kind) => error instanceof kind)) span.recordException(error as Error)
+/**
+ * Note what a run threw. An error that the task declares (`throws`) is an event, and no error of the span. `hides`: its
+ * class alone is noted.
+ */
+export function endRun(span: Span, thrown: unknown, throws: readonly ErrorClass[], hides: boolean): void {
+  const error = hides ? nameless(thrown) : thrown
+  if (!ENDS.some((kind) => thrown instanceof kind)) {
+    if (throws.some((kind) => thrown instanceof kind)) span.recordException(error as Error)
     else noteError(span, error)
     return
   }
-  const { name, cause } = error as Error
+  const { name, cause } = thrown as Error
   span.setAttribute('celeriac.end', name)
-  if (cause instanceof Error) span.recordException(cause)
+  if (cause instanceof Error) span.recordException(hides ? nameless(cause) : cause)
 }
 
 /** Note how a message ended; undefined: it is another worker's, or its lease will release it. */
-export function endWith(span: Span, outcome: Outcome | undefined): void {
+export function endWith(span: Span, outcome: Outcome | undefined, what?: Concealed): void {
   span.setAttribute('celeriac.outcome', outcome?.kind ?? 'lost')
-  if (outcome?.kind === 'failure' && !outcome.expected) noteFailure(span, outcome.error)
+  if (outcome?.kind === 'failure' && !outcome.expected) noteFailure(span, concealedError(outcome.error, what))
   if (outcome?.kind === 'stopped' && outcome.by !== 'shutdown') {
-    const { type, message } = outcome.error
+    const { type, message } = concealedError(outcome.error, what)
     span.recordException({ name: type, message })
-    if (outcome.by !== 'revoke') noteFailure(span, outcome.error)
+    if (outcome.by !== 'revoke') noteFailure(span, { type, message })
   }
+}
+
+/** An error of the same class, with neither message nor stack. */
+function nameless(error: unknown): Error {
+  const { type } = errorInfo(error)
+  return Object.assign(new Error(HIDDEN), { name: type, stack: undefined })
 }
 
 function noteFailure(span: Span, { type, message }: Pick<ErrorInfo, 'type' | 'message'>): void {

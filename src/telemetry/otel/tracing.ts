@@ -93,7 +93,7 @@ class TraceLayers {
     const headers = withTrace(processing.headers, this.#propagation.inject(span, parent))
     return within(span, trace.setSpan(parent, span), async () => {
       const outcome = await next({ ...processing, headers })
-      endWith(span, outcome)
+      endWith(span, outcome, processing.concealed)
       return outcome
     })
   }
@@ -107,7 +107,7 @@ class TraceLayers {
       span,
       trace.setSpan(from, span),
       () => next(run),
-      (error) => endRun(span, error, throws),
+      (error) => endRun(span, error, throws, run.concealed !== undefined),
     )
   }
 }

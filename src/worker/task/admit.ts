@@ -6,7 +6,7 @@ import { positionalDefinition } from '../../calls/task.ts'
 import { type Advancer, afterFailure, endOfLinks, linkProblem, partsOf, refusedRecords } from '../../canvas/advance.ts'
 import { callFact, FIRST_SEEN_HEADER, isOffloaded } from '../../protocol/callHeaders.ts'
 import { isTooLate, withOwnDeadline } from '../../protocol/deadline.ts'
-import type { Envelope } from '../../protocol/envelope.ts'
+import type { Envelope, OpenEnvelope } from '../../protocol/envelope.ts'
 import { encodeException, errorInfo, revokedError } from '../../protocol/exception.ts'
 import { decodeTask, linksOf, type TaskMessage } from '../../protocol/message.ts'
 import type { ErrorInfo, Outcome } from '../../protocol/outcome.ts'
@@ -47,6 +47,12 @@ export interface Receiver extends Finisher {
   readonly lossLimits: LossLimits
   /** Content types that are read. */
   readonly accept: ReadonlySet<string>
+  /** Opens messages that a codec has sealed; undefined where there is none. */
+  readonly opens: OpenEnvelope | undefined
+}
+
+function openedOf(envelope: Envelope, opens: OpenEnvelope | undefined): Envelope {
+  return opens ? opens(envelope) : envelope
 }
 
 /**
@@ -56,7 +62,7 @@ export interface Receiver extends Finisher {
 export function receive(delivery: Delivery, receiver: Receiver, read?: TaskMessage): Request | Refusal {
   let message: TaskMessage
   try {
-    message = read ?? decodeTask(delivery.envelope, receiver.accept)
+    message = read ?? decodeTask(openedOf(delivery.envelope, receiver.opens), receiver.accept)
   } catch (error) {
     return refuseUndecodable(delivery, receiver, errorInfo(error))
   }
@@ -91,7 +97,7 @@ function decide(delivery: Delivery, message: TaskMessage, receiver: Receiver): R
   const reason = state.isRevoked(message) ? 'revoked' : isExpired(delivery, own, now) ? 'expired' : undefined
   const why = reason === undefined ? whyUnknown(message, known) : undefined
   if (why !== undefined) return unknown(delivery, own, definition, receiver, why)
-  const request = new Request(delivery, own, definition, hostname, app.config.request, earlyPostponement(own, now))
+  const request = new Request(delivery, own, definition, hostname, app.config, earlyPostponement(own, now))
   if (reason) return refuseRevoked(request, reason, receiver, now, known)
   const { lost } = request
   const isGivenUp = lost > 0 && afterLoss({ of: 'worker', losses: lost }, receiver.lossLimits) === 'give up'
@@ -115,7 +121,7 @@ function unknown(
   const { config, signals } = receiver.app
   const waiting = { reason, timeout: config.unknownTaskTimeout, now: config.clock.now() }
   const postponement = unknownPostponement(message, waiting)
-  const request = new Request(delivery, message, definition, receiver.hostname, config.request, postponement)
+  const request = new Request(delivery, message, definition, receiver.hostname, config, postponement)
   if (postponement) return request
   const isNewer = receiver.app.definition(message.task) !== undefined
   const error = notRegistered(isNewer ? `${message.task}: ${reason}` : message.task)
@@ -228,6 +234,7 @@ function refuseUndecodable(delivery: Delivery, receiver: Receiver, error: ErrorI
   const { id, task } = headersOf(delivery)
   const tell = (): void => receiver.app.signals.emit('task:undecodable', { queue: delivery.queue, error })
   const parent = typeof id === 'string' ? id : ''
+  // Those of a sealed message are not known.
   const links = linksOf(envelopeOf(delivery), receiver.accept)
   const now = receiver.app.config.clock.now()
   const { also, parts } = endOfLinks(headersOf(delivery), links, endingOf(error), receiver, now)

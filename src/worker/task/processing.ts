@@ -28,7 +28,7 @@ function processingOf(request: Request, now: number, broker: string): Processing
   const { lost, hostname } = request
   const { rootId, headers } = request.message
   // Plain properties, no getter: layers copy them, and to copy a getter costs more than all the rest.
-  const { id, task, queue, retries, request: http } = request.facts
+  const { id, task, queue, retries, request: http, concealed } = request.facts
   return {
     id,
     task,
@@ -41,5 +41,6 @@ function processingOf(request: Request, now: number, broker: string): Processing
     hostname,
     broker,
     headers,
+    ...(concealed !== undefined && { concealed }),
   }
 }

@@ -2,7 +2,7 @@ import type { TaskFacts } from '../../app/signals.ts'
 import type { EndedTask } from '../../backend/followUp.ts'
 import type { Reply } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
-import type { RequestConfig } from '../../config/requestOptions.ts'
+import type { Config } from '../../config/config.ts'
 import { callFact } from '../../protocol/callHeaders.ts'
 import { isoTime } from '../../protocol/iso.ts'
 import type { AbortReason, Job } from '../../protocol/job.ts'
@@ -16,6 +16,7 @@ import { withRequest } from '../../request/lazyRequest.ts'
 import { type Clock, isoOf } from '../../std/clock.ts'
 import { timeOf } from '../../std/id.ts'
 import { Stop, type StopSignal } from '../../std/stopSignal.ts'
+import { concealedOf, shownReprs } from '../../tasks/bind.ts'
 import type { TaskDefinition } from '../../tasks/definition.ts'
 import type { Completing } from '../../tasks/jobServices.ts'
 import type { OutputWriter } from './outputWriter.ts'
@@ -69,7 +70,7 @@ export class Request {
     message: TaskMessage,
     definition: TaskDefinition,
     hostname: string,
-    config: RequestConfig,
+    config: Pick<Config, 'request' | 'codec'>,
     postponement?: Postponement,
   ) {
     this.postponement = postponement
@@ -79,11 +80,19 @@ export class Request {
     this.hostname = hostname
     const { id, task, retries, headers } = message
     this.lostChildren = lostChildren(headers)
-    this.facts = withRequest({ id, task, queue: delivery.queue, retries, hostname }, headers, config)
+    const facts = { id, task, queue: delivery.queue, retries, hostname }
+    const what = concealedOf(config, definition)
+    this.facts = withRequest(what === undefined ? facts : { ...facts, concealed: what }, headers, config.request)
   }
 
   get id(): string {
     return this.message.id
+  }
+
+  /** Its message as others may see it: the texts of its arguments without what is concealed. */
+  get shown(): TaskMessage {
+    const { message, definition, facts } = this
+    return facts.concealed === undefined ? message : { ...message, ...shownReprs(message, facts.concealed, definition) }
   }
 
   /** Where the caller waits for results, if it said so. */

@@ -10,6 +10,7 @@ import { lossHeaders } from '../../protocol/lostRuns.ts'
 import { encodeTask, NOTHING_EMBEDDED } from '../../protocol/message.ts'
 import type { ErrorInfo, Outcome } from '../../protocol/outcome.ts'
 import type { RecordState } from '../../protocol/record.ts'
+import { concealedError } from '../../protocol/repr.ts'
 import { childTuples, type TaskMeta } from '../../protocol/result.ts'
 import { CONTENT_TYPES } from '../../protocol/serializer.ts'
 import { FAILURE, RETRY, REVOKED, SNOOZED, SUCCESS } from '../../protocol/states.ts'
@@ -42,7 +43,7 @@ export function fallbacksOf(
   const { delivery, message } = request
   const error = errorInfo(reason)
   const failed: Outcome = { kind: 'failure', error, children: outcome.children }
-  const dead = deadLetter(delivery, error)
+  const dead = deadLetterOf(request, error)
   const meta = request.meta(FAILURE, encodeException(error), error.traceback ?? null, now)
   const also = neverSent(message, endingOf(meta), finisher, now)
   const plain: Settlement = { delivery, meta: kept(request, meta, failed), also, end: 'ack', reply: request.reply }
@@ -103,7 +104,12 @@ function given(
   { error, deadLetter: dead }: Outcome & { kind: 'failure' },
   end: Settlement,
 ): Settlement {
-  return dead === true ? withDeadLetter(end, deadLetter(request.delivery, error)) : end
+  return dead === true ? withDeadLetter(end, deadLetterOf(request, error)) : end
+}
+
+/** Its reason is read by others than the result. */
+function deadLetterOf({ delivery, facts }: Request, error: ErrorInfo): Message {
+  return deadLetter(delivery, concealedError(error, facts.concealed))
 }
 
 function success(
@@ -134,7 +140,7 @@ function finalSettlement(
   const following = followingOf(request.endedWith(meta, listed, now), followUps)
   const { also, metadata, children, parts, opens } = following
   const publish =
-    following.deadLetter && error ? [...following.publish, deadLetter(delivery, error)] : following.publish
+    following.deadLetter && error ? [...following.publish, deadLetterOf(request, error)] : following.publish
   const writes = { publish, also, metadata, parts, opens }
   return { delivery, meta: kept(request, meta, outcome, children), ...writes, end: 'ack' }
 }

@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import type { AnyTask } from '../../../calls/task.ts'
 import { isFinal } from '../../../protocol/states.ts'
-import { ArgumentError, NotSupportedError, NotWaitingError, UnknownJobError } from '../../../std/errors.ts'
+import { ArgumentError, CodecError, NotSupportedError, NotWaitingError, UnknownJobError } from '../../../std/errors.ts'
 import { ADMIN_SCOPE, isAdmin } from '../../access/identity.ts'
 import { findJob, unknownJob } from '../../access/jobAccess.ts'
 import { baseOf, type HttpScope } from '../../apiContext.ts'
@@ -60,7 +60,8 @@ async function change(
     const errors = read && inputErrors(error, read.input, task)
     if (errors) return invalidInput(errors)
     if (error instanceof NotWaitingError) return notWaiting(error)
-    if (error instanceof NotSupportedError) return { kind: 'cannot-change', detail: error.message }
+    if (error instanceof NotSupportedError || error instanceof CodecError)
+      return { kind: 'cannot-change', detail: error.message }
     if (error instanceof UnknownJobError) return { kind: 'unknown-job', detail: error.message }
     if (error instanceof ArgumentError) return invalidInput([{ pointer: '#', code: 'invalid', detail: error.message }])
     throw error

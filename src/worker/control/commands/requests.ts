@@ -2,6 +2,7 @@ import { MAX_REVOKED } from '../../../backend/retention.ts'
 import { isSet } from '../../../protocol/control.ts'
 import { encodePlain } from '../../../protocol/encoding.ts'
 import { pythonRepr, reprArgs, reprKwargs } from '../../../protocol/repr.ts'
+import { shownCall } from '../../../tasks/bind.ts'
 import type { Request } from '../../task/request.ts'
 import type { Arguments, Command, CommandContext } from '../controlled.ts'
 import { textsOf } from './arguments.ts'
@@ -34,14 +35,15 @@ function queryTask({ ids }: Arguments, context: CommandContext): unknown {
 
 /** A request as Celery describes it. `safe`: its arguments as text. */
 export function infoOf(request: Request, context: CommandContext, safe = false): Readonly<Record<string, unknown>> {
-  const { message, delivery, facts, begun, acked } = request
-  const { args, kwargs, argsrepr, kwargsrepr } = message
+  const { shown: message, delivery, facts, begun, acked, definition } = request
+  const { argsrepr, kwargsrepr } = message
+  const { args, kwargs } = shownCall(message, facts.concealed, definition)
   const { exchange = '', routingKey = delivery.queue } = delivery.route ?? {}
   return {
     id: request.id,
     name: facts.task,
-    args: safe ? (argsrepr ?? reprArgs(args)) : shownValue(args),
-    kwargs: safe ? (kwargsrepr ?? reprKwargs(kwargs)) : shownValue(kwargs),
+    args: safe ? (argsrepr ?? reprArgs(message.args)) : shownValue(args),
+    kwargs: safe ? (kwargsrepr ?? reprKwargs(message.kwargs)) : shownValue(kwargs),
     type: facts.task,
     hostname: context.worker.hostname,
     time_start: begun === undefined ? null : begun / 1000,
