@@ -5,6 +5,7 @@ import { MemoryBroker } from '../../src/stores/memory/broker.ts'
 import { SequentialUnitOfWork } from '../../src/stores/sequentialUnitOfWork.ts'
 import type { OpenedBackend } from '../../src/testing/backendFixture.ts'
 import { backendSuite } from '../../src/testing/suites/backendSuite.ts'
+import { deadLetterSuite, SUITE_DEAD_LETTERS } from '../../src/testing/suites/deadLetterSuite.ts'
 import { eventLogSuite, SUITE_EVENT_LOG } from '../../src/testing/suites/eventLogSuite.ts'
 import { jobIndexSuite } from '../../src/testing/suites/jobIndexSuite.ts'
 import { changeSuite } from '../../src/testing/suites/jobs/changeSuite.ts'
@@ -13,7 +14,13 @@ import { revokedSuite } from '../../src/testing/suites/revokedSuite.ts'
 import { type OpenedStores, unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
 
 const open = (serializer: BackendOptions['serializer'] = 'json'): MemoryBackend =>
-  new MemoryBackend({ expires: 60_000, serializer, accept: ['json'], eventLog: SUITE_EVENT_LOG })
+  new MemoryBackend({
+    expires: 60_000,
+    serializer,
+    accept: ['json'],
+    eventLog: SUITE_EVENT_LOG,
+    deadLetters: SUITE_DEAD_LETTERS,
+  })
 
 for (const serializer of ['json', 'msgpack'] as const) {
   const opened = async (): Promise<OpenedBackend> => {
@@ -38,3 +45,4 @@ const openStores = async (): Promise<OpenedStores> => {
 }
 unitOfWorkSuite({ describe, it }, 'memory', openStores)
 changeSuite({ describe, it }, 'memory', openStores)
+deadLetterSuite({ describe, it }, 'memory', openStores)

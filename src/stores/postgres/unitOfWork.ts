@@ -5,6 +5,7 @@ import {
   lastDue,
   MAX_ATOMIC_SUBMISSIONS,
   messagesOf,
+  type Redriven,
   type Settlement,
   type Submission,
   type UnitOfWork,
@@ -23,6 +24,7 @@ import { Plan } from './connection/plan.ts'
 import { isRefusal, opening, REQUIRED } from './gate.ts'
 import type { PostgresBackend } from './results/backend.ts'
 import { changeStep, lockedRecord, lockStep } from './results/change.ts'
+import type { GatedLetter, PostgresDeadLetters } from './results/deadLetters.ts'
 import type { RecordWrite } from './results/records.ts'
 import { Submissions } from './submissions.ts'
 
@@ -68,6 +70,8 @@ export class PostgresUnitOfWork implements UnitOfWork {
   #submitted: Promise<unknown> = Promise.resolve()
   /** The last write under way of each record. */
   readonly #writes = new Map<string, Promise<unknown>>()
+  /** Loaded before the first dead letter is written. */
+  #dead: PostgresDeadLetters | undefined
 
   constructor(broker: PostgresBroker, backend: PostgresBackend, clock: Clock = systemClock) {
     this.#broker = broker
@@ -149,7 +153,8 @@ export class PostgresUnitOfWork implements UnitOfWork {
   }
 
   settle(settlement: Settlement): Promise<boolean> {
-    const { delivery, end } = settlement
+    const { delivery, end, publish } = settlement
+    if (!this.#dead && publish?.some(({ dead }) => dead)) return this.#withDead(() => this.settle(settlement))
     const own = PostgresDelivery.of(delivery)
     own.free()
     const ending: Ending = { hold: own.hold, kind: end === 'requeue' ? 'requeue' : 'drop', settlement }
@@ -167,7 +172,17 @@ export class PostgresUnitOfWork implements UnitOfWork {
     )
   }
 
+  async #withDead<Value>(write: () => Promise<Value>): Promise<Value> {
+    this.#dead = await this.#backend.deadLetters()
+    return write()
+  }
+
+  async redrive(letters: readonly Redriven[]): Promise<boolean[]> {
+    return (await this.#backend.deadLetters()).redrive(letters, this.#broker.messages)
+  }
+
   write(writing: Writing): Promise<boolean> {
+    if (!this.#dead && writing.publish?.some(({ dead }) => dead)) return this.#withDead(() => this.write(writing))
     if (writing.closes !== undefined) return this.#close(writing, writing.closes)
     const written = this.#writing.add(writing)
     if (writing.meta) this.#track(writing.meta.task_id, written)
@@ -220,6 +235,7 @@ export class PostgresUnitOfWork implements UnitOfWork {
   ): () => void {
     const records: RecordWrite[] = []
     const messages: MessageWrite[] = []
+    const letters: GatedLetter[] = []
     const { chords, records: writer } = this.#backend
     for (const { writing, gate, settling } of all)
       if (writing.meta) records.push({ meta: writing.meta, settling, gate })
@@ -227,14 +243,17 @@ export class PostgresUnitOfWork implements UnitOfWork {
     for (const { writing, gate } of all) {
       const { publish = [], also = [], metadata } = writing
       for (const meta of also) records.push({ meta, gate, metadata: metadata?.get(meta.task_id) })
-      for (const { envelope, route, notBefore } of publish)
-        messages.push({ envelope, route, options: { notBefore }, gate })
+      for (const { envelope, route, notBefore, dead } of publish) {
+        if (dead && this.#dead) letters.push({ letter: dead, gate })
+        else messages.push({ envelope, route, options: { notBefore }, gate })
+      }
     }
     const complete = chords.rows.addWritings(plan, all)
     const written = writer.plan(records)
     const answers = plan.add(written.steps)
     if (records.length > 0) plan.add([writer.announcement(records.map(({ meta }) => meta.task_id))])
     if (messages.length > 0) plan.add(this.#broker.messages.steps(messages))
+    if (this.#dead && letters.length > 0) plan.add(this.#dead.steps(letters))
     return () => {
       if (saved) {
         const each = written.saved(answers()).slice(0, own)
