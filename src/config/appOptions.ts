@@ -6,9 +6,9 @@ import { ArgumentError } from '../std/errors.ts'
 import { type LogOption, requireLog } from '../std/log.ts'
 import type { OptionTable } from '../std/optionTable.ts'
 import type { Schema } from '../std/schema.ts'
-import { shown } from '../std/validate.ts'
+import { requireClock, requireString, shown } from '../std/validate.ts'
 import type { Config } from './parsedConfig.ts'
-import { parseQueues } from './queueOptions.ts'
+import { type DeadLetterOptions, parseDeadLetters, parseQueues } from './queueOptions.ts'
 import type { RequestOptions } from './requestOptions.ts'
 import type { ContextValues } from './requestValues.ts'
 import type { Routes } from './routeOptions.ts'
@@ -111,6 +111,11 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
    * `events` and event streams: 0 to 100,000; 0 keeps none. About 1 MiB at most. Default `1000`.
    */
   eventLog?: number | undefined
+  /**
+   * Messages that workers give up: which are kept, how many, how long: `{ failed, expires, max }`. Default: `{ failed:
+   * false, expires: '30d', max: 100000 }`.
+   */
+  deadLetters?: DeadLetterOptions | undefined
   /**
    * Run tasks at once in the caller's process instead of sending them, on stores in memory: for tests. Default `false`.
    */
@@ -243,7 +248,7 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
   keyPrefix: {
     kind: 'value',
     type: 'string',
-    check: requirePrefix,
+    check: requireString,
     default: '',
     absent: 'none',
     doc: 'Redis: put before every key and channel, so that several systems share a database',
@@ -328,6 +333,14 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
     doc: 'states on the way (STARTED, progress, RETRY), and what tasks [emit](how-to/stream-output.md), that the store keeps per task, the newest, for [`events`](reference.md#results-asyncresult) and [event streams](http.md#events): 0 to 100,000; 0 keeps none',
     more: 'About 1 MiB at most.',
   },
+  deadLetters: {
+    kind: 'value',
+    type: 'DeadLetterOptions',
+    parse: parseDeadLetters,
+    default: {},
+    absent: "`{ failed: false, expires: '30d', max: 100000 }`",
+    doc: '[messages that workers give up](how-to/after-an-outage.md): which are kept, how many, how long: `{ failed, expires, max }`',
+  },
   alwaysEager: {
     kind: 'flag',
     default: false,
@@ -376,16 +389,6 @@ function requireLease(ms: number, where: string): void {
 
 function requireStoreTimeout(ms: number, where: string): void {
   if (ms < 1) throw new ArgumentError(`${where}: expected at least 1 ms, got ${ms}`)
-}
-
-function requireClock(clock: unknown, where: string): void {
-  const { now, after } = Object(clock) as Partial<Record<keyof Clock, unknown>>
-  if (typeof now !== 'function' || typeof after !== 'function')
-    throw new ArgumentError(`${where}: expected an object with the functions now and after, got ${shown(clock)}`)
-}
-
-function requirePrefix(prefix: unknown, where: string): void {
-  if (typeof prefix !== 'string') throw new ArgumentError(`${where}: expected text, got ${shown(prefix)}`)
 }
 
 function parseAccept(names: readonly Serializer[], where: string): readonly Serializer[] {

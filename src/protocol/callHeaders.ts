@@ -24,6 +24,9 @@ const ENTRIES = Object.entries(NAMES) as [fact: keyof CallFacts, name: string][]
 /** Header of ours: when a worker first took the message that could not run it, ms since the epoch. */
 export const FIRST_SEEN_HEADER = 'celeriac_first_seen'
 
+/** Header of ours: of a message that was a dead letter and was sent again, its deaths before, as JSON. */
+export const DEATHS_HEADER = 'celeriac_deaths'
+
 /** The latest moment of a Date, ms since the epoch, and a time that is as good as for ever. */
 export const MOST = 8.64e15
 

@@ -1,3 +1,4 @@
+import type { Clock } from './clock.ts'
 import { ArgumentError } from './errors.ts'
 
 /** Refuses option names that do not exist, naming those that do. */
@@ -47,6 +48,17 @@ export function requireFunction(value: unknown, where: string): void {
 
 export function requireFlag(value: unknown, where: string): asserts value is boolean {
   if (typeof value !== 'boolean') throw new ArgumentError(`${where}: expected true or false, got ${shown(value)}`)
+}
+
+export function requireClock(clock: unknown, where: string): void {
+  const { now, after } = Object(clock) as Partial<Record<keyof Clock, unknown>>
+  if (typeof now !== 'function' || typeof after !== 'function')
+    throw new ArgumentError(`${where}: expected an object with the functions now and after, got ${shown(clock)}`)
+}
+
+/** Any text, also an empty one. */
+export function requireString(text: unknown, where: string): void {
+  if (typeof text !== 'string') throw new ArgumentError(`${where}: expected text, got ${shown(text)}`)
 }
 
 function hasControl(text: string): boolean {
