@@ -1,3 +1,4 @@
+import type { DeadLetters } from '../calls/dead/deadLetters.ts'
 import type { Extension } from '../calls/extension.ts'
 import type { LimitRules } from '../calls/limits/limitRules.ts'
 import type { RevokedTree, SentListener, Stores } from '../calls/stores.ts'
@@ -24,6 +25,7 @@ interface AppFacts {
   readonly signals: Emitter<Signals>
   readonly extensions: readonly Extension[]
   readonly limits: Limits
+  readonly deadLetters: DeadLetters
 }
 
 /** What only an app itself can do, and its users do not need. */
@@ -84,6 +86,9 @@ export function defineInternals(app: AppFacts, actions: AppActions): void {
     },
     get limits() {
       return app.limits
+    },
+    get deadLetters() {
+      return app.deadLetters
     },
   }
   Object.defineProperty(app, INTERNALS, { value })

@@ -10,6 +10,7 @@ import { type HttpOptions, parseHttpOptions } from './options.ts'
 import { loggedPath } from './output/path.ts'
 import { type Problem, respondProblem } from './output/problem.ts'
 import { addBatchRoutes } from './routes/batches.ts'
+import { addDeadRoutes } from './routes/dead/dead.ts'
 import { addDocsRoutes } from './routes/docs.ts'
 import { addEventRoute } from './routes/events.ts'
 import { addHealthRoutes } from './routes/health.ts'
@@ -61,6 +62,7 @@ export function createHttp(app: App, options: HttpOptions): Hono {
   addTreeRoute(api, base, scope)
   addRetryRoute(api, base, scope)
   addRecordRoute(api, base, scope)
+  addDeadRoutes(api, base, scope)
   addWaitRoute(api, base, scope)
   if (gate.authorize) addLimitRoutes(api, base, scope)
   api.notFound((c) => respondProblem({ kind: 'not-found', detail: `nothing is at ${c.req.path}` }, c.req.path))

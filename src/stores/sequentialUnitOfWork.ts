@@ -27,7 +27,7 @@ import { NotSupportedError } from '../std/errors.ts'
 import { uuid } from '../std/id.ts'
 import type { NotedSubmissions } from './notedSubmissions.ts'
 
-/** How long another process leaves the body of a chord to the one that has begun to send it, ms. */
+/** How long another process leaves the body of a chord, or a dead letter, to the one that has begun to send it, ms. */
 const CLAIM_LIFETIME_MS = 30_000
 
 export interface SequentialOptions {
@@ -68,7 +68,7 @@ export class SequentialUnitOfWork implements UnitOfWork {
     this.#clock = clock
     this.#isOneStore = isOneStore
     if (broker.change) this.change = (...job) => changeInOrder(broker, backend, ...job)
-    if (backend.deadLetters) this.redrive = (letters) => redriveInOrder(letters, broker, backend)
+    if (backend.deadLetters) this.redrive = (letters) => redriveInOrder(letters, broker, backend, clock)
     const { chords } = backend
     if (chords && (chords.shared || isOneStore))
       this.submitGroup = async (submissions, opens, adds) => {
@@ -243,18 +243,29 @@ async function buried(writing: Writing, backend: ResultBackend): Promise<Writing
   return { ...writing, publish: writing.publish?.filter(({ dead }) => !dead) }
 }
 
-/** The message before its dead letter is dropped: a crash in between sends it once more. */
+/**
+ * The message before its dead letter is dropped: a crash in between sends it once more. Of several that send the same
+ * at once, one does, where the backend keeps notes.
+ */
 async function redriveInOrder(
   letters: readonly Redriven[],
   broker: Broker,
   backend: ResultBackend,
+  clock: Clock,
 ): Promise<boolean[]> {
   const store = await backend.deadLetters?.()
   const known = (await store?.load(letters.map(({ id }) => id))) ?? []
   const each = letters.map(async ({ id, version, message, meta }, at) => {
-    if (known[at]?.version !== version) return false
-    if (meta) await store?.reopen([meta])
-    await publishTo(broker, message)
+    const claim = { key: `redrive ${id} ${version}`, value: '', expires: clock.now() + CLAIM_LIFETIME_MS }
+    if (known[at]?.version !== version || (await backend.notes?.putIfAbsent(claim)) === false) return false
+    try {
+      if (meta) await store?.reopen([meta])
+      await publishTo(broker, message)
+    } catch (error) {
+      // The caller gets the first error, and may try again. If this is not written, it can half a minute later.
+      await backend.notes?.put({ ...claim, expires: 0 }).catch(() => undefined)
+      throw error
+    }
     // It may have died again meanwhile: that is another one.
     await store?.remove(id, version)
     return true
