@@ -1,4 +1,4 @@
-import { taskQueues } from '../calls/taskQueues.ts'
+import { taskQueues } from '../calls/task.ts'
 import type { App } from './app.ts'
 import { internalsOf } from './internals.ts'
 

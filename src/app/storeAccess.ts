@@ -7,7 +7,7 @@ import type { RetriedJobs, RetryCall, RetryFilter, RetryJobsOptions } from '../c
 import type { RevokedJobs, RevokeFilter, RevokeJobsOptions } from '../calls/jobs/revokeJobs.ts'
 import { purgeQueue } from '../calls/revoke.ts'
 import type { AppStores } from '../calls/stores.ts'
-import type { AnyTask } from '../calls/task.ts'
+import { type AnyTask, taskQueues } from '../calls/task.ts'
 import { completeWait, type WaitOutcome } from '../calls/wait.ts'
 import { workflowTree } from '../canvas/workflowTree.ts'
 import type { Config } from '../config/config.ts'
@@ -50,10 +50,7 @@ export abstract class StoreAccess {
   /** What workers have given up: messages that cannot be read, run or settled, and tasks that failed for good. */
   get deadLetters(): DeadLetters {
     const open = async (): Promise<DeadLetters> => {
-      const [{ OpenDeadLetters }, { taskQueues }] = await Promise.all([
-        import('../calls/dead/deadLetters.ts'),
-        import('../calls/taskQueues.ts'),
-      ])
+      const { OpenDeadLetters } = await import('../calls/dead/deadLetters.ts')
       const { appStores, config } = this
       const { clock, typedJson } = config
       const definition = (task: string): TaskDefinition | undefined => appStores.definition(task)

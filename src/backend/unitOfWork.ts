@@ -188,7 +188,8 @@ export interface UnitOfWork {
   /**
    * Send dead letters again: each message is sent, its record is written and its dead letter is dropped. Resolves with
    * false for each that was not there in its version: it is not sent. On separate stores the dead letter is dropped
-   * last: after a crash before that it is sent once more, half a minute later. Absent where the backend keeps no dead letters.
+   * last: after a crash before that it can be sent once more, half a minute later. Absent where the backend keeps no
+   * dead letters.
    */
   redrive?(letters: readonly Redriven[]): Promise<boolean[]>
   /**

@@ -8,8 +8,11 @@ import type { Ask, Transport } from './transport.ts'
 
 /** Which dead letters: those that fit all that is named. */
 export interface DeadLetterFilterOptions {
+  /** Name of the task. */
   task?: string | undefined
+  /** Queue that they came from. */
   queue?: string | undefined
+  /** Why they were given up. */
   reason?: DeathDocument['reason'] | undefined
   /** A part of the class or the message of the error. */
   error?: string | undefined
@@ -17,6 +20,7 @@ export interface DeadLetterFilterOptions {
   since?: Date | undefined
   /** For admins; default for others: they themselves. */
   owner?: string | undefined
+  /** Tag of the job. */
   tag?: string | undefined
   /** Words in id, name, tags or error. */
   q?: string | undefined
@@ -34,6 +38,7 @@ export interface DeadLetterListOptions extends DeadLetterFilterOptions {
 
 /** Which are sent again, or dropped: those of one id, those that fit a filter, or all. */
 export interface DeadLetterChangeOptions extends DeadLetterFilterOptions {
+  /** All that may be seen, where nothing else is named. */
   all?: boolean | undefined
   /** List them, and change nothing. */
   dryRun?: boolean | undefined
@@ -43,7 +48,7 @@ export interface DeadLetterChangeOptions extends DeadLetterFilterOptions {
 
 /** How they are sent again. */
 export interface RedriveClientOptions extends DeadLetterChangeOptions {
-  /** At most so many in a time, as `'50/s'`. */
+  /** At most so many in a time, as `'300/m'`. */
   rate?: string | undefined
 }
 

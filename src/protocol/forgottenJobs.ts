@@ -12,7 +12,10 @@ export interface RemovedParts {
   readonly waits: number
   /** Records of the deliveries of their webhooks. */
   readonly deliveries: number
-  /** Dead letters. With `rpc://` they are in queues, which a dry run does not search, nor do stores that find no messages. */
+  /**
+   * Dead letters. With `rpc://` they are in queues, which are not searched in a dry run, or where the store finds no
+   * messages.
+   */
   readonly deadLetters: number | 'not searched'
 }
 

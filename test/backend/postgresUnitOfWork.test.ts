@@ -1,7 +1,7 @@
 import { describe, it } from 'vitest'
 import { openStores } from '../../src/stores/open.ts'
-import { deadLetterSuite, SUITE_DEAD_LETTERS } from '../../src/testing/suites/deadLetterSuite.ts'
 import { changeSuite } from '../../src/testing/suites/jobs/changeSuite.ts'
+import { deadLetterSuite, SUITE_DEAD_LETTERS } from '../../src/testing/suites/jobs/deadLetterSuite.ts'
 import { type OpenedStores, unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
 import { emptyPostgres } from '../postgres/shared.ts'
 import { inFull } from '../tier.ts'

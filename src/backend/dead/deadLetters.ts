@@ -4,7 +4,7 @@ import type { TaskMeta } from '../../protocol/result.ts'
 
 /*
  * Dead letters, a part of the result backend: messages that workers have given up, with why.
- * Each sentence of these docs is a case of `testing/suites/deadLetterSuite.ts`.
+ * Each sentence of these docs is a case of `testing/suites/jobs/deadLetterSuite.ts`.
  */
 
 /**
@@ -112,7 +112,7 @@ export interface DeadLetterStore {
   list(query: DeadLetterQuery): Promise<DeadLetterPage>
   /** With their messages, in the order of the ids; undefined where there is none. */
   load(ids: readonly string[]): Promise<(KeptDeadLetter | undefined)[]>
-  /** Another message in place of that of this version, which is the newest from then on. False where it is not there. */
+  /** Another message in place of that of this version; it is the newest then. False where it is not there. */
   edit(id: string, version: number, envelope: Envelope): Promise<boolean>
   /** Drop them. Returns how many were there. */
   drop(ids: readonly string[]): Promise<number>
@@ -120,7 +120,7 @@ export interface DeadLetterStore {
   remove(id: string, version: number): Promise<void>
   /** How many there are, by queue. */
   count(): Promise<ReadonlyMap<string, number>>
-  /** Drop what has expired, and the oldest above the bound: what the store also does by itself, from time to time. */
+  /** Drop what has expired, and the oldest above the bound. The store does that by itself, too, from time to time. */
   trim(): Promise<void>
   /** Write these records over those of their ids, also over final ones, but not over SUCCESS. */
   reopen(metas: readonly TaskMeta[]): Promise<void>

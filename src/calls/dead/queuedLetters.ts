@@ -1,7 +1,7 @@
 import type { Delivery } from '../../broker/broker.ts'
 import { deadLetterQueue } from '../../broker/broker.ts'
 import type { Stores } from '../stores.ts'
-import { freshOf } from './redriving.ts'
+import { freshMessage } from './freshMessage.ts'
 
 /** How long a queue that should have messages may bring none, ms: others have taken them. */
 const SILENCE_MS = 2000
@@ -80,7 +80,7 @@ export class QueuedLetters {
     const { envelope } = delivery
     const from = envelope.headers['x-death-queue']
     const routingKey = typeof from === 'string' && from !== '' ? from : queue
-    const message = { envelope: freshOf(envelope, []), route: { exchange: '', routingKey } }
+    const message = { envelope: freshMessage(envelope, []), route: { exchange: '', routingKey } }
     return this.#stores.unitOfWork.settle({ delivery, publish: [message], end: 'ack' })
   }
 }

@@ -7,22 +7,20 @@ import type {
 } from '../../backend/dead/deadLetters.ts'
 import type { Redriven } from '../../backend/unitOfWork.ts'
 import { parseRate } from '../../config/taskValues.ts'
-import { DEATHS_HEADER, FIRST_SEEN_HEADER } from '../../protocol/callHeaders.ts'
-import type { Envelope } from '../../protocol/envelope.ts'
-import { withoutLosses } from '../../protocol/lostRuns.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
 import { isFinal, RETRY, SUCCESS } from '../../protocol/states.ts'
 import { pieces } from '../../std/chunks.ts'
 import type { Clock } from '../../std/clock.ts'
 import { PAGE_SIZE } from '../jobs/filterChecks.ts'
 import type { Stores } from '../stores.ts'
+import { freshMessage } from './freshMessage.ts'
 import type { QueuedLetters } from './queuedLetters.ts'
 
 /** How dead letters are sent again. */
 export interface RedriveOptions {
   /** List what would be sent, and change nothing. Default `false`. */
   readonly dryRun?: boolean | undefined
-  /** At most so many in a time, as `'50/s'` or `'300/m'`. Default: as many as the store takes. */
+  /** At most so many in a time, as `'300/m'`. Default: as many as the store takes. */
   readonly rate?: string | number | undefined
   /** Most dead letters of one call. Default: all that fit, but for those that die meanwhile. */
   readonly limit?: number | undefined
@@ -154,20 +152,14 @@ export class Redriving {
 function redrivenOf(letter: KeptDeadLetter, known: TaskMeta | undefined): Redriven {
   const { id, version, envelope, queue, history, reason, error, died, worker } = letter
   const deaths: readonly Death[] = [...history, { reason, error, died, worker }]
-  const message = { envelope: freshOf(envelope, deaths.slice(-MAX_DEATHS)), route: { exchange: '', routingKey: queue } }
+  const message = {
+    envelope: freshMessage(envelope, deaths.slice(-MAX_DEATHS)),
+    route: { exchange: '', routingKey: queue },
+  }
   // What it is now, until it runs: it waits to be tried again, after this error.
   const meta: TaskMeta | undefined =
     known && isFinal(known.status) ? { ...known, status: RETRY, date_done: null, retries: 0 } : undefined
   return { id, version, message, meta }
-}
-
-/** The message as if it had not been tried before. `deaths`: what its next dead letter tells of them. */
-export function freshOf({ headers, properties, body }: Envelope, deaths: readonly Death[]): Envelope {
-  const { [FIRST_SEEN_HEADER]: _, 'x-death-reason': __, 'x-death-queue': ___, ...own } = withoutLosses(headers)
-  // Protocol 1 has all in its body.
-  const fresh = headers.task === undefined ? {} : { retries: 0, eta: null }
-  const told = deaths.length === 0 ? {} : { [DEATHS_HEADER]: JSON.stringify(deaths) }
-  return { headers: { ...own, ...fresh, ...told }, properties, body }
 }
 
 /** How many may be sent, at a rate. */

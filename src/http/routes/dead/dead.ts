@@ -1,6 +1,4 @@
 import type { Context, Hono } from 'hono'
-import type { DeadLetterListFilter, DeadLetterSelection } from '../../../calls/dead/deadLetters.ts'
-import type { DeadLetterContent, DeadLetterInfo, DeathInfo } from '../../../calls/dead/info.ts'
 import type {
   DeadLetterContentDocument,
   DeadLetterDocument,
@@ -23,6 +21,13 @@ import {
 } from '../../input/query.ts'
 import { methodNotAllowed } from '../../output/method.ts'
 import { type Problem, respondProblem } from '../../output/problem.ts'
+
+type DeadLetters = HttpScope['app']['deadLetters']
+type DeadLetterListFilter = NonNullable<Parameters<DeadLetters['list']>[0]>
+type DeadLetterSelection = Parameters<DeadLetters['redrive']>[0]
+type DeadLetterContent = NonNullable<Awaited<ReturnType<DeadLetters['get']>>>
+type DeadLetterInfo = Awaited<ReturnType<DeadLetters['list']>>['letters'][number]
+type DeathInfo = DeadLetterInfo['deaths'][number]
 
 const REASONS = ['failed', 'rejected', 'undecodable', 'unknown', 'lost', 'refused'] as const
 const FILTER_READERS = {
@@ -48,8 +53,8 @@ const DEFAULT_LIMIT = 50
 const MAX_CHANGED = 1000
 
 /**
- * `GET /dead`: dead letters by page. `GET`, `PATCH` and `DELETE /dead/{id}`: one of them. `POST /dead/redrive` and `POST
- * /dead/{id}/redrive`: send them again. `DELETE /dead`: drop those that fit. Those of exposed tasks that are the
+ * `GET /dead`: dead letters by page. `GET`, `PATCH` and `DELETE /dead/{id}`: one of them. `POST /dead/redrive` and
+ * `POST /dead/{id}/redrive`: send them again. `DELETE /dead`: drop those that fit. Those of exposed tasks that are the
  * sender's own; for admins of an API with authentication all, also what cannot be read.
  */
 export function addDeadRoutes(api: Hono, base: string, scope: HttpScope): void {
@@ -109,7 +114,7 @@ async function change(c: Context, scope: HttpScope, doing: 'redrive' | 'drop'): 
   return respond({ ids })
 }
 
-type Redrive = HttpScope['app']['deadLetters']['redrive']
+type Redrive = DeadLetters['redrive']
 
 function redrive({ app }: HttpScope, ...given: Parameters<Redrive>): ReturnType<Redrive> {
   return app.deadLetters.redrive(...given)

@@ -17,11 +17,11 @@ export const SIGNAL_EXCHANGES: ReadonlySet<string> = new Set([CONTROL_EXCHANGE, 
 export const TRANSIENT_QUEUE_LIFETIME_MS = 86_400_000
 
 /**
- * Lua, after SETTLING: `send(kind, target, time, text)`: a message as MESSAGE has it. `sent()` does the pushes.
- * A dead letter is kept. `unsendable(kind, target)`: why it cannot be sent, as the server would answer, else nil; to be called before the
- * first write. A script with it has the visibility timeout, s, as ARGV[2].
+ * Lua, after SETTLING: `send(kind, target, time, text)`: a message as MESSAGE has it; a dead letter is kept. `sent()`
+ * does the pushes. `unsendable(kind, target)`: why it cannot be sent, as the server would answer, else nil; to be
+ * called before the first write. A script with it has the visibility timeout, s, as ARGV[2].
  */
-export const SEND_LUA = `${DEAD_LUA}
+export const SEND_LUA: string = `${DEAD_LUA}
 local visibility = tonumber(ARGV[2])
 local lists, texts, ways, arrivals = {}, {}, {}, {}
 -- As routeTarget and laneTarget write it.

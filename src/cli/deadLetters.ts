@@ -1,11 +1,12 @@
-import type { App } from '../../app/app.ts'
-import type { DeadLetterSelection } from '../../calls/dead/deadLetters.ts'
-import { ArgumentError, UnknownJobError } from '../../std/errors.ts'
-import { printable } from '../fleet/printable.ts'
-import { clipped } from '../jobFilter.ts'
-import { jsonText } from '../json.ts'
-import { type AppOptions, withApp } from '../loadApp.ts'
-import { argumentsOf, jsonValue } from '../values.ts'
+import type { App } from '../app/app.ts'
+import { ArgumentError, UnknownJobError } from '../std/errors.ts'
+import { printable } from './fleet/printable.ts'
+import { clipped } from './jobFilter.ts'
+import { jsonText } from './json.ts'
+import { type AppOptions, withApp } from './loadApp.ts'
+import { argumentsOf, jsonValue } from './values.ts'
+
+type DeadLetterSelection = Parameters<App['deadLetters']['redrive']>[0]
 
 export interface DeadFilterOptions extends AppOptions {
   task?: string
