@@ -9,7 +9,7 @@ import { HOOK_OPTIONS } from '../src/app/lifeCycle/hookOptions.ts'
 import { SCHEDULE_OPTIONS } from '../src/beat/scheduleOptions.ts'
 import { APP_OPTIONS } from '../src/config/appOptions.ts'
 import { CALL_OPTIONS } from '../src/config/callOptions.ts'
-import { QUEUE_OPTIONS } from '../src/config/queueOptions.ts'
+import { DEAD_LETTER_OPTIONS, QUEUE_OPTIONS } from '../src/config/queueOptions.ts'
 import { REQUEST_OPTIONS } from '../src/config/requestOptions.ts'
 import { RETRY_OPTIONS } from '../src/config/retryOptions.ts'
 import { ROUTE_OPTIONS } from '../src/config/routeOptions.ts'
@@ -86,6 +86,11 @@ const GROUPS = {
   TASK_HOOKS: { table: TASK_HOOKS, source: 'src/tasks/taskHooks.ts', page: 'docs/how-to/resources-and-hooks.md' },
   REQUEST_OPTIONS: { table: REQUEST_OPTIONS, source: 'src/config/requestOptions.ts', page: 'docs/request-context.md' },
   QUEUE_OPTIONS: { table: QUEUE_OPTIONS, source: 'src/broker/queueOptions.ts', page: 'docs/rabbitmq.md' },
+  DEAD_LETTER_OPTIONS: {
+    table: DEAD_LETTER_OPTIONS,
+    source: 'src/config/queueOptions.ts',
+    page: 'docs/how-to/after-an-outage.md',
+  },
   WEBHOOK_OPTIONS: { table: WEBHOOK_OPTIONS, source: 'src/config/webhookOptions.ts', page: 'docs/webhooks.md' },
   SCHEDULE_OPTIONS: { table: SCHEDULE_OPTIONS, source: 'src/beat/scheduleOptions.ts', page: 'docs/schedules.md' },
   RECEIVER_OPTIONS: {

@@ -45,6 +45,17 @@ export type {
   TaskEvent,
   WaitOptions,
 } from './calls/asyncResult.ts'
+export type {
+  DeadLetterList,
+  DeadLetterListFilter,
+  DeadLetterSelection,
+  DeadLetters,
+  DropLettersOptions,
+  DroppedLetters,
+  LetterEdit,
+} from './calls/dead/deadLetters.ts'
+export type { DeadLetterChoice, DeadLetterContent, DeadLetterInfo, DeathInfo } from './calls/dead/info.ts'
+export type { RedrivenLetters, RedriveOptions } from './calls/dead/redriving.ts'
 export type { GroupResult, MemberResult } from './calls/groupResult.ts'
 export type { JobError, JobInfo } from './calls/jobInfo.ts'
 export type { ForgetFilter, ForgetJobsOptions } from './calls/jobs/forgetJobs.ts'
@@ -71,6 +82,7 @@ export { App, Celeriac } from './celeriac.ts'
 export type { Codec, SealedBytes, SealedField, SealedPlace } from './codec/codec.ts'
 export type { CallOptions } from './config/callOptions.ts'
 export type { CeleriacOptions, Config } from './config/config.ts'
+export type { DeadLetterOptions } from './config/queueOptions.ts'
 export type { RequestOptions } from './config/requestOptions.ts'
 export type { ContextValues } from './config/requestValues.ts'
 export type {

@@ -1,4 +1,5 @@
 import type { UnitOfWork } from '../backend/unitOfWork.ts'
+import type { DeadLetters } from '../calls/dead/deadLetters.ts'
 import type { Extension } from '../calls/extension.ts'
 import type { LimitRules } from '../calls/limits/limitRules.ts'
 import type { RevokedTree, SentListener, Stores } from '../calls/stores.ts'
@@ -25,6 +26,7 @@ interface AppFacts {
   readonly signals: Emitter<Signals>
   readonly extensions: readonly Extension[]
   readonly limits: Limits
+  readonly deadLetters: DeadLetters
 }
 
 /** What only an app itself can do, and its users do not need. */
@@ -94,6 +96,9 @@ export function defineInternals(app: AppFacts, actions: AppActions): void {
     },
     get limits() {
       return app.limits
+    },
+    get deadLetters() {
+      return app.deadLetters
     },
   }
   Object.defineProperty(app, INTERNALS, { value })

@@ -1,15 +1,12 @@
+import { taskQueues } from '../calls/task.ts'
 import type { App } from './app.ts'
 import { internalsOf } from './internals.ts'
 
 export { deadLetterQueue } from '../broker/broker.ts'
 
 /** Names of the queues that an app knows: its own, and those that its tasks go to, and these others. */
-export function queuesOf({ config, tasks }: App, others: Iterable<string> = []): string[] {
-  const own = [...tasks.values()].map(
-    ({ definition: { name, options } }) => options.queue ?? config.route?.(name)?.queue,
-  )
-  const more = [...others].filter((name) => !tasks.has(name)).map((name) => config.route?.(name)?.queue)
-  return [...new Set([config.queue, ...own, ...more])].filter((queue) => queue !== undefined)
+export function queuesOf({ config, tasks }: App, others?: Iterable<string>): string[] {
+  return taskQueues(config, tasks, others)
 }
 
 /** What lies in the queues of a store; what is undefined the store does not know. */

@@ -1,5 +1,6 @@
 import type { FoundMessage } from '../broker/broker.ts'
 import type { BoundUse } from '../calls/bounds/boundUses.ts'
+import type { DeadLetters } from '../calls/dead/deadLetters.ts'
 import { type GroupResult, savedGroup } from '../calls/groupResult.ts'
 import { infoOf } from '../calls/jobInfo.ts'
 import type { ForgetFilter, ForgetJobsOptions } from '../calls/jobs/forgetJobs.ts'
@@ -7,6 +8,7 @@ import type { RetriedJobs, RetryCall, RetryFilter, RetryJobsOptions } from '../c
 import type { RevokedJobs, RevokeFilter, RevokeJobsOptions } from '../calls/jobs/revokeJobs.ts'
 import { purgeQueue } from '../calls/revoke.ts'
 import type { AppStores } from '../calls/stores.ts'
+import { type AnyTask, taskQueues } from '../calls/task.ts'
 import { completeWait, type WaitOutcome } from '../calls/wait.ts'
 import { workflowTree } from '../canvas/workflowTree.ts'
 import type { Config } from '../config/config.ts'
@@ -17,6 +19,7 @@ import { UNKNOWN } from '../protocol/states.ts'
 import type { WorkflowTree } from '../protocol/workflowTree.ts'
 import { ArgumentError, ConfigError, NotSupportedError } from '../std/errors.ts'
 import { requireFunction, requireText } from '../std/validate.ts'
+import type { TaskDefinition } from '../tasks/definition.ts'
 import type { JobFilter, JobPage } from './jobPage.ts'
 import { Limits, SharedLimit } from './limits/limits.ts'
 import type { StoreFacts, StoreInfo, StoreVersion } from './storeInfo.ts'
@@ -25,6 +28,7 @@ import type { StoreFacts, StoreInfo, StoreVersion } from './storeInfo.ts'
 export abstract class StoreAccess {
   abstract get config(): Config
   protected abstract get appStores(): AppStores
+  abstract get tasks(): ReadonlyMap<string, AnyTask>
   protected abstract submitAgain(call: RetryCall): Promise<{ readonly id: string; readonly sent: boolean }>
 
   /**
@@ -42,6 +46,26 @@ export abstract class StoreAccess {
   /** What is paused and held back, and how its limits are used. */
   get limits(): Limits {
     return new Limits(this.config, this.appStores)
+  }
+
+  /** What workers have given up: messages that cannot be read, run or settled, and tasks that failed for good. */
+  get deadLetters(): DeadLetters {
+    const open = async (): Promise<DeadLetters> => {
+      const { OpenDeadLetters } = await import('../calls/dead/deadLetters.ts')
+      const { appStores, config } = this
+      const { clock, typedJson } = config
+      const definition = (task: string): TaskDefinition | undefined => appStores.definition(task)
+      const stores = await appStores.open()
+      return new OpenDeadLetters({ stores, clock, typedJson, queues: taskQueues(config, this.tasks), definition })
+    }
+    return {
+      list: async (filter) => (await open()).list(filter),
+      get: async (id) => (await open()).get(id),
+      count: async () => (await open()).count(),
+      edit: async (id, input) => (await open()).edit(id, input),
+      redrive: async (selection, options) => (await open()).redrive(selection, options),
+      drop: async (selection, options) => (await open()).drop(selection, options),
+    }
   }
 
   /** The group that `save` of its handle has kept; undefined where there is none, or it has expired. */

@@ -2,6 +2,7 @@ import type { TaskMeta } from '../protocol/result.ts'
 import type { Clock } from '../std/clock.ts'
 import type { KeptRows } from './bounds/keeping.ts'
 import type { ChordStore } from './chords.ts'
+import type { DeadLetterBounds, DeadLetterStore } from './dead/deadLetters.ts'
 import type { EventLog } from './eventLog.ts'
 import type { JobIndex } from './jobIndex.ts'
 import type { NoteStore } from './notes.ts'
@@ -32,6 +33,8 @@ export interface BackendOptions {
   readonly storeTimeout?: number
   /** How many intermediate states and emissions are kept per task in `events`, the newest; default 1000, 0: none. */
   readonly eventLog?: number
+  /** How many dead letters are kept, and how long. Default: 100,000, for 30 days. */
+  readonly deadLetters?: DeadLetterBounds
   /** Where moments are read from. Default: the system's clock. */
   readonly clock?: Clock
 }
@@ -95,4 +98,6 @@ export interface ResultBackend {
   readonly chords?: ChordStore
   /** What is kept, in the order of submission. Absent where what is kept has no order, as on Redis. */
   rows?(): Promise<KeptRows>
+  /** Messages that workers have given up; loaded when they are first needed. */
+  deadLetters?(): Promise<DeadLetterStore>
 }

@@ -4,6 +4,7 @@ import type { QueueNeed } from '../broker/waitingCounts.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import type { AddedMember, Adding, ChordPart, CompleteChord, OpenChord } from './chords.ts'
+import type { NewDeadLetter } from './dead/deadLetters.ts'
 import type { Output } from './eventLog.ts'
 import type { NoteStore, SubmissionNote } from './notes.ts'
 import type { RecordChange } from './recordChange.ts'
@@ -21,6 +22,22 @@ export interface Message {
   readonly maxWaiting?: number | undefined
   /** With `maxWaiting`: a count that was made shortly before is not used, as room was made since. */
   readonly countAgain?: boolean
+  /**
+   * It is a dead letter: where the backend keeps these (`ResultBackend.deadLetters`), it is kept there with the same
+   * write, and not published.
+   */
+  readonly dead?: NewDeadLetter
+}
+
+/** A dead letter that is sent again. */
+export interface Redriven {
+  readonly id: string
+  /** `DeadLetter.version`. */
+  readonly version: number
+  /** What is sent in its place. */
+  readonly message: Message
+  /** What its record becomes, as by `DeadLetterStore.reopen`. */
+  readonly meta?: TaskMeta | undefined
 }
 
 /** The message itself contains its time (Celery's eta): Celery's own workers expect it in the queue. */
@@ -224,6 +241,13 @@ export interface UnitOfWork {
    * broker changes no messages.
    */
   change?(id: string, queue: string, change: JobChange): Promise<boolean>
+  /**
+   * Send dead letters again: each message is sent, its record is written and its dead letter is dropped. Resolves with
+   * false for each that was not there in its version: it is not sent. On separate stores the dead letter is dropped
+   * last: after a crash before that it can be sent once more, half a minute later. Absent where the backend keeps no
+   * dead letters.
+   */
+  redrive?(letters: readonly Redriven[]): Promise<boolean[]>
   /**
    * Keep what a run emits, as `EventLog.append`. On a shared store only while the delivery is ours, checked in the same
    * write: what a run emits after another worker took its message is not kept. Without a delivery (it was acknowledged

@@ -1,4 +1,5 @@
 import type { CallOptions } from '../config/callOptions.ts'
+import type { Config } from '../config/config.ts'
 import type { ContextValues } from '../config/requestValues.ts'
 import type { BatchOptions } from '../config/task/batchOptions.ts'
 import type { DebounceOptions, ThrottleOptions, UniqueOptions } from '../config/task/onceOptions.ts'
@@ -364,4 +365,17 @@ export function makeTask(definition: TaskDefinition, calls: Calls): AnyTask {
     },
     ...makersOf(definition, calls),
   }) as unknown as AnyTask
+}
+
+/** Names of the queues of an app: its own, and those that its tasks go to, and these others. */
+export function taskQueues(
+  config: Pick<Config, 'queue' | 'route'>,
+  tasks: ReadonlyMap<string, AnyTask>,
+  others: Iterable<string> = [],
+): string[] {
+  const own = [...tasks.values()].map(
+    ({ definition: { name, options } }) => options.queue ?? config.route?.(name)?.queue,
+  )
+  const more = [...others].filter((name) => !tasks.has(name)).map((name) => config.route?.(name)?.queue)
+  return [...new Set([config.queue, ...own, ...more])].filter((queue) => queue !== undefined)
 }

@@ -20,6 +20,7 @@ export function jobLine({ id, state, submittedAt, task = '?' }: JobInfo): string
   return `${printable(id).padEnd(36)} ${clipped(printable(state), 8).padEnd(8)} ${submitted.padEnd(11)} ${clipped(printable(task), 20)}`
 }
 
-function clipped(text: string, width: number): string {
+/** At most so many columns. */
+export function clipped(text: string, width: number): string {
   return text.length > width ? `${text.slice(0, width - 1)}~` : text
 }

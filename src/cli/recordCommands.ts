@@ -51,6 +51,56 @@ export function addRecords(root: Command): void {
     .option('-n, --limit <number>', 'how many', wholeNumber(1, 1000), 50)
     .action(async (options) => (await import('./commands/list.ts')).list(options))
   addChanges(root)
+  addDead(root)
+}
+
+/** What workers have given up. */
+function addDead(root: Command): void {
+  const group = command(root, 'dead', 'messages that workers have given up: list, show, edit, send again, drop')
+  const own = (words: string, summary: string): Command =>
+    withStores(withModule(command(group, words, summary), false), 'warn')
+  const filtered = (words: string, summary: string): Command =>
+    own(words, summary)
+      .option('--task <name>', 'of this task')
+      .option('--queue <name>', 'from this queue')
+      .addOption(
+        new Option('--reason <reason>', 'given up for this reason').choices([
+          'failed',
+          'rejected',
+          'undecodable',
+          'unknown',
+          'lost',
+          'refused',
+        ]),
+      )
+      .option('--error <text>', 'with this text in the class or the message of the error')
+      .option('--since <moment>', 'died at this moment or later, or so long ago at most, as 1h', momentOrDuration)
+      .option('--owner <owner>', 'of this owner')
+      .option('--tag <tag>', 'with this tag')
+      .option('--search <text>', 'with these words in id, name, tags or error')
+      .option('--json', 'as JSON')
+  filtered('list', 'the newest, or those that fit a filter')
+    .option('-n, --limit <number>', 'how many', wholeNumber(1, 1000), 50)
+    .option('--cursor <cursor>', 'go on where a call before ended')
+    .action(async (options) => (await import('./deadLetters.ts')).list(options))
+  own('show <id>', 'why it died, how often, and its input')
+    .option('--json', 'as JSON')
+    .action(async (id, options) => (await import('./deadLetters.ts')).show(id, options))
+  own('edit <id>', 'give it another input')
+    .option('--args <json>', 'its arguments from now on, a JSON array; with --kwargs they replace all it had')
+    .addOption(flag('-k, --kwargs <json>', CALL_OPTIONS.kwargs, { as: 'a JSON object' }))
+    .action(async (id, options) => (await import('./deadLetters.ts')).edit(id, options))
+  filtered('redrive [ids...]', 'send them again, the oldest first')
+    .option('--all', 'all of them, or with --queue all of a queue')
+    .addOption(new Option('--rate <rate>', 'at most so many in a time, as 50/s'))
+    .option('--limit <number>', 'at most so many; default: all', wholeNumber(1, 10_000_000))
+    .option('--dry-run', 'list them, and send nothing')
+    .action(async (ids, options) => (await import('./deadLetters.ts')).redrive(ids, options))
+  filtered('drop [ids...]', 'drop them for good')
+    .option('--all', 'all of them, or with --queue all of a queue')
+    .option('--limit <number>', 'at most so many; default: all', wholeNumber(1, 10_000_000))
+    .option('--dry-run', 'list them, and change nothing')
+    .action(async (ids, options) => (await import('./deadLetters.ts')).drop(ids, options))
 }
 
 /** What changes a task that waits. */

@@ -1,3 +1,4 @@
+import { type DeadLetterClient, deadLetterClient } from './deadLetters.ts'
 import type { EventOptions } from './events.ts'
 import { type ForgetOptions, forgetJobs } from './forget.ts'
 import { type CancelOptions, JobHandle, type WaitOptions } from './handle.ts'
@@ -21,6 +22,13 @@ import type {
   WorkflowTree,
 } from './types.ts'
 
+export type {
+  DeadLetterChangeOptions,
+  DeadLetterClient,
+  DeadLetterFilterOptions,
+  DeadLetterListOptions,
+  RedriveClientOptions,
+} from './deadLetters.ts'
 // The face of `celeriac/client`: for browsers and Node, without a line of the server.
 export type { EventOptions } from './events.ts'
 export type { ForgetOptions } from './forget.ts'
@@ -30,6 +38,10 @@ export { ConnectionError, type ProblemDocument, ProblemError, WaitTimeoutError }
 export type { ClientOptions } from './transport.ts'
 export type {
   ChunkOf,
+  DeadLetterContentDocument,
+  DeadLetterDocument,
+  DeadLetterPageDocument,
+  DeathDocument,
   ForgottenJobs,
   InputOf,
   JobDocument,
@@ -44,6 +56,7 @@ export type {
   OutputOf,
   ProgressOf,
   Received,
+  RedrivenDocument,
   RemovedParts,
   SignatureLike,
   TasksOf,
@@ -119,6 +132,8 @@ export interface Client<Tasks> {
   completeWait(token: string, value?: unknown, options?: { signal?: AbortSignal | undefined }): Promise<void>
   /** Remove what is kept of jobs that have ended, as for a person who asks for it. Not repeated by itself. */
   forget(options: ForgetOptions): Promise<ForgottenJobs>
+  /** Messages that workers have given up. */
+  readonly deadLetters: DeadLetterClient
   /** Limits that are in use, paused or held back. For admins, as the next two, where the server has `authorize`. */
   limits(options?: LimitOptions): Promise<LimitPage>
   /** Begin nothing more of it, on all workers, until `resume`. */
@@ -151,6 +166,7 @@ export function createClient<Tasks>(url: string, options: ClientOptions = {}): C
     workflow: async (id: string, { signal }: { signal?: AbortSignal | undefined } = {}) =>
       (await transport.ask(`/jobs/${encodeURIComponent(id)}/workflow`, { signal })).json(),
     forget: (forgetOptions: ForgetOptions) => forgetJobs(transport, forgetOptions),
+    deadLetters: deadLetterClient(transport),
     limits: (limitOptions?: LimitOptions) => listLimits(transport, limitOptions),
     pause: (target: PauseTarget) => changePause(transport, 'PUT', target),
     resume: (target: PauseTarget) => changePause(transport, 'DELETE', target),

@@ -3,6 +3,13 @@ import type { JobError } from '../protocol/jobDocument.ts'
 import type { OnError } from '../protocol/onError.ts'
 import type { SignatureLike } from '../protocol/signature.ts'
 
+export type {
+  DeadLetterContentDocument,
+  DeadLetterDocument,
+  DeadLetterPageDocument,
+  DeathDocument,
+  RedrivenDocument,
+} from '../protocol/deadLetterDocument.ts'
 export type { ForgottenJobs, RemovedParts } from '../protocol/forgottenJobs.ts'
 export type { JobDocument, JobError, JobLinks } from '../protocol/jobDocument.ts'
 export type { LimitDocument, LimitPage } from '../protocol/limitDocument.ts'

@@ -6,7 +6,7 @@ import type { OptionTable } from '../std/optionTable.ts'
 import { requireFunctions, requireString, shown } from '../std/validate.ts'
 import type { CeleriacOptions } from './celeriacOptions.ts'
 import type { Config } from './parsedConfig.ts'
-import { MAX_QUEUE_LENGTH, ON_FULL, parseQueues } from './queueOptions.ts'
+import { MAX_QUEUE_LENGTH, ON_FULL, parseDeadLetters, parseQueues } from './queueOptions.ts'
 
 export type { CeleriacOptions } from './celeriacOptions.ts'
 
@@ -235,6 +235,14 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
     default: DEFAULT_EVENT_LOG,
     doc: 'states on the way (STARTED, progress, RETRY), and what tasks [emit](how-to/stream-output.md), that the store keeps per task, the newest, for [`events`](reference.md#results-asyncresult) and [event streams](http.md#events): 0 to 100,000; 0 keeps none',
     more: 'About 1 MiB at most.',
+  },
+  deadLetters: {
+    kind: 'value',
+    type: 'DeadLetterOptions',
+    parse: parseDeadLetters,
+    default: {},
+    absent: "`{ failed: false, expires: '30d', max: 100000 }`",
+    doc: '[messages that workers give up](how-to/after-an-outage.md): which are kept, how many, how long: `{ failed, expires, max }`',
   },
   alwaysEager: {
     kind: 'flag',

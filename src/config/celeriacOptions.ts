@@ -5,6 +5,7 @@ import type { Clock } from '../std/clock.ts'
 import type { Duration } from '../std/duration.ts'
 import type { LogOption } from '../std/log.ts'
 import type { Schema } from '../std/schema.ts'
+import type { DeadLetterOptions } from './queueOptions.ts'
 import type { RequestOptions } from './requestOptions.ts'
 import type { ContextValues } from './requestValues.ts'
 import type { Routes } from './routeOptions.ts'
@@ -131,6 +132,11 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
    * `events` and event streams: 0 to 100,000; 0 keeps none. About 1 MiB at most. Default `1000`.
    */
   eventLog?: number | undefined
+  /**
+   * Messages that workers give up: which are kept, how many, how long: `{ failed, expires, max }`. Default: `{ failed:
+   * false, expires: '30d', max: 100000 }`.
+   */
+  deadLetters?: DeadLetterOptions | undefined
   /**
    * Run tasks at once in the caller's process instead of sending them, on stores in memory: for tests. Default `false`.
    */

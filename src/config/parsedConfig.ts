@@ -4,7 +4,7 @@ import type { PayloadConfig } from '../payloads/payloadOptions.ts'
 import type { Clock } from '../std/clock.ts'
 import type { Logger } from '../std/log.ts'
 import type { SecretUrl } from '../std/secretUrl.ts'
-import type { Exchanges } from './queueOptions.ts'
+import type { DeadLetterConfig, Exchanges } from './queueOptions.ts'
 import type { RequestConfig } from './requestOptions.ts'
 import type { ParsedRouter } from './routeOptions.ts'
 import type { WebhookConfig } from './webhookOptions.ts'
@@ -53,6 +53,7 @@ export interface Config {
   /** ms */
   readonly unknownTaskTimeout: number
   readonly eventLog: number
+  readonly deadLetters: DeadLetterConfig
   readonly taskEvents: boolean
   readonly taskSentEvents: boolean
   readonly alwaysEager: boolean

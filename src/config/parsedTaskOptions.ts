@@ -25,6 +25,8 @@ export interface ParsedTaskOptions extends OnceRules {
   readonly resultExpires: number | undefined
   readonly acksLate: boolean
   readonly acksOnFailure: boolean
+  /** Undefined: as the app's. */
+  readonly deadLetter: boolean | undefined
   readonly acksOnTimeout: boolean
   readonly rejectOnWorkerLost: boolean
   readonly trackStarted: boolean | undefined

@@ -1,6 +1,7 @@
 import type { KeepingCaps } from '../backend/bounds/keeping.ts'
 import { bindingOf, broadcastExchange, type ExchangeKind, type Queue, type Route } from '../broker/broker.ts'
 import type { QueueOptions } from '../broker/queueOptions.ts'
+import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { isTopicPattern } from '../std/glob.ts'
 import { type OptionTable, readOptions } from '../std/optionTable.ts'
@@ -80,6 +81,55 @@ export const QUEUE_OPTIONS: OptionTable<QueueOptions> = {
     absent: 'any number',
     doc: 'how many of its tasks may run [at once, over all workers](how-to/limit-what-runs.md#how-many-at-once)',
   },
+}
+
+/** Which messages are kept that are given up, how many, and how long. */
+export interface DeadLetterOptions {
+  // <DEAD_LETTER_OPTIONS> written by `npm run docs:api` from the table below
+  /**
+   * Keep the messages of tasks that have failed for good, too; of one task: its option `deadLetter`. Default `false`.
+   */
+  failed?: boolean | undefined
+  /** How long a dead letter is kept; `0`: for ever. Default `'30d'`. */
+  expires?: Duration | undefined
+  /** How many are kept; of more the oldest are dropped. Default `100000`. */
+  max?: number | undefined
+  // </DEAD_LETTER_OPTIONS>
+}
+
+/** The same parsed. */
+export interface DeadLetterConfig {
+  readonly failed: boolean
+  /** ms; 0: for ever. */
+  readonly expires: number
+  readonly max: number
+}
+
+export const DEAD_LETTER_OPTIONS: OptionTable<DeadLetterOptions, DeadLetterConfig> = {
+  failed: {
+    kind: 'flag',
+    check: requireFlag,
+    default: false,
+    doc: 'keep the messages of tasks that have failed for good, too; of one task: its option `deadLetter`',
+  },
+  expires: {
+    kind: 'duration',
+    default: '30d',
+    doc: 'how long a dead letter is kept; `0`: for ever',
+  },
+  max: {
+    kind: 'count',
+    min: 1,
+    max: 10_000_000,
+    default: 100_000,
+    doc: 'how many are kept; of more the oldest are dropped',
+  },
+}
+
+/** Throws ArgumentError. */
+export function parseDeadLetters(given: DeadLetterOptions, where: string): DeadLetterConfig {
+  requireObject(given, where)
+  return readOptions(DEAD_LETTER_OPTIONS, given, where)
 }
 
 /** Throws ArgumentError for what is no name of a queue or exchange, or no routing key: text of at most 255 bytes. */

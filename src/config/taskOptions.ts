@@ -69,10 +69,14 @@ export interface TaskOptions {
   acksLate?: boolean | undefined
   /**
    * Acknowledge its message when it has failed; `false`: reject it, so that RabbitMQ passes it to the dead-letter
-   * exchange of its queue. Its record is FAILURE either way. In other stores, and where RabbitMQ has delivered it
-   * twice, the message is dropped. Default `true`.
+   * exchange of its queue. Its record is FAILURE either way. It is also kept as a dead letter. Default `true`.
    */
   acksOnFailure?: boolean | undefined
+  /**
+   * Keep its message as a dead letter when it has failed for good, its retries used up; not for errors in `throws`.
+   * What it rejects, and what cannot be run, is kept in any case. Default: the app's `deadLetters.failed`.
+   */
+  deadLetter?: boolean | undefined
   /**
    * FAILURE when the hard time limit has ended it; `false`: back to its queue, so that it runs again, each time up to
    * the limit. As often as it takes: `retry`, which comes first, has a maximum. Default `true`.

@@ -9,7 +9,7 @@ import { requireNode } from '../std/node.ts'
 import { requireObject, requireText, shown } from '../std/validate.ts'
 import { ask, type ControlOptions, parseControlOptions, send } from './broadcast.ts'
 import { Inspect } from './inspect.ts'
-import type { CommandAnswer, CommandError, ControlReply, WrittenProfile } from './replies.ts'
+import type { CommandAnswer, CommandError, ControlReply, RedriveAnswer, WrittenProfile } from './replies.ts'
 
 export type { ControlOptions } from './broadcast.ts'
 export { Inspect } from './inspect.ts'
@@ -20,7 +20,9 @@ export type {
   CommandDone,
   CommandError,
   ControlReply,
+  DeadLettersInfo,
   LimitInfo,
+  RedriveAnswer,
   RunningTask,
   ScheduledTask,
   TaskInfo,
@@ -208,6 +210,14 @@ export class Control {
   /** After `quiet`: take tasks again. */
   resume(options: ControlOptions = {}): Promise<ControlReply<CommandAnswer>[]> {
     return this.broadcast('resume', {}, options)
+  }
+
+  /**
+   * Send these dead letters again. They are in the store of the workers: one that answers is enough, and of several
+   * each sends what no other has sent. Celery's workers do not know it.
+   */
+  redrive(ids: readonly string[], options: ControlOptions = {}): Promise<ControlReply<RedriveAnswer | CommandError>[]> {
+    return this.broadcast('redrive', { ids: [...ids] }, options)
   }
 
   /**

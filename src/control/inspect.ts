@@ -5,6 +5,7 @@ import type {
   ActiveQueue,
   Answers,
   CommandDone,
+  DeadLettersInfo,
   LimitInfo,
   RunningTask,
   ScheduledTask,
@@ -111,6 +112,20 @@ export class Inspect {
     limit?: number | undefined
   } = {}): Promise<Answers<readonly LimitInfo[]>> {
     return this.#ask('limits', { rule: rule ?? null, paused, limit: limit ?? null })
+  }
+
+  /**
+   * The newest dead letters, at most `limit` (default 20), and how many there are, by queue: those of all workers, so
+   * each of them answers the same. Celery's workers do not know it.
+   */
+  deadLetters({
+    limit,
+    task,
+  }: {
+    limit?: number | undefined
+    task?: string | undefined
+  } = {}): Promise<Answers<DeadLettersInfo>> {
+    return this.#ask('dead_letters', { limit: limit ?? null, task: task ?? null })
   }
 
   /** Their memory (RSS), as `80.25MB`; null of a worker of Celery without psutil. */

@@ -97,6 +97,32 @@ export interface LimitInfo {
   readonly breaker: 'closed' | 'open' | 'half-open' | null
 }
 
+/** What was given up, as one of our workers reads it in the store. */
+export interface DeadLettersInfo {
+  /** How many, by queue. */
+  readonly count: Readonly<Record<string, number>>
+  readonly letters: readonly {
+    readonly id: string
+    readonly name: string | null
+    readonly queue: string
+    readonly reason: string
+    readonly error: string
+    /** When, since the epoch. */
+    readonly died: number
+    readonly hostname: string
+    readonly retries: number | null
+  }[]
+}
+
+/** What was sent again. */
+export interface RedriveAnswer extends CommandDone {
+  readonly ids: readonly string[]
+  /** No dead letter any more: another worker may have sent it. */
+  readonly gone: readonly string[]
+  /** Not sent, as their jobs have succeeded. */
+  readonly succeeded: readonly string[]
+}
+
 /** One of our workers. */
 export interface WorkerAbout {
   readonly software: string

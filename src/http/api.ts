@@ -18,6 +18,7 @@ import { methodNotAllowed } from './output/method.ts'
 import { loggedPath } from './output/path.ts'
 import { type Problem, respondProblem } from './output/problem.ts'
 import { addBatchRoutes } from './routes/batches.ts'
+import { addDeadRoutes } from './routes/dead/dead.ts'
 import { addDocsRoutes } from './routes/docs.ts'
 import { addEventRoute } from './routes/events.ts'
 import { addHealthRoutes } from './routes/health.ts'
@@ -69,6 +70,7 @@ export function createHttp(app: App, options: HttpOptions): Hono {
   addTreeRoute(api, base, scope)
   addRetryRoute(api, base, scope)
   addRecordRoute(api, base, scope)
+  addDeadRoutes(api, base, scope)
   addWaitRoute(api, base, scope)
   if (app.config.payloads?.secrets.length) addUploadRoutes(api, base, scope)
   if (gate.authorize) addLimitRoutes(api, base, scope)

@@ -32,6 +32,9 @@ export function isOffloaded(headers: Headers): boolean {
   return (customHeader(headers, PAYLOAD_HEADER) ?? null) !== null
 }
 
+/** Header of ours: of a message that was a dead letter and was sent again, its deaths before, as JSON. */
+export const DEATHS_HEADER = 'celeriac_deaths'
+
 /** The latest moment of a Date, ms since the epoch, and a time that is as good as for ever. */
 export const MOST = 8.64e15
 

@@ -41,6 +41,12 @@ const INSPECT: Readonly<Record<string, Omit<ControlCommand, 'kind'>>> = {
   active_queues: { doc: 'queues that it takes from' },
   clock: { doc: 'its logical clock' },
   conf: { args: [['with_defaults', 'flag']], usage: '[with_defaults=false]', doc: 'its settings, without secrets' },
+  dead_letters: {
+    own: true,
+    args: [['limit', 'whole']],
+    usage: '[limit=20]',
+    doc: 'the newest messages that were given up, and how many there are: of all workers',
+  },
   hello: { args: [['from_node', 'text']], hidden: true, doc: 'what workers ask of each other when they start' },
   limits: {
     own: true,
@@ -133,6 +139,7 @@ const CONTROL: Readonly<Record<string, Omit<ControlCommand, 'kind'>>> = {
     needs: 2,
     doc: 'change the rate limit of a task: 10/s, 100/m, 1000/h; 0: none',
   },
+  redrive: { own: true, rest: 'ids', usage: '<id...>', needs: 1, doc: 'send these dead letters again' },
   resume: {
     own: true,
     target: true,

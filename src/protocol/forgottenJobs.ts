@@ -14,7 +14,10 @@ export interface RemovedParts {
   readonly waits: number
   /** Records of the deliveries of their webhooks. */
   readonly deliveries: number
-  /** Messages in dead-letter queues; in a dry run, and where the store finds no messages, they are not searched for. */
+  /**
+   * Dead letters. With `rpc://` they are in queues, which are not searched in a dry run, or where the store finds no
+   * messages.
+   */
   readonly deadLetters: number | 'not searched'
 }
 

@@ -29,6 +29,11 @@ export function lossHeaders(lost: number, children: number): Headers {
   }
 }
 
+/** The headers of a message without these. */
+export function withoutLosses({ [LOST_RUNS_HEADER]: _, [LOST_CHILDREN_HEADER]: __, ...own }: Headers): Headers {
+  return own
+}
+
 function countOf(headers: Headers, name: string): number {
   const count = customHeader(headers, name)
   return typeof count === 'number' && Number.isSafeInteger(count) && count > 0 ? count : 0

@@ -9,6 +9,7 @@ import {
   MAX_ATOMIC_SUBMISSIONS,
   type Message,
   messagesOf,
+  type Redriven,
   type Reply,
   type Settlement,
   type Submission,
@@ -26,7 +27,7 @@ import { NotSupportedError } from '../std/errors.ts'
 import { uuid } from '../std/id.ts'
 import type { NotedSubmissions } from './notedSubmissions.ts'
 
-/** How long another process leaves the body of a chord to the one that has begun to send it, ms. */
+/** How long another process leaves the body of a chord, or a dead letter, to the one that has begun to send it, ms. */
 const CLAIM_LIFETIME_MS = 30_000
 
 export interface SequentialOptions {
@@ -54,6 +55,8 @@ export class SequentialUnitOfWork implements UnitOfWork {
   readonly change?: UnitOfWork['change']
   /** Where each worker can add parts to the backend's chords. The chord is opened first: no part can come before. */
   readonly submitGroup?: UnitOfWork['submitGroup']
+  /** Where the backend keeps dead letters. */
+  readonly redrive?: UnitOfWork['redrive']
 
   constructor(
     broker: Broker,
@@ -65,6 +68,7 @@ export class SequentialUnitOfWork implements UnitOfWork {
     this.#clock = clock
     this.#isOneStore = isOneStore
     if (broker.change) this.change = (...job) => changeInOrder(broker, backend, ...job)
+    if (backend.deadLetters) this.redrive = (letters) => redriveInOrder(letters, broker, backend, clock)
     const { chords } = backend
     if (chords && (chords.shared || isOneStore))
       this.submitGroup = async (submissions, opens, adds) => {
@@ -167,11 +171,12 @@ export class SequentialUnitOfWork implements UnitOfWork {
    * its part are written, which are one write; what ends a chord, before it is closed. A crash repeats all of it, with
    * the same ids.
    */
-  async write(writing: Writing): Promise<boolean> {
-    const { meta, parts = [], opens = [], also = [], metadata, publish = [], closes } = writing
+  async write(given: Writing): Promise<boolean> {
     const chords = this.#backend.chords?.writes
-    if (!chords || (parts.length === 0 && opens.length === 0 && closes === undefined))
-      return writeInOrder(writing, this.#broker, this.#backend)
+    const isPlain = (given.parts?.length ?? 0) + (given.opens?.length ?? 0) === 0 && given.closes === undefined
+    if (!chords || isPlain) return writeInOrder(given, this.#broker, this.#backend)
+    const writing = await buried(given, this.#backend)
+    const { meta, parts = [], opens = [], also = [], metadata, publish = [], closes } = writing
     if (closes !== undefined && !(await this.#claim(closes, chords))) return false
     if (opens.length > 0) await chords.open(opens, lastDue(publish))
     const ended = also.filter(({ status }) => isFinal(status))
@@ -212,11 +217,8 @@ export class SequentialUnitOfWork implements UnitOfWork {
  * it, and a stored success could not be replaced by the failure that reports it. A retry's record is written first: it
  * must not replace that of the next run.
  */
-export async function writeInOrder(
-  { meta, reply, publish = [], also = [], metadata }: Writing,
-  broker: Broker,
-  backend: ResultBackend,
-): Promise<boolean> {
+export async function writeInOrder(given: Writing, broker: Broker, backend: ResultBackend): Promise<boolean> {
+  const { meta, reply, publish = [], also = [], metadata } = await buried(given, backend)
   if (meta && publish.length + also.length === 0) return backend.store(meta, reply)
   const last = meta !== undefined && isFinal(meta.status)
   const first = meta && !last ? await backend.store(meta, reply) : true
@@ -227,6 +229,48 @@ export async function writeInOrder(
   await Promise.all(also.map(storeOther))
   await Promise.all(publish.map((message) => publishTo(broker, message)))
   return meta && last ? backend.store(meta, reply) : first
+}
+
+/**
+ * Keep the dead letters of a writing, before all else that it writes: a crash keeps them again. What is left to write;
+ * where the backend keeps none, all of it.
+ */
+async function buried(writing: Writing, backend: ResultBackend): Promise<Writing> {
+  const letters = writing.publish?.flatMap(({ dead }) => dead ?? []) ?? []
+  const store = letters.length > 0 ? await backend.deadLetters?.() : undefined
+  if (!store) return writing
+  await store.put(letters)
+  return { ...writing, publish: writing.publish?.filter(({ dead }) => !dead) }
+}
+
+/**
+ * The message before its dead letter is dropped: a crash in between sends it once more. Of several that send the same
+ * at once, one does, where the backend keeps notes.
+ */
+async function redriveInOrder(
+  letters: readonly Redriven[],
+  broker: Broker,
+  backend: ResultBackend,
+  clock: Clock,
+): Promise<boolean[]> {
+  const store = await backend.deadLetters?.()
+  const known = (await store?.load(letters.map(({ id }) => id))) ?? []
+  const each = letters.map(async ({ id, version, message, meta }, at) => {
+    const claim = { key: `redrive ${id} ${version}`, value: '', expires: clock.now() + CLAIM_LIFETIME_MS }
+    if (known[at]?.version !== version || (await backend.notes?.putIfAbsent(claim)) === false) return false
+    try {
+      if (meta) await store?.reopen([meta])
+      await publishTo(broker, message)
+    } catch (error) {
+      // The caller gets the first error, and may try again. If this is not written, it can half a minute later.
+      await backend.notes?.put({ ...claim, expires: 0 }).catch(() => undefined)
+      throw error
+    }
+    // It may have died again meanwhile: that is another one.
+    await store?.remove(id, version)
+    return true
+  })
+  return Promise.all(each)
 }
 
 /** The message first: it is what a worker takes. */

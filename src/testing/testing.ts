@@ -3,6 +3,18 @@
  * conformance suites of the seams, for implementations from elsewhere, and the seams themselves.
  */
 export type { ResultBackend } from '../backend/backend.ts'
+export type {
+  DeadLetter,
+  DeadLetterBounds,
+  DeadLetterFilter,
+  DeadLetterPage,
+  DeadLetterQuery,
+  DeadLetterStore,
+  Death,
+  DeathReason,
+  KeptDeadLetter,
+  NewDeadLetter,
+} from '../backend/dead/deadLetters.ts'
 export type { Change, EventLog, History, HistoryQuery, LoggedChange, Output } from '../backend/eventLog.ts'
 export type { JobIndex, ListFilter, MetaPage } from '../backend/jobIndex.ts'
 export type { Note, NoteStore } from '../backend/notes.ts'
@@ -55,6 +67,7 @@ export { brokerSuite } from './suites/brokerSuite.ts'
 export { eventLogSuite, SUITE_EVENT_LOG } from './suites/eventLogSuite.ts'
 export { jobIndexSuite } from './suites/jobIndexSuite.ts'
 export { changeSuite } from './suites/jobs/changeSuite.ts'
+export { deadLetterSuite, SUITE_DEAD_LETTERS } from './suites/jobs/deadLetterSuite.ts'
 export type { AgingBackend } from './suites/lifetimeSuite.ts'
 export { lifetimeSuite } from './suites/lifetimeSuite.ts'
 export { limitsSuite } from './suites/limitsSuite.ts'

@@ -3,6 +3,7 @@ import type { Hooks } from '../app/lifeCycle/hooks.ts'
 import type { Layers } from '../app/lifeCycle/layers.ts'
 import type { Limits } from '../app/limits/limits.ts'
 import type { Signals } from '../app/signals.ts'
+import type { DeadLetters } from '../calls/dead/deadLetters.ts'
 import type { Extension } from '../calls/extension.ts'
 import type { LimitRules } from '../calls/limits/limitRules.ts'
 import type { Stores } from '../calls/stores.ts'
@@ -29,6 +30,8 @@ export interface WorkerApp {
   readonly limitRules: LimitRules
   /** What is paused and held back in its store: for remote control. */
   readonly limits: Limits
+  /** What its workers have given up: for remote control. */
+  readonly deadLetters: DeadLetters
   /** What its tasks share, in this thread. */
   readonly resources: Resources
   /** What runs at the start and the end of its workers and of their threads and processes. */

@@ -4,6 +4,7 @@ import type { Extension } from '../../src/calls/extension.ts'
 import { encodeTask, NOTHING_EMBEDDED } from '../../src/protocol/message.ts'
 import { ArgumentError } from '../../src/std/errors.ts'
 import { onEachStore, until, useLab } from '../app/lab.ts'
+import { deadIn } from '../deadLetters.ts'
 import { storesOf } from './stores.ts'
 
 /** The task `next`, with the state of the ended task, follows from each call with the option. */
@@ -66,7 +67,7 @@ onEachStore((lab, kind) => {
     await good.get()
     expect((await good.info())?.children).toEqual([`after ${good.id}`])
     // The task of an unknown name, and the one whose rule keeps it.
-    await until(async () => (await app.queueSize('celery.dead')) === 2)
+    await until(async () => (await deadIn(app)) === 2)
   })
 })
 

@@ -8,12 +8,19 @@ import { backendSuite } from '../../src/testing/suites/backendSuite.ts'
 import { eventLogSuite, SUITE_EVENT_LOG } from '../../src/testing/suites/eventLogSuite.ts'
 import { jobIndexSuite } from '../../src/testing/suites/jobIndexSuite.ts'
 import { changeSuite } from '../../src/testing/suites/jobs/changeSuite.ts'
+import { deadLetterSuite, SUITE_DEAD_LETTERS } from '../../src/testing/suites/jobs/deadLetterSuite.ts'
 import { notesSuite } from '../../src/testing/suites/notesSuite.ts'
 import { revokedSuite } from '../../src/testing/suites/revokedSuite.ts'
 import { type OpenedStores, unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
 
 const open = (serializer: BackendOptions['serializer'] = 'json'): MemoryBackend =>
-  new MemoryBackend({ expires: 60_000, serializer, accept: ['json'], eventLog: SUITE_EVENT_LOG })
+  new MemoryBackend({
+    expires: 60_000,
+    serializer,
+    accept: ['json'],
+    eventLog: SUITE_EVENT_LOG,
+    deadLetters: SUITE_DEAD_LETTERS,
+  })
 
 for (const serializer of ['json', 'msgpack'] as const) {
   const opened = async (): Promise<OpenedBackend> => {
@@ -38,3 +45,4 @@ const openStores = async (): Promise<OpenedStores> => {
 }
 unitOfWorkSuite({ describe, it }, 'memory', openStores)
 changeSuite({ describe, it }, 'memory', openStores)
+deadLetterSuite({ describe, it }, 'memory', openStores)

@@ -1,6 +1,7 @@
 import { describe, it } from 'vitest'
 import { openStores } from '../../src/stores/open.ts'
 import { changeSuite } from '../../src/testing/suites/jobs/changeSuite.ts'
+import { deadLetterSuite, SUITE_DEAD_LETTERS } from '../../src/testing/suites/jobs/deadLetterSuite.ts'
 import { type OpenedStores, unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
 import { emptyPostgres } from '../postgres/shared.ts'
 import { inFull } from '../tier.ts'
@@ -13,9 +14,17 @@ for (const [name, isShared, serializer] of [
     const broker = await emptyPostgres()
     return openStores(
       { broker, backend: isShared ? broker : `${broker}?celeriac_schema=results` },
-      { lease: 30_000, visibilityTimeout: 3_600_000, expires: 60_000, serializer, accept: ['json', 'msgpack'] },
+      {
+        lease: 30_000,
+        visibilityTimeout: 3_600_000,
+        expires: 60_000,
+        serializer,
+        accept: ['json', 'msgpack'],
+        deadLetters: SUITE_DEAD_LETTERS,
+      },
     )
   }
   unitOfWorkSuite({ describe, it }, `postgres, ${name}`, open)
   changeSuite({ describe, it }, `postgres, ${name}`, open)
+  deadLetterSuite({ describe, it }, `postgres, ${name}`, open)
 }

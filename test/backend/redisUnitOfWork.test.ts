@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { openStores } from '../../src/stores/open.ts'
 import { changeSuite } from '../../src/testing/suites/jobs/changeSuite.ts'
+import { deadLetterSuite, SUITE_DEAD_LETTERS } from '../../src/testing/suites/jobs/deadLetterSuite.ts'
 import { type OpenedStores, unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
 import { RedisServer } from '../redis/server.ts'
 
@@ -19,9 +20,17 @@ for (const [name, database, serializer] of [
     await server.cli('FLUSHALL')
     return openStores(
       { broker: server.url(), backend: server.url(database) },
-      { lease: 30_000, visibilityTimeout: 3_600_000, expires: 60_000, serializer, accept: ['json', 'msgpack'] },
+      {
+        lease: 30_000,
+        visibilityTimeout: 3_600_000,
+        expires: 60_000,
+        serializer,
+        accept: ['json', 'msgpack'],
+        deadLetters: SUITE_DEAD_LETTERS,
+      },
     )
   }
   unitOfWorkSuite({ describe, it }, `redis, ${name}`, open)
   changeSuite({ describe, it }, `redis, ${name}`, open)
+  deadLetterSuite({ describe, it }, `redis, ${name}`, open)
 }

@@ -10,6 +10,7 @@ import { backendSuite } from '../../src/testing/suites/backendSuite.ts'
 import { eventLogSuite, SUITE_EVENT_LOG } from '../../src/testing/suites/eventLogSuite.ts'
 import { jobIndexSuite } from '../../src/testing/suites/jobIndexSuite.ts'
 import { changeSuite } from '../../src/testing/suites/jobs/changeSuite.ts'
+import { deadLetterSuite, SUITE_DEAD_LETTERS } from '../../src/testing/suites/jobs/deadLetterSuite.ts'
 import { notesSuite } from '../../src/testing/suites/notesSuite.ts'
 import { revokedSuite } from '../../src/testing/suites/revokedSuite.ts'
 import { type OpenedStores, unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
@@ -17,7 +18,12 @@ import { Folder } from '../broker/sqlite/folder.ts'
 import { openSqliteParts, StandaloneSqliteBackend, StandaloneSqliteBroker } from '../stores/standalone.ts'
 import { inFull } from '../tier.ts'
 
-const options: BackendOptions = { expires: 60_000, serializer: 'json', accept: ['json'] }
+const options: BackendOptions = {
+  expires: 60_000,
+  serializer: 'json',
+  accept: ['json'],
+  deadLetters: SUITE_DEAD_LETTERS,
+}
 
 for (const serializer of ['json', ...inFull('msgpack' as const)] as const) {
   const open = async (more: Partial<BackendOptions> = {}): Promise<OpenedBackend> => {
@@ -56,6 +62,7 @@ const openOne = async (): Promise<OpenedStores> => {
 }
 unitOfWorkSuite({ describe, it }, 'sqlite, one file', openOne)
 changeSuite({ describe, it }, 'sqlite, one file', openOne)
+deadLetterSuite({ describe, it }, 'sqlite, one file', openOne)
 
 const openTwo = async (): Promise<OpenedStores> => {
   const folder = new Folder()
@@ -70,6 +77,7 @@ const openTwo = async (): Promise<OpenedStores> => {
 }
 unitOfWorkSuite({ describe, it }, 'sqlite, two files', openTwo)
 changeSuite({ describe, it }, 'sqlite, two files', openTwo)
+deadLetterSuite({ describe, it }, 'sqlite, two files', openTwo)
 
 test('a record takes its log along', async () => {
   const folder = new Folder()

@@ -381,3 +381,19 @@ it('hostile messages cost a warning each at most, and the next command is obeyed
   expect(errors.length).toBeLessThanOrEqual(all.length)
   expect(await broker.size(app.config.queue)).toBe(0)
 })
+
+it('dead letters are counted and sent again, by whichever worker', async () => {
+  const app = lab().app()
+  await lab().work(app, { hostname: NAME })
+  await app.send('unknown', [], { taskId: 'dead' })
+  await until(async () => (await app.deadLetters.count()).celery === 1)
+  const letter = { id: 'dead', name: 'unknown', queue: 'celery', reason: 'unknown', retries: 0, hostname: NAME }
+  expect(await inspect(app).deadLetters()).toMatchObject({ [NAME]: { count: { celery: 1 }, letters: [letter] } })
+  app.task('unknown', () => 1)
+  const control = new Control(app)
+  expect(await control.redrive(['dead', 'none'], ONE)).toEqual([
+    { [NAME]: { ok: 'sent again: 1 of 2', ids: ['dead'], gone: ['none'], succeeded: [] } },
+  ])
+  expect(await app.result('dead').get()).toBe(1)
+  expect(await control.redrive([], ONE)).toEqual(refused(expect.stringContaining('expected ids of dead letters')))
+})

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { deadLetterQueue } from '../../src/app/knownQueues.ts'
 import { killAndCheck } from '../chaos/killing.ts'
 import { RabbitScene, useRabbitServer } from '../chaos/rabbitScene.ts'
 import { until } from '../chaos/scene.ts'
 import { RABBIT_COPY_POINTS, RABBIT_WORKER_POINTS } from '../chaos/settings.ts'
+import { deadIn } from '../deadLetters.ts'
 
 const LEASE = 30_000
 /** More than two to three heartbeats of 60 s. */
@@ -51,7 +51,7 @@ test('a task that kills every worker which begins it is given up, and those besi
   // The first return is not counted; after two deaths that are known it ends only its own process.
   expect(deaths).toBe(3)
   await expect(scene.app.result(poison).get({ timeout: 5000 })).rejects.toThrow('2 of its runs were lost before')
-  await until('a copy is kept', async () => (await scene.app.queueSize(deadLetterQueue('celery'))) === 1)
+  await until('a copy is kept', async () => (await deadIn(scene.app)) === 1)
   await Promise.all(others.map((id) => scene.app.result(id).get({ timeout: 30_000 })))
   expect(others.filter((id) => scene.effects().get(id)?.length !== 1)).toEqual([])
 })

@@ -6,6 +6,7 @@ import { createLogger } from '../../src/std/log.ts'
 import { metricsOf } from '../../src/telemetry/metrics/metrics.ts'
 import { metrics } from '../../src/telemetry/opentelemetry.ts'
 import { until, useLab } from '../app/lab.ts'
+import { deadIn } from '../deadLetters.ts'
 import { Exposition } from '../http/exposition.ts'
 import { seriesName, seriesOf, startMeters } from './meters.ts'
 import { defineNested } from './modules/measured.ts'
@@ -30,7 +31,7 @@ it('OpenTelemetry reads the numbers that Prometheus reads, in the same series', 
   await app.send('unknown')
   await lab().work(app)
   await expect((await app.send('fails')).get()).rejects.toThrow('no')
-  await until(async () => (await app.queueSize('celery.dead')) === 1)
+  await until(async () => (await deadIn(app)) === 1)
   const { samples } = new Exposition(await metricsOf(app).text())
   const read = seriesOf(await meters.read())
   // Prometheus sees a series of times before the first of them.

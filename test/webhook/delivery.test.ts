@@ -7,6 +7,7 @@ import type { AsyncResult } from '../../src/calls/asyncResult.ts'
 import type { WebhookOptions } from '../../src/config/webhookOptions.ts'
 import { uuidOf } from '../../src/std/id.ts'
 import { type Lab, next, onEachStore, until, useLab } from '../app/lab.ts'
+import { deadIn } from '../deadLetters.ts'
 import { inThreads } from './inThreads.ts'
 import { define, webhooks } from './modules/app.ts'
 import { type Got, Receiver, secretOf } from './receiver.ts'
@@ -138,7 +139,7 @@ describe('deliveries', () => {
     const delivery = await deliveryOf(app, id)
     await expect(delivery.get()).rejects.toThrow('got 500')
     expect(receiver.got).toHaveLength(3)
-    expect(await app.queueSize('celery.dead')).toBe(1)
+    expect(await deadIn(app)).toBe(1)
     const { jobs } = await app.jobs({ state: 'FAILURE', task: 'celeriac.webhook' })
     expect(jobs.map((job) => job.id)).toEqual([delivery.id])
   })

@@ -13,6 +13,7 @@ import { createLogger, LeveledLogger, type LineLevel, type Logger } from '../../
 import { Endpoint, enable, troubleKey, troubleOf } from '../../src/webhook/endpoint.ts'
 import { type Lab, onEachStore, until, useLab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
+import { deadIn } from '../deadLetters.ts'
 import { inThreads } from './inThreads.ts'
 import { define, webhooks } from './modules/app.ts'
 import { Receiver, secretOf } from './receiver.ts'
@@ -103,7 +104,7 @@ onEachStore((lab, kind) => {
     answer(204)
     expect(await told(other, receiver.url)).toMatch(isDisabled)
     expect(receiver.got).toHaveLength(sent)
-    await until(async () => (await other.queueSize('celery.dead')) === 12)
+    await until(async () => (await deadIn(other)) === 12)
     expect(await told(other, `${receiver.url}?another`)).toBe('delivered')
 
     expect(await enable(receiver.url, await notesOf(other))).toBe(true)

@@ -8,6 +8,7 @@ import { isFinal } from '../../src/protocol/states.ts'
 import { currentTask } from '../../src/tasks/current.ts'
 import { type Lab, next, onAllStores, until, useLab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
+import { deadIn } from '../deadLetters.ts'
 
 function sig(task: string, parts: Partial<SignatureData> = {}): SignatureData {
   return { task, args: [], kwargs: {}, options: {}, subtask_type: null, immutable: false, ...parts }
@@ -130,7 +131,7 @@ function refusals(lab: () => Lab, joins: boolean): void {
       expect(await told).toMatchObject({ id })
       if (waited) expect(await ended(app, waited), id).toMatchObject({ state: 'FAILURE' })
     }
-    expect(await app.queueSize('celery.dead')).toBe(cases.length)
+    expect(await deadIn(app)).toBe(cases.length)
     expect(calls).toEqual([])
   })
 }

@@ -7,6 +7,7 @@ import { StoreUnavailableError } from '../../src/std/errors.ts'
 import type { Worker } from '../../src/worker/worker.ts'
 import { type Lab, until } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
+import { takeDead } from '../deadLetters.ts'
 
 /** A message of a foreign hand, and the ids that somebody may wait for. */
 interface Foreign {
@@ -195,18 +196,10 @@ async function expectQuiet(app: App, worker: Worker, seed: number): Promise<void
 
 /** Each has a final record, or was kept, or asked for no record. */
 async function expectEnds(app: App, messages: readonly Foreign[], seed: number): Promise<void> {
-  const { broker, backend } = await storesOf(app)
+  const { backend } = await storesOf(app)
   const kept = new Set<string>()
-  let left = await app.queueSize('celery.dead')
-  const consumer = await broker.consume([{ name: 'celery.dead' }], { prefetch: 100, name: 'reader' })
-  if (left > 0) {
-    for await (const delivery of consumer) {
-      kept.add(String(delivery.envelope.headers.id))
-      await delivery.ack()
-      if (--left === 0) break
-    }
-  }
-  await consumer.release()
+  for (let left = await takeDead(app); left.length > 0; left = await takeDead(app))
+    for (const { headers } of left) kept.add(String(headers.id))
   const metas = await backend.load(messages.map(({ id }) => id))
   const endless = messages.filter(({ id, envelope }, at) => {
     const meta = metas[at]

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest'
 import type { App } from '../../src/app/app.ts'
 import { type AfterLoss, afterLoss, type Loss } from '../../src/worker/task/losses.ts'
 import { type Lab, onSqliteOrEachStore, record, until, useLab } from '../app/lab.ts'
-import { storesOf } from '../app/stores.ts'
+import { deadIn, takeDead } from '../deadLetters.ts'
 import { inFull } from '../tier.ts'
 import { define } from './modules/tasks.ts'
 
@@ -68,17 +68,7 @@ describe('the table of losses', () => {
 })
 
 async function deadIds(app: App): Promise<unknown[]> {
-  const { broker } = await storesOf(app)
-  const consumer = await broker.consume([{ name: 'celery.dead' }], { prefetch: 10, name: 'test' })
-  const ids: unknown[] = []
-  const size = await broker.size('celery.dead')
-  for await (const delivery of consumer) {
-    ids.push(delivery.envelope.headers.id)
-    await delivery.ack()
-    if (ids.length >= Math.max(size, 1)) break
-  }
-  await consumer.release()
-  return ids
+  return (await takeDead(app)).map(({ headers }) => headers.id)
 }
 
 describe.each(['processes' as const, ...inFull('threads' as const)])('a task that ends its child, in %s', (pool) => {
@@ -92,7 +82,7 @@ describe.each(['processes' as const, ...inFull('threads' as const)])('a task tha
     const handle = await app.send('exit')
     await expect(handle.get({ timeout: '20s' })).rejects.toMatchObject({ type: 'WorkerLostError' })
     expect(await handle.info()).toMatchObject({ state: 'FAILURE', attempt: 1 })
-    expect(await app.queueSize('celery.dead')).toBe(0)
+    expect(await deadIn(app)).toBe(0)
   })
 
   it('with retries: given up after three, with the reason and a copy', async () => {

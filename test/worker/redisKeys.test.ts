@@ -4,6 +4,7 @@ import { encodeTask, NOTHING_EMBEDDED } from '../../src/protocol/message.ts'
 import { CeleriacError, Reject } from '../../src/std/errors.ts'
 import { until, useLab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
+import { deadIn } from '../deadLetters.ts'
 import { RedisServer } from '../redis/server.ts'
 
 /* What another program keeps under keys that are ours or a queue's: of the wrong type, it takes one message along and no other. */
@@ -40,7 +41,7 @@ describe('foreign keys on Redis', () => {
     const worker = await lab().work(app, { concurrency: MANY + 1 })
     expect(await Promise.all(good.map((handle) => handle.get()))).toEqual(good.map((_, n) => n))
     await until(() => worker.busy === 0)
-    expect(await app.queueSize('celery.dead')).toBe(1)
+    expect(await deadIn(app)).toBe(1)
     expect(await server.cli('HGET', 'celery-task-meta-bad', 'x')).toBe('1')
     await expectNothingHeld()
   })
@@ -109,7 +110,7 @@ describe('foreign keys on Redis', () => {
     await server.cli('SET', 'second', 'theirs')
     gate.resolve()
     await until(async () => (await handle.state()) === 'FAILURE')
-    expect(await app.queueSize('second.dead')).toBe(1)
+    expect(await deadIn(app, 'second')).toBe(1)
     // One of its queues cannot be read: the other goes on, and nothing of it is lost.
     const good = await task.delayMany(Array.from({ length: MANY }, (_, n) => [n]))
     expect(await Promise.all(good.map((one) => one.get()))).toEqual(good.map((_, n) => n))

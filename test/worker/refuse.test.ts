@@ -3,6 +3,7 @@ import type { Envelope } from '../../src/protocol/envelope.ts'
 import { currentTask } from '../../src/tasks/current.ts'
 import { type Lab, next, onSqliteOrEachStore, record, until, useLab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
+import { deadIn, takeDead } from '../deadLetters.ts'
 
 const JSON_TEXT = { contentType: 'application/json', contentEncoding: 'utf-8' }
 const GOOD = { task: 'add', id: 'good', retries: 0 }
@@ -77,17 +78,14 @@ async function publish({ app, envelope, queue }: { app: ReturnType<Lab['app']>; 
   await broker.publish(envelope, { exchange: '', routingKey: queue ?? 'celery' })
 }
 
-/** What lies in a queue. */
-async function read(app: ReturnType<Lab['app']>, queue: string): Promise<Envelope> {
-  const { broker } = await storesOf(app)
-  const consumer = await broker.consume([{ name: queue }], { prefetch: 1, name: 'reader' })
-  for await (const delivery of consumer) {
-    const { envelope } = delivery
-    await delivery.ack()
-    await consumer.release()
-    return envelope
-  }
-  throw new Error(`nothing in ${queue}`)
+/** The dead letter of a queue. */
+async function read(app: ReturnType<Lab['app']>, queue = 'celery'): Promise<Envelope> {
+  let envelope: Envelope | undefined
+  await until(async () => {
+    envelope = (await takeDead(app, queue))[0]
+    return envelope !== undefined
+  })
+  return envelope as Envelope
 }
 
 onSqliteOrEachStore((lab) => {
@@ -101,7 +99,7 @@ onSqliteOrEachStore((lab) => {
       await publish({ app, envelope: { ...envelope, headers: { ...envelope.headers, id } } })
       const info = await until(async () => (await app.result(id).info()) ?? false)
       expect(info, what).toMatchObject({ state: 'FAILURE', error: { message: expect.stringMatching(reason) } })
-      const kept = await read(app, 'celery.dead')
+      const kept = await read(app)
       expect(kept.headers, what).toMatchObject({
         'x-death-reason': expect.stringMatching(reason),
         'x-death-queue': 'celery',
@@ -110,7 +108,7 @@ onSqliteOrEachStore((lab) => {
     }
     for (const [what, envelope, reason] of NAMELESS) {
       await publish({ app, envelope })
-      const kept = await read(app, 'celery.dead')
+      const kept = await read(app)
       expect(kept, what).toMatchObject({
         body: envelope.body,
         headers: { 'x-death-reason': expect.stringMatching(reason) },
@@ -137,8 +135,8 @@ onSqliteOrEachStore((lab) => {
       hostname: 'w@here',
     })
     expect(await handle.info()).toMatchObject({ task: 'of.tomorrow', state: 'FAILURE', queue: 'mine' })
-    expect(await app.queueSize('mine.dead')).toBe(1)
-    const kept = await read(app, 'mine.dead')
+    expect(await deadIn(app, 'mine')).toBe(1)
+    const kept = await read(app, 'mine')
     expect(kept.headers).toMatchObject({
       id: handle.id,
       tenant: 'acme',
@@ -161,7 +159,7 @@ onSqliteOrEachStore((lab) => {
       type: 'DecodeError',
       message: 'content type "application/x-msgpack" is not accepted; accepted: application/json',
     })
-    await until(async () => (await app.queueSize('celery.dead')) === 1)
+    await until(async () => (await deadIn(app)) === 1)
     expect(await add.delay(2).get()).toBe(2)
   })
 
@@ -199,8 +197,8 @@ it('a message whose row is damaged is kept with its reason, and the worker goes 
   await lab().work(app)
   expect(await add.delay(2).get()).toBe(2)
   await until(() => told.some(({ name }) => name === 'task:undecodable'))
-  expect(await app.queueSize('celery.dead')).toBe(1)
-  expect((await read(app, 'celery.dead')).headers).toMatchObject({ 'x-death-queue': 'celery' })
+  expect(await deadIn(app)).toBe(1)
+  expect((await read(app)).headers).toMatchObject({ 'x-death-queue': 'celery' })
   expect(await bad.state()).toBe('PENDING')
 })
 
@@ -222,7 +220,7 @@ it('a message that took ten workers with it fails, and is kept', async () => {
   expect(await told).toMatchObject({ id: deadly.id, task: 'task', error: { type: 'WorkerLostError' } })
   expect(await unlucky.get()).toBe(1)
   expect(runs).toBe(1)
-  expect((await read(app, 'celery.dead')).headers).toMatchObject({
+  expect((await read(app)).headers).toMatchObject({
     id: deadly.id,
     'x-death-reason': 'WorkerLostError: the worker that ran it died 10 times',
   })

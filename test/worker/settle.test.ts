@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import type { App } from '../../src/app/app.ts'
-import { deadLetterQueue } from '../../src/app/knownQueues.ts'
 import type { Settlement } from '../../src/backend/unitOfWork.ts'
 import { encodeTask, NOTHING_EMBEDDED } from '../../src/protocol/message.ts'
 import type { SignatureData } from '../../src/protocol/signature.ts'
@@ -8,6 +7,7 @@ import { ArgumentError, ConfigError, Ignore, Reject, StoreUnavailableError } fro
 import { onAllStores, record, until, useLab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
 import { ManualClock } from '../beat/clock.ts'
+import { deadIn } from '../deadLetters.ts'
 
 /** What is thrown in place of writing a settlement; undefined lets it through. */
 type Trouble = (settlement: Settlement) => Error | undefined
@@ -96,7 +96,8 @@ onAllStores((lab) => {
     }
     await until(() => worker.busy === 0)
     expect(await app.send('good', [1]).get()).toBe(1)
-    expect(await app.queueSize(deadLetterQueue('celery'))).toBe(0)
+    // What was rejected.
+    expect(await deadIn(app)).toBe(1)
   })
 
   it('what the store refuses for its content is ended with less and less of it, and the slot comes back', async () => {
@@ -116,14 +117,14 @@ onAllStores((lab) => {
       // What is in no row of the table is repeated for a while first: once is enough.
       for (const [what, holds, state, dead] of error instanceof ArgumentError ? steps : steps.slice(0, 1)) {
         trouble = (settlement) => (holds(settlement) || settlement.meta?.status === 'SUCCESS' ? error : undefined)
-        const kept = await app.queueSize(deadLetterQueue('celery'))
+        const kept = await deadIn(app)
         const before = runs
         const handle = await app.send('success')
         await until(() => runs > before && worker.busy === 0)
         trouble = () => undefined
         expect(await handle.state(), what).toBe(state)
         if (state === 'FAILURE') expect((await handle.info())?.error?.message, what).toBe(error.message)
-        expect((await app.queueSize(deadLetterQueue('celery'))) - kept, what).toBe(dead ? 1 : 0)
+        expect((await deadIn(app)) - kept, what).toBe(dead ? 1 : 0)
         expect(await app.send('good', [2]).get(), what).toBe(2)
       }
     }
@@ -269,6 +270,6 @@ describe('in a file', () => {
     expect(await Promise.all(good.map((handle) => handle.get()))).toEqual(good.map((_, n) => n))
     await until(() => worker.busy === 0)
     expect(await bad.state()).toBe('PENDING')
-    expect(await app.queueSize(deadLetterQueue('celery'))).toBe(1)
+    expect(await deadIn(app)).toBe(1)
   })
 })

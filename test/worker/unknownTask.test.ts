@@ -1,10 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { App } from '../../src/app/app.ts'
-import type { Delivery } from '../../src/broker/broker.ts'
 import type { TaskMessage } from '../../src/protocol/message.ts'
 import { unknownPostponement } from '../../src/worker/task/postponement.ts'
 import { next, onEachStore, record, until } from '../app/lab.ts'
-import { storesOf } from '../app/stores.ts'
+import { takeDead } from '../deadLetters.ts'
 
 onEachStore(
   (lab) => {
@@ -64,7 +62,8 @@ onEachStore(
         expect(events('task:postponed')).toHaveLength(2)
         expect(events('task:unknown')).toContainEqual(expect.objectContaining({ id: newer.id, version: 3 }))
         expect(await app.queueSize()).toBe(0)
-        const kept = await Promise.all([deadLetterOf(app), deadLetterOf(app)])
+        const kept = await takeDead(app)
+        expect(kept).toHaveLength(2)
         for (const { headers } of kept) {
           expect(headers).not.toHaveProperty('celeriac_first_seen')
           expect(headers).toHaveProperty('x-death-reason', expect.stringMatching(/^NotRegistered: /))
@@ -84,20 +83,6 @@ onEachStore(
   },
   { memory: false },
 )
-
-/** Takes one message out of the queue of those that could not be run. */
-async function deadLetterOf(app: App): Promise<Delivery['envelope']> {
-  const { broker } = await storesOf(app)
-  const consumer = await broker.consume([{ name: 'celery.dead' }], { prefetch: 1, name: 'reader' })
-  for await (const delivery of consumer) {
-    const { envelope } = delivery
-    await delivery.ack()
-    await consumer.close()
-    await consumer.release()
-    return envelope
-  }
-  throw new Error('no message')
-}
 
 describe('how often an unknown task comes back', () => {
   const message = (headers: object): TaskMessage => ({ headers }) as TaskMessage

@@ -53,6 +53,7 @@ export async function forgetJobs(
     return forgetting.report
   }
   const next = await forgetListed(host, forgetting, wanted, limit ?? DEFAULT_LIMIT, cursor)
+  if (next === undefined) await forgetting.forgetLetters(wanted)
   return next === undefined ? forgetting.report : { ...forgetting.report, cursor: next }
 }
 

@@ -1,3 +1,4 @@
+import type { DeadLetterFilter, DeadLetterPage } from '../../backend/dead/deadLetters.ts'
 import type { FollowUp } from '../../backend/followUp.ts'
 import { deadLetterQueue } from '../../broker/broker.ts'
 import type { ForgottenJobs, RemovedParts } from '../../protocol/forgottenJobs.ts'
@@ -25,6 +26,8 @@ export interface ForgettingHost {
 const MAX_AT_ONCE = 50
 /** Event logs that are read at once: each may have a MiB. */
 const MAX_LOGS = 10
+/** Dead letters of one page. */
+const MAX_LETTERS = 200
 /** Copies of a message of one job that are dropped. */
 const MAX_COPIES = 20
 
@@ -60,7 +63,8 @@ export class Forgetting {
   }
 
   get report(): ForgottenJobs {
-    const deadLetters = this.#searches ? this.#deadLetters : 'not searched'
+    const isCounted = this.#searches || this.#host.stores.backend.deadLetters !== undefined
+    const deadLetters = isCounted ? this.#deadLetters : 'not searched'
     return { ids: this.#ids, active: this.#active, removed: { ...this.#removed, deadLetters } }
   }
 
@@ -71,6 +75,7 @@ export class Forgetting {
 
   /** Drop the dead letters of jobs without a record. `queue`: the one that their messages came from. */
   async forgetDeadLetters(ids: readonly string[], queue: string = this.#host.queue): Promise<void> {
+    await this.#dropLetters(ids, true)
     const dead = deadLetterQueue(queue)
     const { broker } = this.#host.stores
     if (!this.#searches || !(await this.#isFilled(dead))) return
@@ -83,10 +88,37 @@ export class Forgetting {
       })
       for (const [at, count] of (await Promise.all(dropped)).entries()) {
         this.#deadLetters += count
-        if (count > 0) this.#ids.push(some[at] as string)
+        if (count > 0) this.#forgot(some[at] as string)
         if (count > 0) await this.#forgetPayloads([some[at] as string])
       }
     }
+  }
+
+  /** Drop the dead letters that fit, also of jobs whose records have expired. */
+  async forgetLetters(filter: Pick<DeadLetterFilter, 'owner' | 'tag' | 'tasks'>): Promise<void> {
+    const store = await this.#host.stores.backend.deadLetters?.()
+    let cursor: string | undefined
+    do {
+      const page: DeadLetterPage | undefined = await store?.list({ ...filter, limit: MAX_LETTERS, cursor })
+      const counted = new Set(this.#ids)
+      // In a dry run those of the jobs are counted already.
+      const ids = page?.letters.map(({ id }) => id).filter((id) => !this.#dryRun || !counted.has(id)) ?? []
+      await this.#dropLetters(ids, true)
+      cursor = page?.cursor
+    } while (cursor !== undefined)
+  }
+
+  /** `tell`: those of which something is there are reported. */
+  async #dropLetters(ids: readonly string[], tell: boolean): Promise<void> {
+    const store = await this.#host.stores.backend.deadLetters?.()
+    if (!store || ids.length === 0) return
+    const known = (await store.load(ids)).flatMap((letter) => letter?.id ?? [])
+    this.#deadLetters += this.#dryRun ? known.length : await store.drop(known)
+    if (tell) for (const id of known) this.#forgot(id)
+  }
+
+  #forgot(id: string): void {
+    if (!this.#ids.includes(id)) this.#ids.push(id)
   }
 
   async #forgetSome(metas: readonly TaskMeta[]): Promise<void> {
@@ -100,12 +132,17 @@ export class Forgetting {
     this.#removed.records += jobs.length
     const deliveries = jobs.flatMap((job) => job.deliveries)
     this.#removed.deliveries += deliveries.length
+    const forgotten = [...jobs.map(({ meta }) => meta), ...deliveries]
+    await this.#dropLetters(
+      forgotten.map(({ task_id: id }) => id),
+      false,
+    )
     if (this.#dryRun) {
       this.#removed.payloads += (await this.#host.stores.payloads?.keysOf(ids))?.length ?? 0
       return
     }
     // The records are last: by them it is found again what is left, if this process dies meanwhile.
-    await this.#dropDeadLetters([...jobs.map(({ meta }) => meta), ...deliveries])
+    await this.#dropDeadLetters(forgotten)
     const { backend } = this.#host.stores
     await this.#forgetPayloads([...ids, ...deliveries.map(({ task_id: id }) => id)])
     for (const id of waits) await backend.notes?.put({ key: waitNoteKey(id), value: '', expires: 0 })

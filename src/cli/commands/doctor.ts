@@ -1,5 +1,5 @@
 import type { App } from '../../app/app.ts'
-import { deadLetterQueue, queuesOf } from '../../app/knownQueues.ts'
+import { queuesOf } from '../../app/knownQueues.ts'
 import { NotSupportedError } from '../../std/errors.ts'
 import { isStoreAway } from '../../std/thrown.ts'
 import { version } from '../../std/version.ts'
@@ -97,11 +97,8 @@ async function evidenceOf(app: App, id: string): Promise<Omit<JobEvidence, 'flee
 
 async function installation(app: App, fleet: Fleet, now: number): Promise<Finding[]> {
   const waiting = new Map<string, number>()
-  const dead = new Map<string, number>()
-  for (const queue of queuesOf(app)) {
-    waiting.set(queue, await app.queueSize(queue))
-    dead.set(deadLetterQueue(queue), await app.queueSize(deadLetterQueue(queue)))
-  }
+  for (const queue of queuesOf(app)) waiting.set(queue, await app.queueSize(queue))
+  const dead = new Map(Object.entries(await app.deadLetters.count()))
   const bounds = await app.bounds(queuesOf(app))
   return findingsOf(INSTALLATION_CHECKS, { fleet, waiting, dead, bounds, limits: await limitsOfStore(app), now })
 }

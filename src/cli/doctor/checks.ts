@@ -140,7 +140,7 @@ export const INSTALLATION_CHECKS: readonly Check<InstallationEvidence>[] = [
     ({ dead }) => {
       const full = [...dead].filter(([, count]) => count > 0)
       return full.length > 0
-        ? `messages that could not be run: ${full.map(([queue, count]) => `${queue} (${count})`).join(', ')}; the reason is in their headers`
+        ? `messages that were given up: ${full.map(([queue, count]) => `${queue} (${count})`).join(', ')}: celeriac dead list says why`
         : undefined
     },
   ],

@@ -123,8 +123,14 @@ export const TASK_OPTIONS: OptionTable<TaskOptions, Omit<ParsedTaskOptions, 'lim
     kind: 'flag',
     default: true,
     doc: 'acknowledge its message when it has failed; `false`: reject it, so that RabbitMQ passes it to the dead-letter exchange of its queue',
-    more: 'Its record is FAILURE either way. In other stores, and where RabbitMQ has delivered it twice, the message is dropped.',
+    more: 'Its record is FAILURE either way. It is also kept as a [dead letter](how-to/after-an-outage.md).',
     celery: 'acks_on_failure',
+  },
+  deadLetter: {
+    kind: 'flag',
+    absent: "the app's `deadLetters.failed`",
+    doc: 'keep its message as a [dead letter](how-to/after-an-outage.md) when it has failed for good, its retries used up; not for errors in `throws`',
+    more: 'What it rejects, and what cannot be run, is kept in any case.',
   },
   acksOnTimeout: {
     kind: 'flag',

@@ -111,7 +111,8 @@ const REMOVED = {
   deliveries: { ...COUNT, description: 'Records of tasks that reported the ends of jobs.' },
   deadLetters: {
     oneOf: [COUNT, { const: 'not searched' }],
-    description: 'Messages in dead-letter queues. Not searched: in a dry run, and where the store finds no messages.',
+    description:
+      'Dead letters. With `rpc://` they are in queues, which are not searched in a dry run, or where the store finds no messages.',
   },
 }
 const FORGOTTEN = {

@@ -1,5 +1,6 @@
 import type { JsonSchema } from '../../std/jsonSchema.ts'
 import { Answers } from './answers.ts'
+import { DEAD_LETTER_SCHEMAS, deadLetterPaths } from './dead.ts'
 import type { ApiInfo } from './info.ts'
 import { batchPaths, jobPaths, metricsPath, SUBMIT_HEADERS, systemPaths, waitPaths } from './jobs.ts'
 import { LIMIT_SCHEMAS, limitPaths } from './limits.ts'
@@ -47,6 +48,7 @@ export function openApi(facts: ApiFacts): JsonSchema {
     ...treePath(base, answers),
     ...workflowPath(base, answers, webhooks),
     ...waitPaths(base, answers),
+    ...deadLetterPaths(base, answers),
     ...(scheme ? limitPaths(base, answers) : {}),
     ...systemPaths(answers),
     ...(metrics ? metricsPath(answers, scheme !== undefined) : {}),
@@ -71,6 +73,7 @@ export function openApi(facts: ApiFacts): JsonSchema {
       schemas: {
         ...SCHEMAS,
         ...WORKFLOW_SCHEMAS,
+        ...DEAD_LETTER_SCHEMAS,
         ...(scheme ? LIMIT_SCHEMAS : {}),
         ...(webhooks ? WEBHOOK_SCHEMAS : {}),
         ...Object.assign({}, ...own.map(({ schemas }) => schemas)),

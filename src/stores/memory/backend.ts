@@ -25,10 +25,11 @@ import type { ErrorInfo } from '../../protocol/outcome.ts'
 import { changedRecord } from '../../protocol/record.ts'
 import { readMeta, type TaskMeta } from '../../protocol/result.ts'
 import { ALL_CONTENT_TYPES, deserialize, type Serialized, serialize } from '../../protocol/serializer.ts'
-import { isFinal, PENDING } from '../../protocol/states.ts'
+import { isFinal, PENDING, SUCCESS } from '../../protocol/states.ts'
 import { type Clock, isoOf, systemClock } from '../../std/clock.ts'
 import { RecentIds } from '../../std/recentIds.ts'
 import { MemoryChords } from './chords.ts'
+import type { MemoryDeadLetters } from './deadLetters.ts'
 import { MemoryNotes } from './notes.ts'
 
 interface Stored {
@@ -87,6 +88,7 @@ export class MemoryBackend implements ResultBackend {
   readonly #cancels = new Map<string, () => void>()
   readonly #watchers = new Watchers()
   #count = 0
+  #deadLetters: Promise<MemoryDeadLetters> | undefined
 
   constructor(options: BackendOptions) {
     this.#options = options
@@ -99,6 +101,11 @@ export class MemoryBackend implements ResultBackend {
   async store(meta: TaskMeta, _reply?: Reply, metadata?: SubmissionMetadata): Promise<boolean> {
     const known = this.#find(meta.task_id)
     if (known && (meta.status === PENDING || isFinal(known.state))) return false
+    this.#save(meta, known, metadata)
+    return true
+  }
+
+  #save(meta: TaskMeta, known: Stored | undefined, metadata?: SubmissionMetadata): void {
     const version = ++this.#count
     const serialized = serialize(meta, this.#options.serializer, 'meta')
     const now = this.#clock.now()
@@ -119,7 +126,6 @@ export class MemoryBackend implements ResultBackend {
     this.#records.set(meta.task_id, stored)
     this.#expire(meta.task_id, end)
     this.#watchers.tell(this.#versioned(stored))
-    return true
   }
 
   async load(ids: readonly string[]): Promise<(TaskMeta | undefined)[]> {
@@ -152,6 +158,20 @@ export class MemoryBackend implements ResultBackend {
     this.#expire(id, end)
     this.#watchers.tell(this.#versioned(stored))
     return true
+  }
+
+  /** Loaded when the first message dies, or is looked at. */
+  deadLetters(): Promise<MemoryDeadLetters> {
+    const [clock, bounds] = [this.#clock, this.#options.deadLetters]
+    const metadata = (id: string): SubmissionMetadata | undefined => this.#find(id)?.metadata
+    const reopen = (meta: TaskMeta): void => {
+      const known = this.#find(meta.task_id)
+      if (known && known.state !== SUCCESS) this.#save(meta, known)
+    }
+    this.#deadLetters ??= import('./deadLetters.ts').then(
+      ({ MemoryDeadLetters }) => new MemoryDeadLetters({ clock, bounds, metadata, reopen }),
+    )
+    return this.#deadLetters
   }
 
   #history({ id, after }: HistoryQuery): History | undefined {

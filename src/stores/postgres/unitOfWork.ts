@@ -8,6 +8,7 @@ import {
   MAX_ATOMIC_SUBMISSIONS,
   messagesOf,
   needsOf,
+  type Redriven,
   type Settlement,
   type Submission,
   type UnitOfWork,
@@ -181,7 +182,8 @@ export class PostgresUnitOfWork implements UnitOfWork {
   }
 
   settle(settlement: Settlement): Promise<boolean> {
-    const { delivery, end } = settlement
+    const { delivery, end, publish } = settlement
+    if (!this.#writings.dead && publish?.some(({ dead }) => dead)) return this.#withDead(() => this.settle(settlement))
     const own = PostgresDelivery.of(delivery)
     own.free()
     const ending: Ending = { hold: own.hold, kind: end === 'requeue' ? 'requeue' : 'drop', settlement }
@@ -205,7 +207,17 @@ export class PostgresUnitOfWork implements UnitOfWork {
     )
   }
 
+  async #withDead<Value>(write: () => Promise<Value>): Promise<Value> {
+    this.#writings.dead = await this.#backend.deadLetters()
+    return write()
+  }
+
+  async redrive(letters: readonly Redriven[]): Promise<boolean[]> {
+    return (await this.#backend.deadLetters()).redrive(letters, this.#broker.messages)
+  }
+
   write(writing: Writing): Promise<boolean> {
+    if (!this.#writings.dead && writing.publish?.some(({ dead }) => dead)) return this.#withDead(() => this.write(writing))
     if (writing.closes !== undefined) return this.#close(writing, writing.closes)
     const written = this.#writing.add(writing)
     if (writing.meta) this.#track(writing.meta.task_id, written)

@@ -51,7 +51,8 @@ export const METADATA: ScriptArguments<'metadata_key' | 'metadata' | 'metadata_t
 /**
  * A message, as `send` of `broker/sending.ts` wants it. `kind` is `push`, into the list `target`; `route`, to an
  * exchange, or `lane`, into a lane, as `target` says; `park`, kept under the tag `target` until `time`, seconds since
- * the epoch; `park lane`, the same for lanes, where the tag follows the time; or empty where there is none.
+ * the epoch; `park lane`, the same for lanes, where the tag follows the time; `bury`, kept as a dead letter; or empty
+ * where there is none.
  */
 export const MESSAGE: ScriptArguments<'kind' | 'target' | 'time' | 'text'> = new ScriptArguments(
   'kind',

@@ -6,6 +6,7 @@ import {
   type Message,
   messagesOf,
   needsOf,
+  type Redriven,
   type Settlement,
   type Submission,
   type UnitOfWork,
@@ -24,6 +25,7 @@ import { Batch } from './connection/batch.ts'
 import type { Arg } from './connection/connection.ts'
 import { readAnswers } from './connection/errors.ts'
 import type { RedisBackend } from './results/backend.ts'
+import type { RedisDeadLetters } from './results/deadLetters.ts'
 import { SETTLE, SETTLE_CHORDS } from './settle.ts'
 import { MAX_MESSAGES_PER_SCRIPT, NOTHING_STAGED, type Staged, Staging } from './staging.ts'
 import { isTimed, messageArgs, type Recorder, RedisSubmitter, recordArgs } from './submit.ts'
@@ -51,6 +53,8 @@ export class RedisUnitOfWork implements UnitOfWork {
   readonly #joining: Batch<Item, boolean>
   /** Groups whose callbacks are in what waits there: one of each is enough, and each is as long as a message. */
   #called = new Set<string>()
+  /** Loaded before the first dead letter is written. */
+  #dead: RedisDeadLetters | undefined
   /** Group of the last part in it. */
   #lastGroup: string | undefined
 
@@ -127,6 +131,8 @@ export class RedisUnitOfWork implements UnitOfWork {
   }
 
   settle(settlement: Settlement): Promise<boolean> {
+    if (!this.#dead && settlement.publish?.some(({ dead }) => dead))
+      return this.#withDead(() => this.settle(settlement))
     if (!settlement.metadata) return this.#settleOne(settlement)
     return this.#keepOwners(settlement).then(() => this.#settleOne(settlement))
   }
@@ -147,12 +153,22 @@ export class RedisUnitOfWork implements UnitOfWork {
     return own.ending(end, () => this.#joining.add(item))
   }
 
+  async #withDead<Value>(write: () => Promise<Value>): Promise<Value> {
+    this.#dead = await this.#backend.deadLetters()
+    return write()
+  }
+
+  async redrive(letters: readonly Redriven[]): Promise<boolean[]> {
+    return (await this.#backend.deadLetters()).redrive(letters, this.#broker)
+  }
+
   /**
    * Without chords no message is held that could fence the write, and a crash in between is one of the caller: writing
    * in order is enough.
    */
   async write(writing: Writing): Promise<boolean> {
     const { publish = [], metadata } = writing
+    if (!this.#dead && publish.some(({ dead }) => dead)) return this.#withDead(() => this.write(writing))
     if (metadata) await this.#keepOwners(writing)
     if (!hasChords(writing)) return writeInOrder(writing, this.#broker, this.#backend)
     if (publish.length > MAX_MESSAGES_PER_SCRIPT) return this.#writeStaged(writing, 'write')
@@ -187,8 +203,9 @@ export class RedisUnitOfWork implements UnitOfWork {
   async #writeStaged(writing: Writing, ending: Ending, hold?: Hold): Promise<boolean> {
     const { publish = [] } = writing
     const opens = this.#openArgs(writing.opens, publish)
-    const staged = await this.#staging.stageMessages(publish)
-    const item = this.#joiningItem({ ...writing, publish: [] }, ending, { hold, staged, opening: opens })
+    const dead = publish.filter((message) => message.dead)
+    const staged = await this.#staging.stageMessages(publish.filter((message) => !message.dead))
+    const item = this.#joiningItem({ ...writing, publish: dead }, ending, { hold, staged, opening: opens })
     const done = await this.#joining.add(item)
     if (done) await this.#staging.move(staged)
     else await this.#staging.drop(staged)
@@ -226,7 +243,12 @@ export class RedisUnitOfWork implements UnitOfWork {
   #bodyArgs({ meta, also = [], publish = [] }: Writing): Arg[] {
     const args = [...recordArgs(this.#record, meta)]
     for (const one of also) args.push(...recordArgs(this.#record, one))
-    for (const message of publish) args.push(...messageArgs(this.#broker, message, false))
+    for (const message of publish)
+      args.push(
+        ...(message.dead && this.#dead
+          ? this.#dead.messageArgs(message.dead)
+          : messageArgs(this.#broker, message, false)),
+      )
     return args
   }
 

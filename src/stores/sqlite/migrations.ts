@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Layout, MigrationStep } from '../migration.ts'
 import { LIMIT_TABLES } from './limitSchema.ts'
-import { APPLICATION_ID, CHORD_TABLES, META, TABLES, TRIGGERS } from './schema.ts'
+import { APPLICATION_ID, CHORD_TABLES, DEAD_LETTER_TABLES, META, TABLES, TRIGGERS } from './schema.ts'
 
 /** The `user_version` of a file of ours since version 2: version 1 refuses to open it. It is never raised again. */
 const USER_VERSION = 2
@@ -35,6 +35,12 @@ export const SQLITE_STEPS: readonly SqliteStep[] = [
     describe:
       'tables for limits: celeriac_limit_rule, celeriac_limiter, celeriac_lane, celeriac_lane_limit, celeriac_turn; the first message with limits ends processes of version 3',
     run: (db) => db.exec(LIMIT_TABLES),
+  },
+  {
+    version: 5,
+    minCompatible: 2,
+    describe: 'tables for dead letters: celeriac_dead_letter, celeriac_dead_message',
+    run: (db) => db.exec(DEAD_LETTER_TABLES),
   },
 ]
 

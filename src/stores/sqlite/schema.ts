@@ -215,6 +215,32 @@ CREATE TABLE celeriac_batch (
   until INTEGER NOT NULL                -- its process writes again before then, or is dead
 ) STRICT;`
 
+/** The tables that version 5 adds. */
+export const DEAD_LETTER_TABLES = `
+-- Messages that workers have given up. Their bodies are apart: a search reads none of them.
+CREATE TABLE celeriac_dead_letter (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,              -- of its task, or one of its own
+  task TEXT,
+  queue TEXT NOT NULL,                  -- that the message came from
+  reason TEXT NOT NULL,
+  died INTEGER NOT NULL,
+  owner TEXT,
+  tags TEXT,                            -- JSON: an array of texts
+  facts TEXT NOT NULL                   -- JSON: see backend/dead/pages.ts
+) STRICT;
+CREATE INDEX celeriac_dead_letter_task ON celeriac_dead_letter (task, seq);
+CREATE INDEX celeriac_dead_letter_queue ON celeriac_dead_letter (queue, seq);
+CREATE INDEX celeriac_dead_letter_owner ON celeriac_dead_letter (owner, seq) WHERE owner IS NOT NULL;
+CREATE TABLE celeriac_dead_message (
+  seq INTEGER PRIMARY KEY,              -- of its dead letter
+  head TEXT NOT NULL,                   -- JSON: headers and properties
+  body ANY NOT NULL                     -- text or bytes, still serialized
+) STRICT;
+CREATE TRIGGER celeriac_dead_letter_dropped AFTER DELETE ON celeriac_dead_letter BEGIN
+  DELETE FROM celeriac_dead_message WHERE seq = old.seq;
+END;`
+
 /** One row. Every write transaction reads it first. */
 export const META = `
 CREATE TABLE celeriac_meta (

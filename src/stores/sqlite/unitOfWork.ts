@@ -8,6 +8,7 @@ import {
   type Message,
   messagesOf,
   needsOf,
+  type Redriven,
   type Settlement,
   type Submission,
   type UnitOfWork,
@@ -22,6 +23,7 @@ import type { SqliteBroker } from './broker/broker.ts'
 import { SqliteDelivery } from './broker/delivery.ts'
 import type { QueueRoom } from './broker/queueRoom.ts'
 import type { SqliteBackend } from './results/backend.ts'
+import type { SqliteDeadLetters } from './results/deadLetters.ts'
 import { Staging } from './staging.ts'
 import type { KnownCallers, WithinUnitOfWork } from './within/unitOfWork.ts'
 
@@ -31,6 +33,8 @@ export class SqliteUnitOfWork implements UnitOfWork {
   readonly #broker: SqliteBroker
   readonly #backend: SqliteBackend
   #prepared: Staging | undefined
+  /** Loaded before the first dead letter is written. */
+  #dead: SqliteDeadLetters | undefined
   readonly #callers: KnownCallers = new WeakMap()
   readonly completions: Completions = {
     prepare: async ({ delivery, end: _, ...writing }) => ({ hold: { ...SqliteDelivery.of(delivery).hold }, writing }),
@@ -125,7 +129,8 @@ export class SqliteUnitOfWork implements UnitOfWork {
   }
 
   settle(settlement: Settlement): Promise<boolean> {
-    const { delivery, meta, end } = settlement
+    const { delivery, meta, end, publish } = settlement
+    if (!this.#dead && publish?.some(({ dead }) => dead)) return this.#withDead(() => this.settle(settlement))
     const { messages } = this.#broker
     const own = SqliteDelivery.of(delivery)
     return this.#inParts(settlement, (writing, batch) =>
@@ -142,7 +147,8 @@ export class SqliteUnitOfWork implements UnitOfWork {
   }
 
   write(given: Writing): Promise<boolean> {
-    const { meta, closes } = given
+    const { meta, closes, publish } = given
+    if (!this.#dead && publish?.some(({ dead }) => dead)) return this.#withDead(() => this.write(given))
     return this.#inParts(given, (writing, batch) =>
       this.#joining((complete) =>
         this.#broker.file.writer.write(() => {
@@ -154,16 +160,35 @@ export class SqliteUnitOfWork implements UnitOfWork {
     )
   }
 
+  async #withDead<Value>(write: () => Promise<Value>): Promise<Value> {
+    this.#dead = await this.#backend.deadLetters()
+    return write()
+  }
+
+  async redrive(letters: readonly Redriven[]): Promise<boolean[]> {
+    const dead = await this.#backend.deadLetters()
+    return this.#broker.file.writer.write(() =>
+      letters.map(({ id, version, message, meta }) => {
+        if (!dead.take(id, version)) return false
+        if (meta) this.#backend.records.reopen(meta)
+        this.#publish(message)
+        return true
+      }),
+    )
+  }
+
   /** With many messages, these and their records are written before, and the transaction of the rest sends them. */
   #inParts(writing: Writing, write: (writing: Writing, batch?: number) => Promise<boolean>): Promise<boolean> {
     const { publish = [], also = [], metadata } = writing
     if (publish.length <= MAX_ATOMIC_SUBMISSIONS) return write(writing)
     const pending = new Map(also.filter(({ status }) => status === PENDING).map((meta) => [meta.task_id, meta]))
-    const submissions = publish.map((message): Submission => {
-      const id = calledTask(message.envelope)
-      const meta = id === undefined ? undefined : pending.get(id)
-      return { message, meta, metadata: meta && metadata?.get(meta.task_id) }
-    })
+    const submissions = publish
+      .filter(({ dead }) => !dead)
+      .map((message): Submission => {
+        const id = calledTask(message.envelope)
+        const meta = id === undefined ? undefined : pending.get(id)
+        return { message, meta, metadata: meta && metadata?.get(meta.task_id) }
+      })
     const staged = new Set(submissions.map(({ meta }) => meta))
     const rest = { ...writing, also: also.filter((meta) => !staged.has(meta)) }
     return this.#sendStaged(submissions, (batch) => write(rest, batch))
@@ -182,12 +207,12 @@ export class SqliteUnitOfWork implements UnitOfWork {
     }
   }
 
-  /** With a batch, that has the messages. */
+  /** With a batch, that has the messages, but for dead letters. */
   #more(writing: Writing, batch: number | undefined, complete: CompleteChord[]): void {
     const { publish = [], also = [], metadata, parts = [], opens = [] } = writing
     for (const other of also) this.#backend.records.save(other, false, metadata?.get(other.task_id))
     if (batch !== undefined) this.#staging.release(batch)
-    else for (const message of publish) this.#publish(message)
+    for (const message of publish) if (batch === undefined || message.dead) this.#publish(message)
     if (opens.length > 0) this.#backend.chords.open(opens, lastDue(publish))
     if (parts.length > 0) complete.push(...this.#backend.chords.add(parts))
   }
@@ -223,7 +248,8 @@ export class SqliteUnitOfWork implements UnitOfWork {
     return this.#prepared
   }
 
-  #publish({ envelope, route, notBefore }: Message): void {
-    this.#broker.messages.publish(envelope, route, { notBefore })
+  #publish({ envelope, route, notBefore, dead }: Message): void {
+    if (dead && this.#dead) this.#dead.add([dead])
+    else this.#broker.messages.publish(envelope, route, { notBefore })
   }
 }

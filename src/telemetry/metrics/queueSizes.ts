@@ -1,6 +1,7 @@
 import type { App } from '../../app/app.ts'
 import { internalsOf } from '../../app/internals.ts'
 import { deadLetterQueue, queuesOf } from '../../app/knownQueues.ts'
+import type { ResultBackend } from '../../backend/backend.ts'
 import type { Broker } from '../../broker/broker.ts'
 import { queueBoundsOf } from '../../config/queueOptions.ts'
 import { withDeadline } from '../../std/deadline.ts'
@@ -27,7 +28,7 @@ const OLDEST = {
   name: 'celeriac_queue_oldest_age_seconds',
   help: 'Since when the oldest message that waits in a queue could have run; 0 where none waits.',
 }
-const DEAD = { name: 'celeriac_queue_dead_letters', help: 'Messages in the dead-letter queue of a queue.' }
+const DEAD = { name: 'celeriac_queue_dead_letters', help: 'Messages from a queue that were given up.' }
 const DELAYED = { name: 'celeriac_delayed_messages', help: 'Messages of the store that wait for their time.' }
 const RESERVED = { name: 'celeriac_reserved_messages', help: 'Messages of the store that workers hold.' }
 
@@ -120,21 +121,22 @@ export class StoreLook {
   }
 
   async #look(): Promise<Look> {
-    const { broker } = await internalsOf(this.#app).stores()
+    const { broker, backend } = await internalsOf(this.#app).stores()
     if (this.#last && performance.now() - this.#last.at < KEPT_MS) {
       // Whether it answers is asked each time.
       await broker.size(this.#app.config.queue)
       return this.#last.look
     }
-    const look = await this.#lookAgain(broker)
+    const look = await this.#lookAgain(broker, backend)
     this.#last = { look, at: performance.now() }
     return look
   }
 
-  async #lookAgain(broker: Broker): Promise<Look> {
+  async #lookAgain(broker: Broker, backend: ResultBackend): Promise<Look> {
     const queues = queuesOf(this.#app, this.#tasks())
     const now = this.#app.config.clock.now()
     const found = await broker.backlog(queues.flatMap((queue) => [queue, deadLetterQueue(queue)]))
+    const letters = await (await backend.deadLetters?.())?.count()
     const waitingIn = (queue: string): number => found.queues.get(queue)?.waiting ?? 0
     const boundOf = queueBoundsOf(this.#app.config)
     const looks = queues.map((queue) => {
@@ -142,7 +144,13 @@ export class StoreLook {
       const waiting = waitingIn(queue)
       const age = oldest === undefined ? undefined : Math.max(0, now - oldest) / 1000
       const limit = boundOf?.(queue)?.limit
-      return { queue, waiting, limit, dead: waitingIn(deadLetterQueue(queue)), age: waiting === 0 ? 0 : age }
+      return {
+        queue,
+        waiting,
+        limit,
+        dead: waitingIn(deadLetterQueue(queue)) + (letters?.get(queue) ?? 0),
+        age: waiting === 0 ? 0 : age,
+      }
     })
     const limits = broker.limits && (await lookAtLimits(broker.limits))
     return { queues: looks, delayed: found.delayed, reserved: found.held, limits }

@@ -4,12 +4,14 @@
  */
 export async function preload(): Promise<void> {
   await Promise.all([
+    import('../../calls/dead/deadLetters.ts'),
     import('../../calls/jobs/changeJob.ts'),
     import('../../calls/jobs/forgetJobs.ts'),
     import('../../calls/jobs/retryJobs.ts'),
     import('../../calls/jobs/revokeJobs.ts'),
     import('../../calls/keys/submitOnce.ts'),
     import('../../canvas/revokeTree.ts'),
+    import('../../stores/memory/deadLetters.ts'),
     import('../../stores/notedSubmissions.ts'),
     import('../../tasks/batch/batchCall.ts'),
     import('../../worker/limits/leaseWatch.ts'),

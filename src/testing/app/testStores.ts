@@ -1,6 +1,7 @@
 import type { ResultBackend } from '../../backend/backend.ts'
 import type { KeptRows } from '../../backend/bounds/keeping.ts'
 import type { ChordKeeping } from '../../backend/chords.ts'
+import type { DeadLetterStore } from '../../backend/dead/deadLetters.ts'
 import type { EventLog } from '../../backend/eventLog.ts'
 import type { JobIndex } from '../../backend/jobIndex.ts'
 import type { NoteStore } from '../../backend/notes.ts'
@@ -227,6 +228,10 @@ class TestBackend implements ResultBackend {
     this.notes = gate.guard(backend.notes)
     this.revoked = gate.guard(backend.revoked)
     this.chords = new TestChords(new MemoryChords(keeping, (meta) => this.#store(meta)), gate)
+  }
+
+  deadLetters(): Promise<DeadLetterStore> {
+    return this.#gate.pass(async () => this.#gate.guard(await this.#backend.deadLetters()))
   }
 
   store(meta: TaskMeta, reply?: Reply, metadata?: SubmissionMetadata): Promise<boolean> {

@@ -1,18 +1,21 @@
 import type { Ended } from '../../app/afterTask.ts'
+import type { Death, DeathReason, NewDeadLetter } from '../../backend/dead/deadLetters.ts'
 import { type FollowUp, followingOf } from '../../backend/followUp.ts'
 import type { Message, Settlement } from '../../backend/unitOfWork.ts'
 import { type Delivery, deadLetterQueue } from '../../broker/broker.ts'
 import { positionalDefinition } from '../../calls/task.ts'
 import { type Advancer, afterFailure, endOfLinks, linkProblem, partsOf, refusedRecords } from '../../canvas/advance.ts'
-import { callFact, FIRST_SEEN_HEADER, isOffloaded } from '../../protocol/callHeaders.ts'
+import { callFact, DEATHS_HEADER, FIRST_SEEN_HEADER, isOffloaded } from '../../protocol/callHeaders.ts'
 import { isTooLate, withOwnDeadline } from '../../protocol/deadline.ts'
 import type { Envelope, OpenEnvelope } from '../../protocol/envelope.ts'
 import { encodeException, errorInfo, revokedError } from '../../protocol/exception.ts'
+import { lostRuns } from '../../protocol/lostRuns.ts'
 import { decodeTask, linksOf, type TaskMessage } from '../../protocol/message.ts'
 import type { ErrorInfo, Outcome } from '../../protocol/outcome.ts'
 import { failedRecord, keptFor, type RecordState } from '../../protocol/record.ts'
 import { FAILURE, REVOKED } from '../../protocol/states.ts'
 import { isoOf } from '../../std/clock.ts'
+import { uuid } from '../../std/id.ts'
 import type { TaskDefinition } from '../../tasks/definition.ts'
 import { notRegistered } from '../../tasks/runJob.ts'
 import { versionOf } from '../../tasks/version.ts'
@@ -38,6 +41,7 @@ export interface Refusal {
 export interface Finisher extends Advancer {
   /** What follows from the end of a task. */
   readonly followUps: readonly FollowUp[]
+  readonly app: Advancer['app'] & { readonly config: Pick<WorkerApp['config'], 'deadLetters'> }
 }
 
 export interface Receiver extends Finisher {
@@ -104,7 +108,7 @@ function decide(delivery: Delivery, message: TaskMessage, receiver: Receiver): R
   const error = isGivenUp ? tooOftenLost(lost) : linkProblem(message, receiver)
   if (!error) return request
   return {
-    ...failedLinked(delivery, receiver, message, error),
+    ...failedLinked(delivery, receiver, message, error, isGivenUp ? 'lost' : 'refused'),
     ended: neverRan(request, { kind: 'failure', error }),
     tell: () => app.signals.emit('task:failure', { ...request.facts, error, runtime: 0 }),
   }
@@ -126,7 +130,10 @@ function unknown(
   const isNewer = receiver.app.definition(message.task) !== undefined
   const error = notRegistered(isNewer ? `${message.task}: ${reason}` : message.task)
   const facts = isNewer ? { ...request.facts, version: versionOf(message.headers) } : request.facts
-  return { ...failedLinked(delivery, receiver, message, error), tell: () => signals.emit('task:unknown', facts) }
+  return {
+    ...failedLinked(delivery, receiver, message, error, 'unknown'),
+    tell: () => signals.emit('task:unknown', facts),
+  }
 }
 
 /** What is known of a task that is not registered here. */
@@ -178,14 +185,15 @@ function isExpired({ expired }: Delivery, message: TaskMessage, now: number): bo
 function failed(
   delivery: Delivery,
   receiver: Receiver,
-  message: { id: string; task?: string; ignoreResult?: boolean },
+  message: { id: string; task?: string; ignoreResult?: boolean; retries?: number },
   error: ErrorInfo,
+  reason: DeathReason,
 ): Required<Pick<Refusal, 'settlement' | 'dead'>> {
   const kept = keptFor(callFact(headersOf(delivery), 'resultExpires'))
   const facts = { name: message.task, queue: delivery.queue, worker: receiver.hostname, ...kept }
   const now = receiver.app.config.clock.now()
   const meta = failedRecord(message.id, error, isoOf(now), facts)
-  const dead = deadLetter(delivery, error)
+  const dead = deadLetter(delivery, error, { reason, died: now, worker: receiver.hostname, of: message })
   const settlement: Settlement = {
     delivery,
     meta: message.ignoreResult ? undefined : meta,
@@ -212,8 +220,9 @@ function failedLinked(
   receiver: Receiver,
   message: TaskMessage,
   error: ErrorInfo,
+  reason: DeathReason,
 ): Required<Pick<Refusal, 'settlement' | 'dead'>> {
-  const { settlement, dead } = failed(delivery, receiver, message, error)
+  const { settlement, dead } = failed(delivery, receiver, message, error, reason)
   const ending = endingOf(error)
   const now = receiver.app.config.clock.now()
   const { publish = [], also = [] } = settlement
@@ -239,7 +248,8 @@ function refuseUndecodable(delivery: Delivery, receiver: Receiver, error: ErrorI
   const now = receiver.app.config.clock.now()
   const { also, parts } = endOfLinks(headersOf(delivery), links, endingOf(error), receiver, now)
   if (parent === '') {
-    const dead = deadLetter(delivery, error)
+    const death = { reason: 'undecodable', died: now, worker: receiver.hostname, of: {} } as const
+    const dead = deadLetter(delivery, error, death)
     return { settlement: { delivery, publish: [dead], also, parts, end: 'ack' }, dead, tell }
   }
   const { settlement, dead } = failed(
@@ -247,6 +257,7 @@ function refuseUndecodable(delivery: Delivery, receiver: Receiver, error: ErrorI
     receiver,
     { id: parent, task: typeof task === 'string' ? task : undefined },
     error,
+    'undecodable',
   )
   return { settlement: { ...settlement, also: [...(settlement.also ?? []), ...also], parts }, dead, tell }
 }
@@ -276,18 +287,65 @@ function envelopeOf(delivery: Delivery): Envelope {
   }
 }
 
-/** A message beside the queue, with why. */
-export function deadLetter(delivery: Delivery, error: ErrorInfo): Message {
+/** What a worker knows of a message that it gives up. */
+export interface DeathFacts extends Pick<Death, 'reason' | 'died' | 'worker'> {
+  /** Of the message, as far as it can be read. */
+  readonly of: { readonly id?: string; readonly task?: string | undefined; readonly retries?: number }
+}
+
+/**
+ * A dead letter: for the store that keeps these, else a message beside the queue, with why. Put back by hand, it has
+ * its time again.
+ */
+export function deadLetter(delivery: Delivery, { type, message }: ErrorInfo, { of, ...death }: DeathFacts): Message {
   const { properties, body } = envelopeOf(delivery)
-  // Put back by hand, it has its time again.
   const { [FIRST_SEEN_HEADER]: _, ...own } = headersOf(delivery)
-  const headers = {
-    ...own,
-    'x-death-reason': `${error.type}: ${error.message}`.slice(0, 1000),
-    'x-death-queue': delivery.queue,
+  const error = { type, message: message.slice(0, MAX_REASON) }
+  const dead: NewDeadLetter = {
+    ...death,
+    id: of.id !== undefined && isName(of.id) ? of.id : uuid(death.died),
+    task: of.task !== undefined && isName(of.task) ? of.task : undefined,
+    retries: of.retries,
+    error,
+    queue: delivery.queue,
+    lost: lostRuns(own, delivery.lost),
+    history: deathsIn(own),
+    envelope: { headers: own, properties, body },
   }
+  const reason = `${type}: ${message}`.slice(0, MAX_REASON)
+  const headers = { ...own, 'x-death-reason': reason, 'x-death-queue': delivery.queue }
   return {
     envelope: { headers, properties, body },
     route: { exchange: '', routingKey: deadLetterQueue(delivery.queue) },
+    dead,
   }
+}
+
+/** Longest reason that is kept, in characters. */
+const MAX_REASON = 1000
+
+/** What every store takes as an id and a name; anything may be in a message from outside. */
+function isName(text: string): boolean {
+  return /^\P{Cc}{1,255}$/u.test(text) && text.isWellFormed()
+}
+
+/** Its deaths before; none where the header is not one of ours. */
+function deathsIn({ [DEATHS_HEADER]: text }: Readonly<Record<string, unknown>>): readonly Death[] {
+  if (typeof text !== 'string') return []
+  try {
+    const deaths: unknown = JSON.parse(text)
+    return Array.isArray(deaths) ? (deaths as readonly Death[]).filter(isDeath).slice(-MAX_HISTORY) : []
+  } catch {
+    // Not written by us: then nothing is known of them.
+    return []
+  }
+}
+
+/** How many deaths before are kept. */
+const MAX_HISTORY = 10
+
+function isDeath(value: Partial<Death> | null): boolean {
+  const { reason, died, worker, error } = value ?? {}
+  const texts = [reason, worker, error?.type, error?.message]
+  return Number.isFinite(died) && texts.every((text) => typeof text === 'string' && text.length <= MAX_REASON)
 }

@@ -1,3 +1,4 @@
+import type { DeathReason } from '../../backend/dead/deadLetters.ts'
 import { followingOf } from '../../backend/followUp.ts'
 import type { Message, Settlement } from '../../backend/unitOfWork.ts'
 import { neverSent, partsOf } from '../../canvas/advance.ts'
@@ -43,7 +44,7 @@ export function fallbacksOf(
   const { delivery, message } = request
   const error = errorInfo(reason)
   const failed: Outcome = { kind: 'failure', error, children: outcome.children }
-  const dead = deadLetterOf(request, error)
+  const dead = deathOf(request, error, 'refused', now)
   const meta = request.meta(FAILURE, encodeException(error), error.traceback ?? null, now)
   const also = neverSent(message, endingOf(meta), finisher, now)
   const plain: Settlement = { delivery, meta: kept(request, meta, failed), also, end: 'ack', reply: request.reply }
@@ -67,9 +68,7 @@ export function lessOf(settlement: Settlement, dead: Message | undefined): Endin
 
 function withDeadLetter(settlement: Settlement, dead: Message): Settlement {
   const { publish = [] } = settlement
-  return publish.some(({ route }) => route.routingKey === dead.route.routingKey)
-    ? settlement
-    : { ...settlement, publish: [...publish, dead] }
+  return publish.some((message) => message.dead) ? settlement : { ...settlement, publish: [...publish, dead] }
 }
 
 function ending(request: Request, outcome: Outcome, finisher: Finisher, now: number): Settlement {
@@ -78,7 +77,7 @@ function ending(request: Request, outcome: Outcome, finisher: Finisher, now: num
     case 'success':
       return success(request, outcome, finisher, now)
     case 'failure':
-      return given(request, outcome, failure(request, outcome.error, outcome, finisher, now))
+      return buried(request, outcome, failure(request, outcome.error, outcome, finisher, now), finisher, now)
     case 'retry':
       return retry(request, outcome, now)
     case 'snooze':
@@ -86,7 +85,7 @@ function ending(request: Request, outcome: Outcome, finisher: Finisher, now: num
     case 'reject':
       if (outcome.lost) return { delivery, publish: [again(request, {}, request.lost + 1)], end: 'ack' }
       if (outcome.requeue && !request.acked) return { delivery, end: 'requeue' }
-      return { ...failure(request, rejectedError(outcome.reason), outcome, finisher, now), end: 'drop' }
+      return { ...rejected(request, outcome, finisher, now), end: 'drop' }
     case 'ignore':
       return { delivery, end: 'ack' }
     case 'replace': {
@@ -98,18 +97,36 @@ function ending(request: Request, outcome: Outcome, finisher: Finisher, now: num
   }
 }
 
-/** A task that is given up leaves a copy of its message. */
-function given(
+function rejected(
   request: Request,
-  { error, deadLetter: dead }: Outcome & { kind: 'failure' },
-  end: Settlement,
+  outcome: Outcome & { kind: 'reject' },
+  finisher: Finisher,
+  now: number,
 ): Settlement {
-  return dead === true ? withDeadLetter(end, deadLetterOf(request, error)) : end
+  const error = rejectedError(outcome.reason)
+  const end = failure(request, error, outcome, finisher, now)
+  return withDeadLetter(end, deathOf(request, error, 'rejected', now))
 }
 
-/** Its reason is read by others than the result. */
-function deadLetterOf({ delivery, facts }: Request, error: ErrorInfo): Message {
-  return deadLetter(delivery, concealedError(error, facts.concealed))
+/** A task that is given up leaves its message, as does one that failed where that is wanted. */
+function buried(
+  request: Request,
+  { error, deadLetter: isLost, expected }: Outcome & { kind: 'failure' },
+  end: Settlement,
+  finisher: Finisher,
+  now: number,
+): Settlement {
+  const { deadLetter: isKept, acksOnFailure } = request.definition.options
+  if (isLost) return withDeadLetter(end, deathOf(request, error, 'lost', now))
+  if (!acksOnFailure) return withDeadLetter(end, deathOf(request, error, 'rejected', now))
+  if (expected || !(isKept ?? finisher.app.config.deadLetters.failed)) return end
+  return withDeadLetter(end, deathOf(request, error, 'failed', now))
+}
+
+/** Its error is read by others than the result. */
+function deathOf(request: Request, error: ErrorInfo, reason: DeathReason, now: number): Message {
+  const { hostname: worker, message, delivery, facts } = request
+  return deadLetter(delivery, concealedError(error, facts.concealed), { reason, died: now, worker, of: message })
 }
 
 function success(
@@ -140,7 +157,7 @@ function finalSettlement(
   const following = followingOf(request.endedWith(meta, listed, now), followUps)
   const { also, metadata, children, parts, opens } = following
   const publish =
-    following.deadLetter && error ? [...following.publish, deadLetterOf(request, error)] : following.publish
+    following.deadLetter && error ? [...following.publish, deathOf(request, error, 'failed', now)] : following.publish
   const writes = { publish, also, metadata, parts, opens }
   return { delivery, meta: kept(request, meta, outcome, children), ...writes, end: 'ack' }
 }
@@ -177,7 +194,10 @@ function stopped(
   const { delivery } = request
   // A message that was acknowledged early cannot be requeued: it is lost, but not without trace.
   if (outcome.by === 'shutdown' && !request.acked) return { delivery, end: 'requeue' }
-  if (outcome.by !== 'revoke') return failure(request, outcome.error, outcome, finisher, now)
+  if (outcome.by !== 'revoke') {
+    const end = failure(request, outcome.error, outcome, finisher, now)
+    return buried(request, { kind: 'failure', error: outcome.error }, end, finisher, now)
+  }
   const reason = outcome.terminated ? 'terminated' : 'revoked'
   const meta = request.meta(REVOKED, encodeException(revokedError(reason)), null, now)
   return finalSettlement(request, meta, outcome, finisher, now)

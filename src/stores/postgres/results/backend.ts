@@ -19,6 +19,7 @@ import { changeStep, lockedRecord, lockStep } from './change.ts'
 import { ChangeReader } from './changeReader.ts'
 import { PostgresChords } from './chords.ts'
 import { Cleaning } from './cleaning.ts'
+import type { PostgresDeadLetters } from './deadLetters.ts'
 import { LogRows } from './eventLog.ts'
 import { Jobs } from './jobs.ts'
 import { Notes } from './notes.ts'
@@ -94,6 +95,7 @@ export class PostgresBackend implements ResultBackend {
   })
   readonly #emitting = new Gather((outputs: readonly Output[]) => this.#emit(outputs), { most: MAX_GATHERED })
   readonly #jobs: Jobs
+  #deadLetters: Promise<PostgresDeadLetters> | undefined
   readonly #changes: ChangeReader
   readonly #cleaning: Cleaning
 
@@ -109,7 +111,7 @@ export class PostgresBackend implements ResultBackend {
     this.chords = new PostgresChords(database, { ...options, clock: this.#clock }, this.records)
     this.#jobs = new Jobs(database)
     this.#changes = new ChangeReader(database, listening, (ids) => this.#loading.add(ids))
-    this.#cleaning = new Cleaning(database, options.expires, this.#clock)
+    this.#cleaning = new Cleaning(database, options.expires, this.#clock, async () => (await this.deadLetters()).trim())
   }
 
   store(meta: TaskMeta, _reply?: Reply, metadata?: SubmissionMetadata): Promise<boolean> {
@@ -156,6 +158,15 @@ export class PostgresBackend implements ResultBackend {
   async close(): Promise<void> {
     this.#cleaning.close()
     this.#changes.close()
+  }
+
+  /** Loaded when the first message dies, or is looked at. */
+  deadLetters(): Promise<PostgresDeadLetters> {
+    const parts = { database: this.#database, records: this.records, clock: this.#clock }
+    this.#deadLetters ??= import('./deadLetters.ts').then(
+      ({ PostgresDeadLetters }) => new PostgresDeadLetters({ ...parts, bounds: this.#options.deadLetters }),
+    )
+    return this.#deadLetters
   }
 
   async #store(writes: readonly RecordWrite[]): Promise<boolean[]> {

@@ -50,22 +50,28 @@ export class Cleaning {
   readonly #database: Database
   readonly #clock: Clock
   readonly #expires: number
+  readonly #afterwards: () => Promise<void>
   readonly #timer: NodeJS.Timeout
   /** Where the next search begins. */
   #after = 0
   #isClosed = false
   #isCleaning = false
 
-  /** `expires`: how long the record of a finished task is kept, ms; 0: for ever. */
-  constructor(database: Database, expires: number, clock: Clock) {
+  /**
+   * `expires`: how long the record of a finished task is kept, ms; 0: for ever. `afterwards`: cleans what is left, each
+   * time.
+   */
+  constructor(database: Database, expires: number, clock: Clock, afterwards: () => Promise<void>) {
     this.#database = database
     this.#clock = clock
     this.#expires = expires || NEVER
+    this.#afterwards = afterwards
     this.#timer = setInterval(() => {
       if (this.#isCleaning) return
       this.#isCleaning = true
       // A store that cannot be written now is cleaned a minute later; callers that need it meanwhile get the error.
       void this.#clean()
+        .then(this.#afterwards)
         .catch(() => undefined)
         .finally(() => {
           this.#isCleaning = false

@@ -21,8 +21,11 @@ import { GATED, WRITTEN_HERE } from '../gate.ts'
 /** A record to be written. */
 export interface RecordWrite {
   readonly meta: TaskMeta
-  /** It may replace a final state, but not SUCCESS (Celery's rule). */
-  readonly settling?: boolean
+  /**
+   * It may replace a final state, but not SUCCESS (Celery's rule); `reopen`: the same of one that is not final, where
+   * there is a record.
+   */
+  readonly settling?: boolean | 'reopen' | undefined
   /** It is written only if this gate is open (see gate.ts). */
   readonly gate?: number | undefined
   /** Kept with the first record of an id. */
@@ -63,13 +66,13 @@ function saving(also: { readonly set?: string; readonly names?: string; readonly
       expires = CASE WHEN w.final = 1 THEN w.expires ELSE greatest(r.expires, w.expires) END${set}
     FROM wanted w
     WHERE r.id = w.id AND w.state <> 'PENDING'
-      AND (NOT r.final OR (w.settling = 1 AND w.final = 1 AND r.state <> 'SUCCESS'))
+      AND (NOT r.final OR (w.settling > 1 - w.final AND r.state <> 'SUCCESS'))
     RETURNING ${returned}
   ), added AS (
     INSERT INTO celeriac.result AS r (id, task, state, final, created, expires, format, meta, bytes${names})
     SELECT id, task, state, final = 1, created, expires, format, meta, decode(bytes, 'base64')${values} FROM wanted w
     WHERE (SELECT count(*) FROM changed) < (SELECT count(*) FROM wanted)
-      AND (SELECT 1 FROM celeriac.result r WHERE r.id = w.id) IS NULL
+      AND (SELECT 1 FROM celeriac.result r WHERE r.id = w.id) IS NULL AND w.settling < 2
     ORDER BY at
     ON CONFLICT (id) DO UPDATE SET task = coalesce(excluded.task, r.task), state = excluded.state,
       final = excluded.final, version = r.version + 1, format = excluded.format, meta = excluded.meta,
@@ -247,7 +250,7 @@ export class Records {
     const { body, format, expires } = this.written(meta)
     const created = submitted === undefined ? this.#clock.now() : Date.parse(submitted)
     const [text, bytes] = typeof body === 'string' ? [body, null] : [null, body]
-    const [final, settles] = [isFinal(status) ? 1 : 0, settling ? 1 : 0]
+    const [final, settles] = [isFinal(status) ? 1 : 0, settling === 'reopen' ? 2 : settling ? 1 : 0]
     rows.add(gate, meta.task_id, name, status, final, settles, created, expires, format, text, bytes)
   }
 }

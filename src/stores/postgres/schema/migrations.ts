@@ -1,6 +1,7 @@
 import type { MigrationStep } from '../../migration.ts'
 import { OWN_FUNCTION, REQUIRE_FUNCTION } from '../gate.ts'
 import { CLAIM_LANES } from './claimLanes.ts'
+import { DEAD_LETTER_TABLE } from './deadLetterTable.ts'
 import { DROP_LANES } from './dropLanes.ts'
 import { LIMIT_FUNCTIONS } from './limitFunctions.ts'
 import { LIMIT_TABLES } from './limitTables.ts'
@@ -27,4 +28,5 @@ export const POSTGRES_STEPS: readonly PostgresStep[] = [
   ),
   // What a process of version 1 does to a held message with limits returns its permits, too: by a trigger.
   step(2, 1, 'adds limits and lanes', `${LIMIT_TABLES}${LIMIT_FUNCTIONS}${CLAIM_LANES}${DROP_LANES}${LANE_VIEWS}`),
+  step(3, 1, 'adds dead letters', DEAD_LETTER_TABLE),
 ]

@@ -6,6 +6,7 @@ import { EVENT_EXCHANGE } from '../../../protocol/event.ts'
 import { LIMITS_HEADER } from '../../../protocol/limits.ts'
 import { MESSAGE } from '../arguments.ts'
 import type { Script } from '../connection/connection.ts'
+import { DEAD_LUA } from '../deadLetterLua.ts'
 import { bindingMember, type Keys } from './keys.ts'
 import { SETTLING } from './scripts.ts'
 
@@ -16,11 +17,11 @@ export const SIGNAL_EXCHANGES: ReadonlySet<string> = new Set([CONTROL_EXCHANGE, 
 export const TRANSIENT_QUEUE_LIFETIME_MS = 86_400_000
 
 /**
- * Lua, after SETTLING: `send(kind, target, time, text)`: a message as MESSAGE has it. `sent()` does the pushes.
- * `unsendable(kind, target)`: why it cannot be sent, as the server would answer, else nil; to be called before the
- * first write. A script with it has the visibility timeout, s, as ARGV[2].
+ * Lua, after SETTLING: `send(kind, target, time, text)`: a message as MESSAGE has it; a dead letter is kept. `sent()`
+ * does the pushes. `unsendable(kind, target)`: why it cannot be sent, as the server would answer, else nil; to be
+ * called before the first write. A script with it has the visibility timeout, s, as ARGV[2].
  */
-export const SEND_LUA = `
+export const SEND_LUA: string = `${DEAD_LUA}
 local visibility = tonumber(ARGV[2])
 local lists, texts, ways, arrivals = {}, {}, {}, {}
 -- As routeTarget and laneTarget write it.
@@ -54,6 +55,7 @@ local function unsendable(kind, target)
       if lanes(prefix).problem(lane) then return lanes(prefix).problem(lane) end
     end
   end
+  if kind == 'bury' then return unburiable(target) or nil end
   return (kind == 'push' and unpushable(target)) or ((kind == 'park' or kind == 'park lane') and unheld()) or nil
 end
 local function push(list, text)
@@ -82,6 +84,8 @@ local function send(kind, target, time, text)
       lanes(prefix).tagged(own_tag, '', lane, park(own_tag, moment, '[' .. text .. ',"",' .. cjson.encode(lane) .. ']'))
     end
     redis.pcall('PUBLISH', parked, '')
+  elseif kind == 'bury' then
+    bury(target, time, text)
   elseif kind == 'park' then
     park(target, time, text)
     redis.pcall('PUBLISH', parked, '')

@@ -21,6 +21,7 @@ import { type ChangedRecord, changeStored } from '../change.ts'
 import { Batch } from '../connection/batch.ts'
 import type { RedisConnection } from '../connection/connection.ts'
 import { RedisChords } from './chords.ts'
+import type { RedisDeadLetters } from './deadLetters.ts'
 import { logKeyOf, RedisEventLog } from './eventLog.ts'
 import { RedisJobIndex } from './jobIndex.ts'
 import { RedisNotes } from './notes.ts'
@@ -60,6 +61,7 @@ export class RedisBackend implements ResultBackend {
     read: (queries) => this.#histories(queries),
     append: (output) => this.append(output),
   }
+  #deadLetters: Promise<RedisDeadLetters> | undefined
   readonly #log: RedisEventLog
   readonly #emissions: RedisEmissions
   readonly #reads = new Batch<string, Buffer | null>((keys) => this.#readAll(keys))
@@ -128,6 +130,16 @@ export class RedisBackend implements ResultBackend {
         stored.map((bytes, at) => (bytes ? this.#read(bytes, ids[at] as string) : undefined)),
       )),
     ]
+  }
+
+  /** Loaded when the first message dies, or is looked at. */
+  deadLetters(): Promise<RedisDeadLetters> {
+    const [connection, prefix, clock, bounds] = [this.connection, this.#prefix, this.#clock, this.#options.deadLetters]
+    const record = (meta: TaskMeta): StoredRecord => this.record(meta)
+    this.#deadLetters ??= import('./deadLetters.ts').then(
+      ({ RedisDeadLetters }) => new RedisDeadLetters({ connection, prefix, clock, bounds, record }),
+    )
+    return this.#deadLetters
   }
 
   async #histories(queries: readonly HistoryQuery[]): Promise<(History | undefined)[]> {

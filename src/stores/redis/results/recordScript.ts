@@ -15,9 +15,10 @@ import { readAnswers } from '../connection/errors.ts'
 /**
  * Lua: `store(key, value, status, ttl, settling)` answers 1 when it was saved, else 0. `ttl` is as in StoredRecord.
  * PENDING is saved only where there is no record, and is not published. A final state stays; `settling` lets a final
- * one replace it, unless it is SUCCESS. The beginning of a record contains its state: all that write records, Celery
- * too, write it first. `unwritable(key, status, ttl)`: why it could not be saved, as the server would answer, else nil:
- * to be called before the first write. Put before a script's own text.
+ * one replace it, unless it is SUCCESS; where `settling` is `reopen`, any state does. The beginning of a record
+ * contains its state: all that write records, Celery too, write it first. `unwritable(key, status, ttl)`: why it could
+ * not be saved, as the server would answer, else nil: to be called before the first write. Put before a script's own
+ * text.
  */
 export const STORE_LUA: string = `
 local FINAL = {SUCCESS = true, FAILURE = true, REVOKED = true}
@@ -96,7 +97,7 @@ local function store(key, value, status, ttl, settling)
   local known
   if head ~= '' then
     known = status_of(key, head)
-    if known == 'SUCCESS' or (FINAL[known] and not (settling and FINAL[status])) then return 0 end
+    if known == 'SUCCESS' or (FINAL[known] and settling ~= 'reopen' and not (settling and FINAL[status])) then return 0 end
     value = with_submission(value, head)
   end
   if not FINAL[status] then

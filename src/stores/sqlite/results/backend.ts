@@ -27,6 +27,7 @@ import { isStoreTrouble } from '../database.ts'
 import type { SqliteFile } from '../file.ts'
 import { changeWindow, writeInWindows } from '../window.ts'
 import { SqliteChords } from './chords.ts'
+import type { SqliteDeadLetters } from './deadLetters.ts'
 import { SqliteEventLog, type StoredRow } from './eventLog.ts'
 import { SqliteNotes } from './notes.ts'
 import { ResultStatements, SqliteRecords } from './records.ts'
@@ -76,6 +77,7 @@ export class SqliteBackend implements ResultBackend {
     add: (ids, due) => this.#revoke(ids, due),
     all: () => this.file.read(() => this.#revokedIds()),
   }
+  #deadLetters: Promise<SqliteDeadLetters> | undefined
   readonly #log: SqliteEventLog
   readonly #search: SqliteSearch
   readonly #cleaning: NodeJS.Timeout
@@ -140,6 +142,16 @@ export class SqliteBackend implements ResultBackend {
     if (change.input !== undefined) this.noteRows.changeInput(id, change.input)
     this.file.touch('results')
     return true
+  }
+
+  /** Loaded when the first message dies, or is looked at. */
+  deadLetters(): Promise<SqliteDeadLetters> {
+    const [file, clock, bounds] = [this.file, this.#clock, this.options.deadLetters]
+    this.#deadLetters ??= import('./deadLetters.ts').then(
+      ({ SqliteDeadLetters }) =>
+        new SqliteDeadLetters({ file, notes: this.noteRows, records: this.records, clock, bounds }),
+    )
+    return this.#deadLetters
   }
 
   #history(query: HistoryQuery): History | undefined {
@@ -284,5 +296,6 @@ export class SqliteBackend implements ResultBackend {
     await this.#changeAll((limit) => Number(dropRevoked.run(this.#clock.now(), limit).changes))
     await this.#changeAll((limit) => this.noteRows.clean(this.#clock.now(), limit))
     await this.chords.dropGone()
+    if (this.#statements.dead.get() !== undefined) await (await this.deadLetters()).trim()
   }
 }

@@ -66,6 +66,15 @@ export class SqliteRecords {
     return this.#saved(meta)
   }
 
+  /** `DeadLetterStore.reopen`, of one record. */
+  reopen(meta: TaskMeta): void {
+    const { body, contentType, expires } = this.written(meta)
+    const version = this.#connection.nextVersion()
+    const row = [meta.name ?? null, meta.status, version, contentType, body, 0, 0, expires, expires, meta.task_id]
+    // As if it were settled: over any state but SUCCESS.
+    if (this.#settle.run(...row, 1).changes === 1) this.#saved(meta)
+  }
+
   /** `UnitOfWork.submit`, for messages of the same connection. */
   submit({ message, meta, once, metadata, note }: Submission, messages: Messages): boolean {
     const { notes } = this.#parts
@@ -118,6 +127,8 @@ export class ResultStatements {
   readonly window: StatementSync
   readonly drop: StatementSync
   readonly dropRevoked: StatementSync
+  /** A row where there are dead letters. */
+  readonly dead: StatementSync
 
   constructor(db: DatabaseSync) {
     this.change = db.prepare(
@@ -143,5 +154,6 @@ export class ResultStatements {
     this.dropRevoked = db.prepare(
       'DELETE FROM celeriac_revoked WHERE id IN (SELECT id FROM celeriac_revoked WHERE expires < ? LIMIT ?)',
     )
+    this.dead = db.prepare('SELECT 1 FROM celeriac_dead_letter LIMIT 1')
   }
 }

@@ -1,9 +1,9 @@
 import { bindingOf, type ExchangeKind } from '../../../broker/broker.ts'
 import type { QueueOptions } from '../../../broker/queueOptions.ts'
 import type { Arguments, Command, CommandContext, TakenQueues } from '../controlled.ts'
-import { textOf } from './arguments.ts'
+import { textOf, textsOf, wholeOf } from './arguments.ts'
 
-/** What it takes from. */
+/** What it takes from, and what was given up of it: that is of the store, whichever worker is asked. */
 export const QUEUE_COMMANDS: Readonly<Record<string, Command>> = {
   active_queues: (_, { worker, intake }) => worker.queues.map((name) => queueInfo(name, intake())),
   add_consumer: addConsumer,
@@ -12,6 +12,32 @@ export const QUEUE_COMMANDS: Readonly<Record<string, Command>> = {
     await worker.cancelQueue(name)
     return { ok: `no longer consuming from ${name}` }
   },
+  dead_letters: deadLetters,
+  redrive: async ({ ids }, { app }) => {
+    const wanted = textsOf(ids, 'ids', MAX_REDRIVEN)
+    if (wanted.length === 0) throw new TypeError('redrive: expected ids of dead letters, got none')
+    const { ids: sent, gone, succeeded } = await app.deadLetters.redrive({ ids: wanted })
+    return { ok: `sent again: ${sent.length} of ${wanted.length}`, ids: sent, gone, succeeded }
+  },
+}
+
+/** Dead letters of one answer, and of one command. */
+const MAX_LETTERS = 1000
+const DEFAULT_LETTERS = 20
+const MAX_REDRIVEN = 1000
+
+/** The newest. Times in seconds, as in all answers. */
+async function deadLetters({ limit, task }: Arguments, { app }: CommandContext): Promise<unknown> {
+  const count = Math.min(wholeOf(limit, 'limit', 1, DEFAULT_LETTERS), MAX_LETTERS)
+  const name = task === undefined || task === null ? undefined : textOf(task, 'task')
+  const { letters } = await app.deadLetters.list({ task: name, limit: count })
+  return {
+    count: await app.deadLetters.count(),
+    letters: letters.map(({ id, task: of, queue, reason, error, diedAt, worker, retries }) => ({
+      ...{ id, name: of ?? null, queue, reason, error: `${error.type}: ${error.message}` },
+      ...{ died: diedAt.getTime() / 1000, hostname: worker, retries: retries ?? null },
+    })),
+  }
 }
 
 /** A queue that the app binds by its options keeps its binding, as in Celery. */

@@ -1,0 +1,235 @@
+import type { Context, Hono } from 'hono'
+import type {
+  DeadLetterContentDocument,
+  DeadLetterDocument,
+  DeathDocument,
+} from '../../../protocol/deadLetterDocument.ts'
+import { toJson } from '../../../protocol/plainJson.ts'
+import { ArgumentError, NotSupportedError, UnknownJobError } from '../../../std/errors.ts'
+import { ADMIN_SCOPE, identityOf, isAdmin } from '../../access/identity.ts'
+import { baseOf, type HttpScope } from '../../apiContext.ts'
+import { readBody } from '../../input/body.ts'
+import { givenOf, inputErrors, inputOfValue, invalidInput } from '../../input/input.ts'
+import {
+  readQuery,
+  requireFlag,
+  requireLimit,
+  requireMoment,
+  requireSearch,
+  requireWord,
+  wrongParameter,
+} from '../../input/query.ts'
+import { methodNotAllowed } from '../../output/method.ts'
+import { type Problem, respondProblem } from '../../output/problem.ts'
+
+type DeadLetters = HttpScope['app']['deadLetters']
+type DeadLetterListFilter = NonNullable<Parameters<DeadLetters['list']>[0]>
+type DeadLetterSelection = Parameters<DeadLetters['redrive']>[0]
+type DeadLetterContent = NonNullable<Awaited<ReturnType<DeadLetters['get']>>>
+type DeadLetterInfo = Awaited<ReturnType<DeadLetters['list']>>['letters'][number]
+type DeathInfo = DeadLetterInfo['deaths'][number]
+
+const REASONS = ['failed', 'rejected', 'undecodable', 'unknown', 'lost', 'refused'] as const
+const FILTER_READERS = {
+  task: requireWord,
+  queue: requireWord,
+  reason: requireReason,
+  error: requireWord,
+  since: requireMoment,
+  owner: requireWord,
+  tag: requireWord,
+  q: requireSearch,
+}
+const LIST_READERS = { ...FILTER_READERS, limit: requireLimit, cursor: requireWord }
+const CHANGE_READERS = {
+  ...FILTER_READERS,
+  all: requireFlag,
+  dryRun: requireFlag,
+  limit: requireLimit,
+  rate: requireWord,
+}
+const DEFAULT_LIMIT = 50
+/** Dead letters that one request changes at most. */
+const MAX_CHANGED = 1000
+
+/**
+ * `GET /dead`: dead letters by page. `GET`, `PATCH` and `DELETE /dead/{id}`: one of them. `POST /dead/redrive` and
+ * `POST /dead/{id}/redrive`: send them again. `DELETE /dead`: drop those that fit. Those of exposed tasks that are the
+ * sender's own; for admins of an API with authentication all, also what cannot be read.
+ */
+export function addDeadRoutes(api: Hono, base: string, scope: HttpScope): void {
+  const path = `${base}/dead`
+  api.get(path, (c) => answered(c, () => list(c, scope)))
+  api.delete(path, (c) => answered(c, () => change(c, scope, 'drop')))
+  api.all(path, methodNotAllowed('GET, HEAD, DELETE'))
+  api.post(`${path}/redrive`, (c) => answered(c, () => change(c, scope, 'redrive')))
+  api.get(`${path}/:id`, (c) => answered(c, () => withLetter(c, scope, async (letter) => respond(contentOf(letter)))))
+  api.patch(`${path}/:id`, (c) => answered(c, () => withLetter(c, scope, (letter) => edit(c, scope, letter))))
+  api.delete(`${path}/:id`, (c) => answered(c, () => withLetter(c, scope, ({ id }) => drop(scope, id))))
+  api.all(`${path}/:id`, methodNotAllowed('GET, HEAD, PATCH, DELETE'))
+  api.post(`${path}/:id/redrive`, (c) =>
+    answered(c, () => withLetter(c, scope, async ({ id }) => respondRedriven(await redrive(scope, { ids: [id] })))),
+  )
+  api.all(`${path}/:id/redrive`, methodNotAllowed('POST'))
+}
+
+async function list(c: Context, scope: HttpScope): Promise<Response> {
+  const { path } = c.req
+  const query = readQuery(c.req.url, LIST_READERS)
+  if (query.kind === 'refused') return respondProblem(query.problem, path)
+  const { limit = DEFAULT_LIMIT, cursor, ...filter } = query.values
+  const seen = seenFilter(c, scope, filter)
+  if ('kind' in seen) return respondProblem(seen, path)
+  const page = await scope.app.deadLetters.list({ ...seen, limit, cursor })
+  const headers: Record<string, string> = {}
+  if (page.cursor !== undefined) {
+    const next = new URLSearchParams(new URL(c.req.url).search)
+    next.set('cursor', page.cursor)
+    headers.link = `<${baseOf(path, 1)}/dead?${next}>; rel="next"`
+  }
+  return respond({ letters: page.letters.map(documentOf), cursor: page.cursor }, headers)
+}
+
+/** Those that fit a filter, or with `all` all that the sender may see. */
+async function change(c: Context, scope: HttpScope, doing: 'redrive' | 'drop'): Promise<Response> {
+  const { path } = c.req
+  const query = readQuery(c.req.url, CHANGE_READERS)
+  if (query.kind === 'refused') return respondProblem(query.problem, path)
+  const { all, dryRun, limit = MAX_CHANGED, rate, ...filter } = query.values
+  if (Object.keys(filter).length === 0 && !all) {
+    const names = ['all', ...Object.keys(FILTER_READERS)].join(', ')
+    return respondProblem(wrongParameter('filter', `expected one of ${names}, got none of them`), path)
+  }
+  if (rate !== undefined && doing === 'drop')
+    return respondProblem(wrongParameter('rate', 'expected none: nothing is sent'), path)
+  const seen = seenFilter(c, scope, filter)
+  if ('kind' in seen) return respondProblem(seen, path)
+  const isNamed = Object.values(seen).some((value) => value !== undefined)
+  const selection = { ...seen, ...(!isNamed && { all: true }) }
+  if (doing === 'redrive') {
+    const { signal } = c.req.raw
+    return respondRedriven(await redrive(scope, selection, { dryRun, limit, rate, signal }))
+  }
+  const { ids } = await scope.app.deadLetters.drop(selection, { dryRun, limit })
+  return respond({ ids })
+}
+
+type Redrive = DeadLetters['redrive']
+
+function redrive({ app }: HttpScope, ...given: Parameters<Redrive>): ReturnType<Redrive> {
+  return app.deadLetters.redrive(...given)
+}
+
+function respondRedriven({ ids, succeeded, gone }: Awaited<ReturnType<Redrive>>): Response {
+  return respond({ ids, succeeded, gone })
+}
+
+async function edit(c: Context, scope: HttpScope, { id, task }: DeadLetterInfo): Promise<Response> {
+  const { path } = c.req
+  if (!isAdmin(c)) return respondProblem({ kind: 'forbidden', detail: `another input needs ${ADMIN_SCOPE}` }, path)
+  const body = await readBody(c, scope.maxBody)
+  if (body.kind === 'refused') return respondProblem(body.problem, path)
+  const value = body.kind === 'value' ? body.value : undefined
+  if (typeof value !== 'object' || value === null || Object.keys(value).join() !== 'input')
+    return respondProblem(wrong('#', 'expected an object with the member input alone'), path)
+  const definition = task === undefined ? undefined : scope.app.tasks.get(task)
+  const { input, error } = inputOfValue(definition, (value as { readonly input: unknown }).input)
+  if (error) return respondProblem(invalidInput([error]), path)
+  try {
+    await scope.app.deadLetters.edit(id, givenOf(input))
+  } catch (thrown) {
+    const errors = inputErrors(thrown, input, definition)
+    if (errors) return respondProblem(invalidInput(errors), path)
+    if (thrown instanceof NotSupportedError)
+      return respondProblem({ kind: 'cannot-change', detail: thrown.message }, path)
+    if (thrown instanceof ArgumentError) return respondProblem(wrong('#', thrown.message), path)
+    throw thrown
+  }
+  const changed = await scope.app.deadLetters.get(id)
+  return changed ? respond(contentOf(changed)) : respondProblem(unknown(c), path)
+}
+
+async function drop({ app }: HttpScope, id: string): Promise<Response> {
+  await app.deadLetters.drop({ ids: [id] })
+  return new Response(null, { status: 204, headers: { 'cache-control': 'no-store' } })
+}
+
+/** With the dead letter of the path, unless there is none, or the sender may not see it: the answer is the same. */
+async function withLetter(
+  c: Context,
+  scope: HttpScope,
+  then: (letter: DeadLetterContent) => Promise<Response>,
+): Promise<Response> {
+  const id = c.req.param('id') ?? ''
+  const letter = /^\P{Cc}{1,255}$/u.test(id) ? await scope.app.deadLetters.get(id) : undefined
+  return letter && mayChange(c, scope, letter) ? then(letter) : respondProblem(unknown(c), c.req.path)
+}
+
+function mayChange(c: Context, { exposed }: HttpScope, { task, owner }: DeadLetterInfo): boolean {
+  if (seesAll(c)) return true
+  return task !== undefined && exposed.has(task) && (isAdmin(c) || (owner !== undefined && owner === identityOf(c)?.id))
+}
+
+/** An admin who was authenticated: where everything is open, only jobs of exposed tasks exist for the outside. */
+function seesAll(c: Context): boolean {
+  return identityOf(c) !== undefined && isAdmin(c)
+}
+
+/** What the sender may see of what fits. */
+function seenFilter(c: Context, { exposed }: HttpScope, filter: DeadLetterListFilter): DeadLetterSelection | Problem {
+  if (seesAll(c)) return filter
+  const own = isAdmin(c) ? filter.owner : identityOf(c)?.id
+  if (filter.owner !== undefined && filter.owner !== own)
+    return { kind: 'forbidden', detail: `dead letters of others need ${ADMIN_SCOPE}` }
+  return { ...filter, owner: own, tasks: [...exposed] }
+}
+
+async function answered(c: Context, answer: () => Promise<Response>): Promise<Response> {
+  try {
+    return await answer()
+  } catch (error) {
+    const { path } = c.req
+    if (error instanceof NotSupportedError) return respondProblem({ kind: 'cannot-list', detail: error.message }, path)
+    if (error instanceof UnknownJobError) return respondProblem(unknown(c), path)
+    if (!(error instanceof ArgumentError)) throw error
+    const parameter = error.message.includes('rate') ? 'rate' : 'cursor'
+    return respondProblem(wrongParameter(parameter, error.message), path)
+  }
+}
+
+function unknown(c: Context): Problem {
+  return { kind: 'not-found', detail: `no dead letter has the id ${JSON.stringify(c.req.param('id'))}` }
+}
+
+function wrong(pointer: string, detail: string): Problem {
+  return invalidInput([{ pointer, code: 'invalid', detail }])
+}
+
+function requireReason(text: string): (typeof REASONS)[number] {
+  const reason = REASONS.find((one) => one === text)
+  if (!reason) throw new RangeError(`expected one of ${REASONS.join(', ')}`)
+  return reason
+}
+
+function respond(body: object, headers: Readonly<Record<string, string>> = {}): Response {
+  return new Response(toJson(body), {
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
+  })
+}
+
+function documentOf({ task, retries, owner, deaths, ...letter }: DeadLetterInfo): DeadLetterDocument {
+  const { id, queue, lost, tags, bytes } = letter
+  return {
+    ...{ id, task, queue, ...deathOf(letter), retries, lost },
+    ...{ deaths: deaths.map(deathOf), owner, tags, bytes },
+  } as DeadLetterDocument
+}
+
+function deathOf({ reason, error, diedAt, worker }: DeathInfo): DeathDocument {
+  return { reason, error, diedAt: diedAt.toISOString(), worker }
+}
+
+function contentOf(letter: DeadLetterContent): DeadLetterContentDocument {
+  const { args, kwargs, problem, body } = letter
+  return { ...documentOf(letter), args, kwargs, problem, body } as DeadLetterContentDocument
+}
