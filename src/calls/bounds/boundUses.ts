@@ -71,7 +71,7 @@ const KEPT: readonly (readonly [keyof KeptAmount, string, BoundUse['option']])[]
   ['eventBytes', 'bytes of events', 'maxEventBytes'],
 ]
 
-/** From this share on there is a warning, which comes again after the share was below the second one. */
+/** From this share on there is a warning, and the next one only after the share was below the second number. */
 const NEARLY_FULL = 0.8
 export const NOT_FULL = 0.7
 

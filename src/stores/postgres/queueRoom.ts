@@ -33,16 +33,20 @@ export class QueueRoom {
 
   /**
    * Put the check before what is written: the transaction is refused (`isRefusal`) where there is no room. Throws
-   * QueueFullError where that is known. Returns what notes, after the run, what was found and is written.
+   * QueueFullError where that is known. Returns what notes, after the run, what was found and is written. Without `locks`
+   * what others send at the same time is not counted.
    */
-  require(plan: Plan, needs: readonly QueueNeed[]): () => void {
+  require(plan: Plan, needs: readonly QueueNeed[], locks = true): () => true {
     const unknown = needs.filter((need) => this.#counts.fits(need) !== true)
     for (const need of unknown) if (this.#counts.fits(need) === false) throw fullError(need)
-    plan.add(unknown.map(({ queue }): Step => ({ statement: LOCK, values: [queue] })))
-    const answers = plan.add(unknown.map(requireStep))
+    if (locks) plan.add(unknown.map(({ queue }): Step => ({ statement: LOCK, values: [queue] })))
+    const answers = plan.add(
+      unknown.map(({ queue, limit, count }): Step => ({ statement: REQUIRE, values: [queue, limit, count] })),
+    )
     return () => {
       for (const [at, need] of unknown.entries()) this.#counted(need, answers()[at])
       this.#counts.add(needs)
+      return true
     }
   }
 
@@ -74,11 +78,6 @@ export class QueueRoom {
     }
     return refused
   }
-}
-
-/** Without the lock: what others send at the same time is not counted. */
-export function requireStep({ queue, limit, count }: QueueNeed): Step {
-  return { statement: REQUIRE, values: [queue, limit, count] }
 }
 
 export function fullError({ queue, limit, count }: QueueNeed): QueueFullError {

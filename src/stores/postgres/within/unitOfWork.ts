@@ -26,6 +26,7 @@ import type { Database } from '../connection/database.ts'
 import { Gather } from '../connection/gather.ts'
 import type { Plan } from '../connection/plan.ts'
 import { isRefusal, REQUIRED } from '../gate.ts'
+import type { QueueRoom } from '../queueRoom.ts'
 import type { PostgresBackend } from '../results/backend.ts'
 import { getStep, putStep } from '../results/notes.ts'
 import { Submissions } from '../submissions.ts'
@@ -55,6 +56,7 @@ export class WithinUnitOfWork implements UnitOfWork {
   readonly #parts: WithinParts
   readonly #submissions: Submissions
   readonly #writings: Writings
+  #room: QueueRoom | undefined
   readonly #submitting = new Gather((lists: readonly (readonly Submission[])[]) => this.#submitLists(lists), {
     most: MAX_ATOMIC_SUBMISSIONS,
     size: (list) => list.length,
@@ -134,14 +136,11 @@ export class WithinUnitOfWork implements UnitOfWork {
 
   /** Without a lock, which would be held until the caller commits. Rejects with QueueFullError. */
   async #requireRoom(needs: readonly QueueNeed[]): Promise<void> {
-    const { fullError, requireStep } = await import('../queueRoom.ts')
-    for (const need of needs) {
-      const require = (plan: Plan) => {
-        plan.add([requireStep(need)])
-        return (): true => true
-      }
-      if (!(await this.#transaction.run(require, 1))) throw fullError(need)
-    }
+    const { QueueRoom, fullError } = await import('../queueRoom.ts')
+    this.#room ??= new QueueRoom()
+    const room = this.#room
+    for (const need of needs)
+      if (!(await this.#transaction.run((plan) => room.require(plan, [need], false), 1))) throw fullError(need)
   }
 
   async #submitLists(lists: readonly (readonly Submission[])[]): Promise<boolean[][]> {

@@ -23,6 +23,7 @@ import { leaseLost, WorkerLostError } from '../../../std/errors.ts'
 import { Lanes } from '../broker/lanes.ts'
 import { LimitRuleRows } from '../broker/limits.ts'
 import { type Hold, Messages } from '../broker/messages.ts'
+import type { QueueRoom } from '../broker/queueRoom.ts'
 import type { SqliteBackend } from '../results/backend.ts'
 import { OpenChords } from '../results/chords.ts'
 import { SqliteEventLog } from '../results/eventLog.ts'
@@ -57,6 +58,7 @@ export class WithinUnitOfWork implements UnitOfWork {
   readonly #rows: CallerRows
   /** Of the store: what it does beside submitting. */
   readonly #rest: UnitOfWork
+  #room: QueueRoom | undefined
 
   private constructor(rows: CallerRows, rest: UnitOfWork) {
     this.#rows = rows
@@ -135,9 +137,13 @@ export class WithinUnitOfWork implements UnitOfWork {
   #roomCheck(submissions: readonly Submission[]): Promise<() => void> | undefined {
     const needs = needsOf(submissions)
     if (needs.length === 0) return undefined
-    return import('../broker/queueRoom.ts').then(({ QueueRoom }) => () => {
-      const full = new QueueRoom(this.#rows.connection).problem(needs)
-      if (full) throw full
+    return import('../broker/queueRoom.ts').then(({ QueueRoom }) => {
+      this.#room ??= new QueueRoom(this.#rows.connection)
+      const room = this.#room
+      return () => {
+        const full = room.problem(needs)
+        if (full) throw full
+      }
     })
   }
 
