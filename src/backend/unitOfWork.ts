@@ -92,8 +92,13 @@ export function messagesOf(submissions: readonly Submission[]): readonly Message
   return submissions.flatMap(({ message }) => message ?? [])
 }
 
+function needOf({ route, maxWaiting: limit, countAgain: again = false }: Partial<Message> = {}): readonly QueueNeed[] {
+  return limit === undefined || !route ? [] : [{ queue: route.routingKey, limit, count: 1, again }]
+}
+
 /** The room that these need, in the order of the queues' names; of those without `maxWaiting` none. */
 export function needsOf(submissions: readonly Submission[]): readonly QueueNeed[] {
+  if (submissions.length === 1) return needOf(submissions[0]?.message)
   const needs = new Map<string, QueueNeed>()
   for (const { message } of submissions) {
     if (message?.maxWaiting === undefined) continue

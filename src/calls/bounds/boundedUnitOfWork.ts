@@ -19,6 +19,8 @@ const MAX_FRUITLESS_DROPS = 10
 /** So much of a full queue is dropped at least, so that a long one is not counted for each submission. */
 const DROPPED_SHARE = 0.001
 
+type Write<Value> = (submissions: readonly Submission[]) => Promise<Value>
+
 /** What bounds the queues of an app. */
 export interface BoundsParts {
   readonly backend: Pick<ResultBackend, 'load' | 'notes'>
@@ -67,15 +69,25 @@ export class BoundedUnitOfWork implements UnitOfWork {
         new BoundedUnitOfWork(await within.call(inner, client), { ...parts, oldest: undefined })
   }
 
-  /** A call that was sent before needs no room. */
+  /** Without a promise more than it takes, where there is room: every call pays for them. */
   submit(submission: Submission): Promise<boolean> {
+    const bounded = this.#bounded(submission, false)
+    if (bounded === submission) return this.#inner.submit(submission)
+    if (this.#parts.room) return this.#submitFull(submission)
+    return this.#inner.submit(bounded).catch((error: unknown) => {
+      if (error instanceof QueueFullError) return this.#submitFull(submission, error)
+      throw error
+    })
+  }
+
+  /** A call that was sent before needs no room. */
+  #submitFull(submission: Submission, full?: QueueFullError): Promise<boolean> {
     const isConditional = submission.once === true || submission.note !== undefined
     const repeated = async (): Promise<false | undefined> => ((await this.#isRepeated(submission)) ? false : undefined)
-    return this.#send(
-      [submission],
-      ([one]) => this.#inner.submit(one as Submission),
-      isConditional ? repeated : undefined,
-    )
+    return this.#send([submission], ([one]) => this.#inner.submit(one as Submission), {
+      repeated: isConditional ? repeated : undefined,
+      full,
+    })
   }
 
   async #isRepeated({ once, note, meta }: Submission): Promise<boolean> {
@@ -94,31 +106,50 @@ export class BoundedUnitOfWork implements UnitOfWork {
     return adds ? send(submissions, opens, adds) : this.#send(submissions, (some) => send(some, opens))
   }
 
+  /** `full`: the error of a first attempt; `repeated`: the answer where it was sent before, else undefined. */
   async #send<Value>(
     submissions: readonly Submission[],
-    write: (submissions: readonly Submission[]) => Promise<Value>,
-    repeated?: () => Promise<Value | undefined>,
+    write: Write<Value>,
+    {
+      repeated,
+      full,
+    }: { repeated?: (() => Promise<Value | undefined>) | undefined; full?: QueueFullError | undefined } = {},
   ): Promise<Value> {
-    const { room, boundOf, oldest, log } = this.#parts
     for (let [drops, fruitless] = [0, 0]; ; drops++) {
-      const bounded = submissions.map((submission) => this.#bounded(submission, drops > 0))
-      try {
-        return room ? await room.send(needsOf(bounded), () => write(submissions)) : await write(bounded)
-      } catch (error) {
-        if (!(error instanceof QueueFullError)) throw error
-        const before = await repeated?.()
-        if (before !== undefined) return before
-        const { queue, limit, count } = error
-        const drop = boundOf(queue)?.onFull === 'drop-oldest' && count <= limit ? oldest : undefined
-        if (!drop || fruitless === MAX_FRUITLESS_DROPS) {
-          log.refused(queue, limit, count)
-          throw error
-        }
-        const least = Math.max(count, Math.floor(limit * DROPPED_SHARE)) * 2 ** Math.max(0, drops - MAX_EXACT_DROPS)
-        const dropped = await drop.drop(queue, Math.min(limit, least), (ended) => log.dropped(queue, limit, ended))
-        fruitless = dropped === 0 ? fruitless + 1 : 0
-      }
+      const sent = (drops === 0 ? full : undefined) ?? (await this.#attempt(submissions, write, drops > 0))
+      if (!(sent instanceof QueueFullError)) return sent.value
+      const before = await repeated?.()
+      if (before !== undefined) return before
+      fruitless = (await this.#drop(sent, drops, fruitless)) === 0 ? fruitless + 1 : 0
     }
+  }
+
+  async #attempt<Value>(
+    submissions: readonly Submission[],
+    write: Write<Value>,
+    countAgain: boolean,
+  ): Promise<{ readonly value: Value } | QueueFullError> {
+    const { room } = this.#parts
+    const bounded = submissions.map((submission) => this.#bounded(submission, countAgain))
+    try {
+      return { value: room ? await room.send(needsOf(bounded), () => write(submissions)) : await write(bounded) }
+    } catch (error) {
+      if (error instanceof QueueFullError) return error
+      throw error
+    }
+  }
+
+  /** Make room where the queue says so. Returns how many jobs were dropped; throws the error where none may be. */
+  #drop(full: QueueFullError, drops: number, fruitless: number): Promise<number> {
+    const { boundOf, oldest, log } = this.#parts
+    const { queue, limit, count } = full
+    const drop = boundOf(queue)?.onFull === 'drop-oldest' && count <= limit ? oldest : undefined
+    if (!drop || fruitless === MAX_FRUITLESS_DROPS) {
+      log.refused(queue, limit, count)
+      throw full
+    }
+    const least = Math.max(count, Math.floor(limit * DROPPED_SHARE)) * 2 ** Math.max(0, drops - MAX_EXACT_DROPS)
+    return drop.drop(queue, Math.min(limit, least), (ended) => log.dropped(queue, limit, ended))
   }
 
   /** What is due later waits in no queue yet. */

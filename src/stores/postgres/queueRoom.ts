@@ -33,8 +33,8 @@ export class QueueRoom {
 
   /**
    * Put the check before what is written: the transaction is refused (`isRefusal`) where there is no room. Throws
-   * QueueFullError where that is known. Returns what notes, after the run, what was found and is written. Without `locks`
-   * what others send at the same time is not counted.
+   * QueueFullError where that is known. Returns what notes, after the run, what was found and is written. Without
+   * `locks` what others send at the same time is not counted.
    */
   require(plan: Plan, needs: readonly QueueNeed[], locks = true): () => true {
     const unknown = needs.filter((need) => this.#counts.fits(need) !== true)

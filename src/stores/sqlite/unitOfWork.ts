@@ -46,7 +46,7 @@ export class SqliteUnitOfWork implements UnitOfWork {
     },
     notify: (chords) => this.#backend.chords.notify(chords),
   }
-  #room: Promise<QueueRoom> | undefined
+  #room: QueueRoom | undefined
 
   constructor(broker: SqliteBroker, backend: SqliteBackend) {
     this.#broker = broker
@@ -59,10 +59,10 @@ export class SqliteUnitOfWork implements UnitOfWork {
     return this.#broker.file.writer.write(() => this.#submit(submission))
   }
 
-  /** A transaction in which a work throws is repeated without it: a refusal is a value. */
   async #submitBounded(submission: Submission): Promise<boolean> {
-    const room = await this.#roomFor()
     const needs = needsOf([submission])
+    const room = this.#room ?? (await this.#roomFor())
+    // A transaction in which a work throws is repeated without it: a refusal is a value.
     const sent = await this.#broker.file.writer.write(() => room.problem(needs) ?? this.#submit(submission))
     if (sent instanceof QueueFullError) throw sent
     return sent
@@ -85,8 +85,9 @@ export class SqliteUnitOfWork implements UnitOfWork {
   }
 
   /** Loaded by the first submission to a queue whose length is bounded. */
-  #roomFor(): Promise<QueueRoom> {
-    this.#room ??= import('./broker/queueRoom.ts').then((loaded) => new loaded.QueueRoom(this.#broker.file))
+  async #roomFor(): Promise<QueueRoom> {
+    const { QueueRoom } = await import('./broker/queueRoom.ts')
+    this.#room ??= new QueueRoom(this.#broker.file)
     return this.#room
   }
 
