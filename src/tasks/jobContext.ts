@@ -255,12 +255,19 @@ export class JobContext extends JobMessage implements Parent {
     const { output } = this.#definition
     const checked = output ? await validate(output, result, `task ${this.task}: result`) : result
     assertEncodable(checked, 'result', this.#serializer)
+    const { job } = this
+    if (!this.#services || job.eager) return
     const host = this.#host
-    if (!this.#services || !host.completing) return
-    await this.#services.completeWithin(client, () => host.completing?.() as Promise<Completing>, checked, [
-      ...this.children,
-    ])
+    if (!host.completing)
+      throw new NotSupportedError(`completeWithin: the pool in which task ${this.task} runs has no way to it`)
+    // From here on: a report would wait for the transaction.
     this.#completed = true
+    try {
+      await this.#services.completeWithin(client, host.completing.bind(host), checked, [...this.children])
+    } catch (error) {
+      this.#completed = false
+      throw error
+    }
   }
 
   replace(workflow: SignatureLike): never {

@@ -40,13 +40,16 @@ export function completionSuite(shop: Shop, { begin, takeAway }: Completing): vo
   /** Row and result in one transaction. `after`: between the completion and the commit. */
   async function charge(ctx: TaskContext, name: string, after?: (begun: Begun) => unknown): Promise<string> {
     const one = await begun()
-    await one.insert(name)
-    await ctx.completeWithin(one.client, `charged ${name}`).catch(async (error) => {
-      await one.rollback()
+    try {
+      await one.insert(name)
+      await ctx.completeWithin(one.client, `charged ${name}`)
+      await after?.(one)
+      await one.commit()
+    } catch (error) {
+      // It may have been rolled back.
+      await Promise.resolve(one.rollback()).catch(() => undefined)
       throw error
-    })
-    await after?.(one)
-    await one.commit()
+    }
     return `charged ${name}`
   }
 
@@ -159,14 +162,15 @@ export function completionSuite(shop: Shop, { begin, takeAway }: Completing): vo
     }
     const ends: string[] = []
     for (const event of ['task:failure', 'task:retry', 'task:success'] as const)
-      onTestFinished(shop.app.signals.on(event, () => ends.push(event)))
+      onTestFinished(shop.app.signals.on(event, ({ id }) => ends.push(`${id} ${event}`)))
     const sent = await shop.charge.delay('tea')
     expect(await sent.get({ timeout: '10s' })).toBe('charged tea')
+    const own = (): readonly string[] => ends.filter((end) => end.startsWith(sent.id))
     await eventually(
-      async () => ends.length,
+      async () => own().length,
       (length) => length > 0,
     )
-    expect(ends).toEqual(['task:success'])
+    expect(own()).toEqual([`${sent.id} task:success`])
     expect(await rows()).toBe(1)
   })
 
@@ -207,14 +211,15 @@ export function completionSuite(shop: Shop, { begin, takeAway }: Completing): vo
       })
     let late: Promise<string> | undefined
     shop.charging = (ctx, name) => {
-      if (name === 'open') return charge(ctx, name, isOver)
-      late = isOver().then(() => charge(ctx, name))
+      const over = isOver()
+      if (name === 'open') return charge(ctx, name, () => over)
+      late = over.then(() => charge(ctx, name))
       late.catch(() => undefined)
       return late
     }
-    const open = await shop.charge.applyAsync(['open'], { timeLimit: '200ms' })
+    const open = await shop.charge.applyAsync(['open'], { timeLimit: '1s' })
     expect(await open.get({ timeout: '10s' })).toBe('charged open')
-    const closed = await shop.charge.applyAsync(['late'], { timeLimit: '200ms' })
+    const closed = await shop.charge.applyAsync(['late'], { timeLimit: '1s' })
     await expect(closed.get({ timeout: '10s' })).rejects.toThrow('time limit')
     await expect(late).rejects.toThrow(/its (run has ended|lease is over)/)
     expect(await rows()).toBe(1)
