@@ -67,7 +67,7 @@ class SqliteCallerTable implements CallerTable {
   }
 }
 
-/** Marks the transaction, which has the mark until its end: after it, nothing is added. */
+/** Marks the transaction: without one the mark is gone at the next statement, which then adds nothing. */
 const MARK = "SELECT set_config('celeriac.outbox', $1::text, true)"
 /** Parameters of one statement. */
 const MAX_ROWS = 1000
@@ -78,8 +78,6 @@ const LAST = new WeakMap<object, Promise<unknown>>()
 class PostgresCallerTable implements CallerTable {
   readonly #client: TransactionClient
   readonly #table: string
-  readonly #mark: string = crypto.randomUUID()
-  #isMarked = false
 
   constructor(client: TransactionClient, table: string) {
     this.#client = client
@@ -97,11 +95,11 @@ class PostgresCallerTable implements CallerTable {
   }
 
   async #add(rows: readonly NewRow[]): Promise<void> {
-    if (!this.#isMarked) await this.#run(MARK, [this.#mark])
-    this.#isMarked = true
+    const mark = crypto.randomUUID()
+    await this.#run(MARK, [mark])
     for (let from = 0; from < rows.length; from += MAX_ROWS) {
       const some = JSON.stringify(rows.slice(from, from + MAX_ROWS))
-      const added = await this.#run(this.#insert, [this.#mark, some, this.#table])
+      const added = await this.#run(this.#insert, [mark, some, this.#table])
       if (added.length === 0) throw new ArgumentError(NO_TRANSACTION)
     }
   }

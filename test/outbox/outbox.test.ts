@@ -132,6 +132,31 @@ describe.each(DATABASES)('an outbox in %s', (kind) => {
     expect(packed).toEqual([1, 2])
   })
 
+  it('calls at the same time, and a savepoint that is undone', async () => {
+    const { pack } = tasks()
+    await database.transaction(async (client) => {
+      await Promise.all([
+        outbox.add(client, pack.s(1)),
+        outbox.within(client, () => Promise.all([pack.delay(2), pack.delay(3)])),
+        outbox.add(client, chain(pack.s(4), pack.s())),
+      ])
+      await outbox.within(client, async () => {
+        await database.rows('SAVEPOINT one')
+        await pack.delay('undone')
+        await database.rows('ROLLBACK TO one')
+        await pack.delay(5)
+      })
+    })
+    await worker.start()
+    await relay()
+    await isEmpty()
+    await eventually(
+      async () => packed.length,
+      (length) => length === 6,
+    )
+    expect(packed.toSorted()).toEqual([1, 2, 3, 4, 4, 5])
+  })
+
   it('keeps a row that cannot be published with its error, and goes on', async () => {
     const { pack } = tasks()
     await worker.start()
