@@ -1,9 +1,8 @@
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, expect, it } from 'vitest'
 import { eventually } from '../../wait.ts'
+import { killSellers } from './sellerKills.ts'
 import { useShop } from './shop.ts'
 
 const FLAGS = ['--conditions=source', '--disable-warning=ExperimentalWarning']
@@ -17,24 +16,8 @@ const shop = useShop()
 beforeEach(() => shop.clear())
 
 it('two processes sell, half is rolled back, and they are killed again and again: each that is committed runs', async () => {
-  for (let round = 0; round < KILLS; round++) {
-    const sellers = [0, 1].map((which) =>
-      fork(SELLER, [shop.url, 'always', String(1_000_000 * (2 * round + which))], { execArgv: FLAGS }),
-    )
-    const before = await shop.count('purchase')
-    await eventually(
-      () => shop.count('purchase'),
-      (count) => count > before + SALES,
-    )
-    await sleep(5 * Math.random())
-    await Promise.all(
-      sellers.map((one) => {
-        const ended = once(one, 'exit')
-        one.kill('SIGKILL')
-        return ended
-      }),
-    )
-  }
+  const start = (first: string): ChildProcess => fork(SELLER, [shop.url, 'always', first], { execArgv: FLAGS })
+  await killSellers(shop, start, { kills: KILLS, sales: SALES })
   const { rows } = await shop.pool.query<{ name: string }>('SELECT name FROM purchase')
   const sold = rows.map(({ name }) => name).toSorted()
   expect(sold.length).toBeGreaterThan(KILLS * SALES)

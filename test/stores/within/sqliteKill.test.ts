@@ -1,11 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { DatabaseSync } from 'node:sqlite'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, expect, it } from 'vitest'
 import { isFull } from '../../tier.ts'
 import { eventually } from '../../wait.ts'
+import { killSellers } from './sellerKills.ts'
 import { useShop } from './shop.ts'
 import { SqliteShop } from './sqliteShop.ts'
 
@@ -58,22 +58,7 @@ it('nothing is lost when a caller here closes its database, and another process 
 })
 
 it('two processes sell, half is rolled back, and they are killed again and again: each that is committed runs', async () => {
-  for (let round = 0; round < KILLS; round++) {
-    const sellers = [0, 1].map((which) => seller('always', String(1_000_000 * (2 * round + which))))
-    const before = await shop.count('purchase')
-    await eventually(
-      () => shop.count('purchase'),
-      (count) => count > before + SALES,
-    )
-    await sleep(5 * Math.random())
-    await Promise.all(
-      sellers.map((one) => {
-        const ended = once(one, 'exit')
-        one.kill('SIGKILL')
-        return ended
-      }),
-    )
-  }
+  await killSellers(shop, (first) => seller('always', first), { kills: KILLS, sales: SALES })
   const rows = shop.db.prepare('SELECT name FROM purchase').all() as { name: string }[]
   const sold = rows.map(({ name }) => name).toSorted()
   expect(sold.length).toBeGreaterThan(KILLS * SALES)
