@@ -86,9 +86,9 @@ export function createHttp(app: App, options: HttpOptions): Hono {
 
 /** Loaded with the first of them. */
 function addUploadRoutes(api: Hono, base: string, scope: HttpScope): void {
-  api.post(`${base}/payloads`, async (c) => (await import('./routes/uploads.ts')).openUpload(c, scope))
+  api.post(`${base}/payloads`, async (c) => (await import('./routes/payloads/uploads.ts')).openUpload(c, scope))
   api.all(`${base}/payloads`, methodNotAllowed('POST'))
-  api.put(`${base}/payloads/:token`, async (c) => (await import('./routes/uploads.ts')).putUpload(c, scope))
+  api.put(`${base}/payloads/:token`, async (c) => (await import('./routes/payloads/uploads.ts')).putUpload(c, scope))
   api.all(`${base}/payloads/:token`, methodNotAllowed('PUT'))
 }
 

@@ -1,6 +1,6 @@
 import { ArgumentError, StoreUnavailableError } from '../std/errors.ts'
 import { asError } from '../std/thrown.ts'
-import { requireObject, requireText, shown } from '../std/validate.ts'
+import { requireFunction, requireObject, requireText, shown } from '../std/validate.ts'
 import { requireKey } from './payloadKey.ts'
 import type { PayloadListing, PayloadRange, PayloadStore, StoredPayload } from './payloadStore.ts'
 
@@ -33,11 +33,25 @@ export interface S3Object {
 
 /** Where the payloads are. */
 export interface S3Options {
+  /** `new S3({ … })` of `@aws-sdk/client-s3`. */
   readonly client: S3Client
   /** It is there already. */
   readonly bucket: string
   /** Put before every key, as `shop/`. Default: none. */
   readonly prefix?: string | undefined
+  /**
+   * Makes signed URLs, as `getSignedUrl` of `@aws-sdk/s3-request-presigner` does: clients of the HTTP API then put
+   * large inputs into the bucket themselves. Default: the API takes them.
+   */
+  readonly sign?: ((object: S3Signing) => Promise<string>) | undefined
+}
+
+/** What a signed URL allows. */
+export interface S3Signing {
+  readonly Bucket: string
+  readonly Key: string
+  readonly method: 'GET' | 'PUT'
+  readonly seconds: number
 }
 
 /** Keys of one answer: S3's own limit. */
@@ -45,14 +59,15 @@ const MAX_KEYS = 1000
 const METHODS = ['putObject', 'getObject', 'deleteObject', 'listObjectsV2'] as const
 
 /** A payload store in a bucket of Amazon S3, or of a server that speaks its protocol. Throws ArgumentError. */
-export function s3Payloads({ client, bucket, prefix = '' }: S3Options): PayloadStore {
+export function s3Payloads({ client, bucket, prefix = '', sign }: S3Options): PayloadStore {
   requireObject(client, 's3Payloads: client')
   const missing = METHODS.find((name) => typeof client[name] !== 'function')
   if (missing)
     throw new ArgumentError(`s3Payloads: client: expected the S3 of @aws-sdk/client-s3, got one without ${missing}`)
   requireText(bucket, 's3Payloads: bucket')
   if (typeof prefix !== 'string') throw new ArgumentError(`s3Payloads: prefix: expected text, got ${shown(prefix)}`)
-  return new S3Store(client, bucket, prefix)
+  if (sign !== undefined) requireFunction(sign, 's3Payloads: sign')
+  return new S3Store(client, bucket, prefix, sign)
 }
 
 class S3Store implements PayloadStore {
@@ -61,7 +76,11 @@ class S3Store implements PayloadStore {
   readonly #bucket: string
   readonly #prefix: string
 
-  constructor(client: S3Client, bucket: string, prefix: string) {
+  /** Where the application signs. */
+  readonly signedUrl?: NonNullable<PayloadStore['signedUrl']>
+
+  constructor(client: S3Client, bucket: string, prefix: string, sign: S3Options['sign']) {
+    if (sign) this.signedUrl = async (key, method, seconds) => sign({ ...this.#place(key), method, seconds })
     this.url = `s3://${bucket}/${prefix}`
     this.#client = client
     this.#bucket = bucket

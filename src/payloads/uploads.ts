@@ -11,7 +11,7 @@ export const UPLOAD_MS = 3_600_000
 
 /** Where an input can be put before the call that it belongs to. */
 export interface Upload {
-  /** Names it in the call; whoever has it, and is its owner, can write and use it. */
+  /** Names it in the call. Its owner alone can write and use it. */
   readonly token: string
   /** By the store's own server; absent where the API of this app takes it. */
   readonly url?: string
@@ -22,8 +22,8 @@ export interface Upload {
 type Claims = readonly [key: string, until: number, owner: string | null]
 
 /**
- * Inputs that come before their calls. A token is signed: no other key of the store can be written or read with one, and
- * none of another owner.
+ * Inputs that come before their calls. A token is signed: no other key of the store can be written or read with one,
+ * and none of another owner.
  */
 export class Uploads {
   readonly #config: PayloadConfig

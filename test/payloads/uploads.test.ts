@@ -86,6 +86,15 @@ test('an upload that is no JSON, or does not fit, is refused as a body is', asyn
   expect([broken.status, await broken.json()]).toMatchObject([400, { title: 'The body cannot be read' }])
 })
 
+test('the API describes its uploads', async () => {
+  const { ask } = await served()
+  const document = (await (await ask('GET', '/openapi.json', 'ann')).json()) as { paths: Record<string, unknown> }
+  expect(Object.keys(document.paths)).toEqual(
+    expect.arrayContaining(['/v1/payloads', '/v1/payloads/{token}', '/v1/tasks/length']),
+  )
+  expect(JSON.stringify(document.paths['/v1/tasks/length'])).toContain('#/components/parameters/Upload')
+})
+
 test('without a secret there are no uploads', async () => {
   const { ask } = await served({ secret: undefined })
   expect((await ask('POST', '/v1/payloads', 'ann')).status).toBe(404)

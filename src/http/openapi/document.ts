@@ -6,6 +6,7 @@ import { batchPaths, jobPaths, metricsPath, SUBMIT_HEADERS, systemPaths, waitPat
 import { LIMIT_SCHEMAS, limitPaths } from './limits.ts'
 import { HEADERS, SCHEMAS, WEBHOOK_SCHEMAS } from './schemas.ts'
 import { delivery, type ExposedTask, taskParts } from './tasks.ts'
+import { uploadPaths } from './uploads.ts'
 import { treePath, WORKFLOW_SCHEMAS, workflowPath } from './workflows.ts'
 
 /** What the description of an API is made from. */
@@ -24,6 +25,8 @@ export interface ApiFacts {
   readonly webhooks: boolean
   /** Metrics are served. */
   readonly metrics: boolean
+  /** Inputs may come before their calls. */
+  readonly uploads: boolean
 }
 
 const DESCRIPTION = `Background tasks: submit a job, follow it, fetch its result.
@@ -37,9 +40,9 @@ const LICENSE = { name: 'Not stated', identifier: 'NOASSERTION' }
 
 /** The API as an OpenAPI 3.1 document: one path per exposed task with its own schemas, then batches and jobs. */
 export function openApi(facts: ApiFacts): JsonSchema {
-  const { info, server, base, tasks, scheme, limited, webhooks, metrics } = facts
+  const { info, server, base, tasks, scheme, limited, webhooks, metrics, uploads } = facts
   const answers = new Answers({ secured: scheme !== undefined, limited })
-  const own = tasks.map((task) => taskParts(task, { base, webhooks, scheme }, answers))
+  const own = tasks.map((task) => taskParts(task, { base, webhooks, scheme, uploads }, answers))
   const names = tasks.map(({ name }) => name)
   const paths = {
     ...Object.fromEntries(own.map(({ path, item }) => [path, item])),
@@ -49,6 +52,7 @@ export function openApi(facts: ApiFacts): JsonSchema {
     ...workflowPath(base, answers, webhooks),
     ...waitPaths(base, answers),
     ...deadLetterPaths(base, answers),
+    ...(uploads ? uploadPaths(base, answers) : {}),
     ...(scheme ? limitPaths(base, answers) : {}),
     ...systemPaths(answers),
     ...(metrics ? metricsPath(answers, scheme !== undefined) : {}),

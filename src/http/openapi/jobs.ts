@@ -24,6 +24,12 @@ export const SUBMIT_HEADERS: Readonly<Record<string, JsonSchema>> = {
     schema: { type: 'string' },
     example: 'wait=10',
   },
+  Upload: {
+    name: 'Celeriac-Upload',
+    in: 'header',
+    description: 'An input that was put before, in place of a body: what `POST /payloads` has answered.',
+    schema: { type: 'string' },
+  },
   IdempotencyKey: {
     name: 'Idempotency-Key',
     in: 'header',

@@ -26,6 +26,8 @@ export interface TaskFacts {
   readonly webhooks: boolean
   /** Name of the authentication scheme. */
   readonly scheme: string | undefined
+  /** Inputs may come before their calls. */
+  readonly uploads: boolean
 }
 
 /** The path and the schemas of one task. */
@@ -79,7 +81,7 @@ function operation(
   facts: TaskFacts,
   answers: Answers,
 ): JsonSchema {
-  const { webhooks, scheme } = facts
+  const { webhooks, scheme, uploads } = facts
   const body = json(ref('schemas', `${key}.job`))
   return {
     operationId: `submit_${key}`,
@@ -90,9 +92,13 @@ function operation(
     ...(definition?.parameters ? { 'x-celeriac-params': definition.parameters.list.map((one) => one.name) } : {}),
     ...(definition?.options.contentType ? { 'x-celeriac-result-type': definition.options.contentType } : {}),
     ...(scheme && scopes.length > 0 ? { security: [{ [scheme]: scopes }] } : {}),
-    parameters: ['Prefer', 'IdempotencyKey', 'Tag', ...(webhooks ? ['Webhook'] : [])].map((one) =>
-      ref('parameters', one),
-    ),
+    parameters: [
+      'Prefer',
+      'IdempotencyKey',
+      'Tag',
+      ...(webhooks ? ['Webhook'] : []),
+      ...(uploads ? ['Upload'] : []),
+    ].map((one) => ref('parameters', one)),
     requestBody: requestBody(definition, key),
     responses: {
       200: answers.ok('It has ended within the time that `Prefer: wait` gave it: the job, with its result or error.', {

@@ -3,7 +3,7 @@ export function escapePath(path: string): string {
   return /^[!-~]*$/.test(path) ? path : path.toWellFormed().replace(/[^!-~]+/g, encodeURIComponent)
 }
 
-/** A path for logs: a token of a wait is a secret. */
+/** A path for logs: a token of a wait, or of an upload, is a secret. */
 export function loggedPath(path: string): string {
-  return path.replace(/(\/waits\/)[^/]+/, '$1[redacted]')
+  return path.replace(/(\/(?:waits|payloads)\/)[^/]+/, '$1[redacted]')
 }

@@ -23,6 +23,7 @@ export function addDocumentRoute(api: Hono, base: string, scope: HttpScope, gate
       limited: gate.limiter !== undefined,
       webhooks: app.config.webhooks !== undefined,
       metrics: scope.metrics !== undefined,
+      uploads: (app.config.payloads?.secrets.length ?? 0) > 0,
     })
     return new Response(JSON.stringify(document), {
       headers: { 'content-type': 'application/json', 'cache-control': 'no-cache' },

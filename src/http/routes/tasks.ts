@@ -32,7 +32,8 @@ async function submit(c: Context, scope: HttpScope): Promise<Response> {
   const task = scope.app.tasks.get(name)
   const accepts = task?.definition.options.accepts
   const token = headersOf(c)('celeriac-upload')
-  const uploaded = token === null ? undefined : await (await import('./uploads.ts')).readUpload(c, scope, token)
+  const uploaded =
+    token === null ? undefined : await (await import('./payloads/uploads.ts')).readUpload(c, scope, token)
   if (isProblem(uploaded)) return respondProblem(uploaded, path)
   const body = await (uploaded ? bodyOf(c, uploaded, accepts) : readBody(c, scope.maxBody, accepts))
   if (body.kind === 'refused') return respondProblem(body.problem, path)

@@ -1,9 +1,9 @@
 import type { Context } from 'hono'
-import type { Uploads } from '../../app/jobStore.ts'
-import { identityOf } from '../access/identity.ts'
-import type { HttpScope } from '../apiContext.ts'
-import { headersOf } from '../input/header.ts'
-import { type Problem, respondProblem } from '../output/problem.ts'
+import type { Uploads } from '../../../app/jobStore.ts'
+import { identityOf } from '../../access/identity.ts'
+import type { HttpScope } from '../../apiContext.ts'
+import { headersOf } from '../../input/header.ts'
+import { type Problem, respondProblem } from '../../output/problem.ts'
 
 /*
  * Inputs that are longer than `maxBody`: `POST /payloads` says where one can be put, `PUT` there puts it into the
