@@ -2,6 +2,8 @@ import { expect, onTestFinished, test } from 'vitest'
 import { bearer } from '../../src/http/access/auth.ts'
 import { createHttp } from '../../src/http/api.ts'
 import { serve } from '../../src/http/server/serve.ts'
+import { directoryPayloads } from '../../src/payloads/directory.ts'
+import type { PayloadStore } from '../../src/payloads/payloadStore.ts'
 import { appWith, filesIn, folderOfTest, sweep, urlsOf, working } from './lab.ts'
 
 const SECRET = 'a secret of more than 32 characters'
@@ -84,6 +86,32 @@ test('an upload that is no JSON, or does not fit, is refused as a body is', asyn
   await ask('PUT', url as string, 'ann', '{"text":')
   const broken = await ask('POST', '/v1/tasks/length', 'ann', undefined, upload)
   expect([broken.status, await broken.json()]).toMatchObject([400, { title: 'The body cannot be read' }])
+})
+
+test('where the store signs URLs, the input goes there', async () => {
+  const inner = directoryPayloads(await folderOfTest())
+  const keys: string[] = []
+  const store: PayloadStore = {
+    url: 'test:',
+    put: (...given) => inner.put(...given),
+    get: (...given) => inner.get(...given),
+    delete: (gone) => inner.delete(gone),
+    list: (listing) => inner.list(listing),
+    signedUrl: async (key, method, seconds) => {
+      keys.push(key)
+      return `https://bucket.example/${key}?method=${method}&seconds=${seconds}`
+    },
+  }
+  const { app, ask, open } = await served({ store })
+  const { url, upload } = await open('ann')
+  expect(url).toBe(`https://bucket.example/${keys[0]}?method=PUT&seconds=3600`)
+  await inner.put(keys[0] as string, Buffer.from('{"text":"four"}'))
+  const sent = await ask('POST', '/v1/tasks/length', 'ann', undefined, upload)
+  const { id } = (await sent.json()) as { id: string }
+  expect(await app.result(id).get(wait)).toBe(4)
+  // What is put there is past our limit: it is checked when it is used.
+  await inner.put(keys[0] as string, Buffer.alloc(5_000_000, ' '))
+  expect((await ask('POST', '/v1/tasks/length', 'ann', undefined, upload)).status).toBe(413)
 })
 
 test('the API describes its uploads', async () => {
