@@ -32,9 +32,9 @@ function listing(): { folder: string; env: Record<string, string>; loaded: () =>
   return { folder, env, loaded: () => [...new Set(readFileSync(list, 'utf8').trim().split('\n'))] }
 }
 
-/** Modules of Node that load the client of `fetch`; pino-pretty; servers; and the stores that the URLs do not name. */
+/** Modules of Node that load the client of `fetch`; pino-pretty; servers; stores that the URLs do not name; a codec. */
 const NEVER =
-  /^node:https?$|[/](?:pino-pretty|@hono|ioredis|amqplib|pg)[/]|src[/]stores[/](?:redis|rabbitmq|postgres|rpc)[/]/
+  /^node:https?$|[/](?:pino-pretty|@hono|ioredis|amqplib|pg)[/]|src[/](?:codec|stores[/](?:redis|rabbitmq|postgres|rpc))[/]/
 /** What only an app with its HTTP API, or a worker, needs. */
 const OF_APPS = /[/]hono[/]|src[/](?:http|worker|beat|telemetry|control)[/](?!.*[oO]ptions[.]ts$)/
 

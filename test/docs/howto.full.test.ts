@@ -342,6 +342,15 @@ const AROUND: readonly (readonly [page: string, before: string])[] = [
      declare function ffmpeg(file: string): Promise<string>
      declare function ask(name: string): Promise<string>`,
   ],
+  [
+    'encrypt-payloads',
+    `import { z } from 'zod'
+     declare function mySeal(bytes: Uint8Array, place: string): Uint8Array
+     declare function myOpen(bytes: Uint8Array, key: string | undefined, place: string): Uint8Array
+     declare function pay(card: object, sum: number): Promise<string>
+     declare const kms: { decrypt(key: string): Promise<Uint8Array> }
+     declare const wrappedKey: string`,
+  ],
   ['jobs-by-hand', APP],
   ['large-payloads', ''],
   ['run-it-once', APP + ONCE_EXAMPLE],
