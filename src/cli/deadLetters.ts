@@ -21,7 +21,7 @@ export interface DeadFilterOptions extends AppOptions {
 }
 
 export interface DeadListOptions extends DeadFilterOptions {
-  limit?: number
+  limit: number
   cursor?: string
 }
 
@@ -32,14 +32,27 @@ export interface DeadChangeOptions extends DeadFilterOptions {
   limit?: number
 }
 
-type Letter = Awaited<ReturnType<App['deadLetters']['list']>>['letters'][number]
+type Page = Awaited<ReturnType<App['deadLetters']['list']>>
+type Letter = Page['letters'][number]
 
 /** `celeriac dead list`. */
 export async function list({ limit, cursor, json, ...options }: DeadListOptions): Promise<void> {
-  const page = await withApp(options, (app) => app.deadLetters.list({ ...filterOf(app, options), limit, cursor }))
+  const page = await withApp(options, (app) => listed(app, filterOf(app, options), limit, cursor))
   const { letters, cursor: next } = page
   const lines = [...letters.map(lineOf), ...(next === undefined ? [] : [`more: go on with --cursor ${next}`])]
   process.stdout.write(json ? `${jsonText(page)}\n` : lines.map((line) => `${line}\n`).join(''))
+}
+
+/** One page, however far back its dead letters are: a page of the store may be short. */
+async function listed(app: App, filter: DeadLetterSelection, limit: number, from?: string): Promise<Page> {
+  const letters: Letter[] = []
+  let cursor = from
+  do {
+    const page = await app.deadLetters.list({ ...filter, limit: limit - letters.length, cursor })
+    letters.push(...page.letters)
+    cursor = page.cursor
+  } while (cursor !== undefined && letters.length < limit)
+  return { letters, cursor }
 }
 
 /** `celeriac dead show`. Rejects with UnknownJobError. */

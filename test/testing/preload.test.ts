@@ -5,7 +5,12 @@ import { expect, test } from 'vitest'
 
 const SRC = fileURLToPath(new URL('../../src', import.meta.url))
 /** Rooms whose code runs while the clock of a test stands still. `stores/open.ts` does not: a test has stores of its own. */
-const FILES = ['{app,beat,calls,canvas,tasks}/**/*.ts', 'worker/{limits,task}/**/*.ts', 'stores/*.ts']
+const FILES = [
+  '{app,beat,calls,canvas,tasks}/**/*.ts',
+  'worker/{limits,task}/**/*.ts',
+  'stores/*.ts',
+  'stores/memory/backend.ts',
+]
 /** Of a transaction of the caller's database, which no test store has; of the eager mode, which has no worker. */
 const OTHERS = ['stores/open.ts', 'stores/transactions.ts', 'app/eagerWorkflow.ts']
 

@@ -19,7 +19,7 @@ import type {
 export const DEFAULT_BOUNDS: DeadLetterBounds = { expires: 30 * 86_400_000, max: 100_000 }
 
 /** How many are read for one page where the store cannot search, and at once. */
-const MAX_SEARCHED = 10_000
+const MAX_SEARCHED = 2000
 const WINDOW = 1000
 
 /** Reads at most `count` in the order of the query, behind the version `after`. Absent versions were dropped. */

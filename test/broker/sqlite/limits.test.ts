@@ -71,7 +71,7 @@ it('messages without limits enter no code of limits, and prepare no statement of
   // What tells that the file has limits, beside the next delayed message.
   expect(statements).toEqual([expect.stringMatching(/AS due,\s+EXISTS \(SELECT 1 FROM celeriac_limiter\) AS limited$/)])
   const triggers = broker.file.db.prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger'").all()
-  expect(triggers).toEqual([{ name: 'celeriac_result_dropped' }])
+  expect(triggers).toEqual([{ name: 'celeriac_result_dropped' }, { name: 'celeriac_dead_letter_dropped' }])
 })
 
 it('keys that came once leave nothing behind', async () => {

@@ -16,7 +16,7 @@ import { openSqliteParts, type SqliteParts } from '../../stores/standalone.ts'
 import { written } from '../../stores/written.ts'
 import { Child } from './child.ts'
 import { Folder } from './folder.ts'
-import { CONTRACT, EXPAND } from './steps.ts'
+import { CONTRACT, EXPAND, NEWEST } from './steps.ts'
 import { layoutIn, makeForeign, rowsIn, versionIn, withDatabase } from './tables.ts'
 
 const OPTIONS = { lease: 30_000, expires: 600_000, serializer: 'json', accept: ['json'] } as const
@@ -56,10 +56,10 @@ describe('a file of version 1', () => {
   it('keeps every row, and gets the tables of a new file', () => {
     const rows = rowsIn(folder.file())
     const { steps, ...plan } = plannedMigration(folder.file())
-    expect(plan).toEqual({ from: 1, to: 4, minCompatible: 2 })
-    expect([steps.length, versionIn(folder.file())]).toEqual([3, 1])
+    expect(plan).toEqual({ from: 1, to: NEWEST, minCompatible: 2 })
+    expect([steps.length, versionIn(folder.file())]).toEqual([SQLITE_STEPS.length, 1])
     openDatabase(folder.file()).close()
-    expect(versionIn(folder.file())).toBe(4)
+    expect(versionIn(folder.file())).toBe(NEWEST)
     expect(rowsIn(folder.file())).toEqual(rows)
     openDatabase(folder.file('new.db')).close()
     expect(layoutIn(folder.file())).toEqual(layoutIn(folder.file('new.db')))
@@ -102,11 +102,11 @@ describe('a file of version 1', () => {
       killed.tell({})
       expect((await killed.ended)[1]).toBe('SIGKILL')
       // The last call comes after the commit.
-      expect(versionIn(folder.file())).toBe(point === calls ? 4 : 1)
+      expect(versionIn(folder.file())).toBe(point === calls ? NEWEST : 1)
       expect(rowsIn(folder.file())).toEqual(rows)
     }
     openDatabase(folder.file()).close()
-    expect(versionIn(folder.file())).toBe(4)
+    expect(versionIn(folder.file())).toBe(NEWEST)
     expect(rowsIn(folder.file())).toEqual(rows)
   })
 
@@ -134,7 +134,7 @@ describe('a file of version 1', () => {
     for (const one of children) one.tell({})
     await Promise.all(children.map((one) => one.says('calls')))
     expect(await Promise.all(children.map((one) => one.end()))).toEqual([0, 0, 0, 0])
-    expect(versionIn(folder.file())).toBe(4)
+    expect(versionIn(folder.file())).toBe(NEWEST)
     expect(rowsIn(folder.file())).toEqual(rows)
   })
 })
@@ -179,7 +179,7 @@ describe('a database of another program', () => {
   it('is asked by printing alone, and stays as it is', () => {
     makeForeign(folder.file())
     const before = readFileSync(folder.file())
-    expect(plannedMigration(folder.file())).toMatchObject({ from: 0, to: 4 })
+    expect(plannedMigration(folder.file())).toMatchObject({ from: 0, to: NEWEST })
     expect(readFileSync(folder.file()).equals(before)).toBe(true)
   })
 
@@ -200,7 +200,7 @@ describe('a later version', () => {
     opened.length = 0
     const layout = layoutIn(folder.file())
     expect(await submit(open(), 'one')).toBe(true)
-    expect([versionIn(folder.file()), layoutIn(folder.file())]).toEqual([5, layout])
+    expect([versionIn(folder.file()), layoutIn(folder.file())]).toEqual([NEWEST + 1, layout])
   })
 
   it('that does not is refused with both versions, and not changed', async () => {
@@ -208,7 +208,9 @@ describe('a later version', () => {
     opened.length = 0
     const before = rowsIn(folder.file())
     expect(() => open()).toThrow(ConfigError)
-    expect(() => open()).toThrow(/schema version 6, for processes of version 5 or later; this celeriac has 4: upgrade/)
+    expect(() => open()).toThrow(
+      `schema version ${NEWEST + 2}, for processes of version ${NEWEST + 1} or later; this celeriac has ${NEWEST}: upgrade`,
+    )
     expect(() => plannedMigration(folder.file())).toThrow(ConfigError)
     expect(rowsIn(folder.file())).toEqual(before)
   })
@@ -233,11 +235,11 @@ describe('a process that goes on running while another one migrates', () => {
     await submit(old, 'one')
     expect(versionIn(folder.file())).toBe(2)
     const { unitOfWork, backend } = open()
-    expect([versionIn(folder.file()), await submit(old, 'two')]).toEqual([4, true])
+    expect([versionIn(folder.file()), await submit(old, 'two')]).toEqual([NEWEST, true])
     await unitOfWork.write({ opens: [{ group: 'g', size: 2 }] })
     expect(await backend.chords.progress('g')).toEqual({ done: 0, size: 2 })
     // Its workers fail the members of a chord, and add no part.
-    const says = /schema version 4, for processes of version 3 or later; this celeriac has 2/
+    const says = new RegExp(`schema version ${NEWEST}, for processes of version 3 or later; this celeriac has 2`)
     await expect(submit(old, 'three')).rejects.toThrow(says)
     expect(() => open(SQLITE_STEPS.slice(0, 1))).toThrow(says)
   })
@@ -248,10 +250,10 @@ describe('a process that goes on running while another one migrates', () => {
     const { broker } = open()
     await broker.limits.define([{ name: 'one', concurrency: 1 }])
     await broker.limits.pause({ rule: 'one', key: '' })
-    expect([versionIn(folder.file()), await submit(old, 'two')]).toEqual([4, true])
+    expect([versionIn(folder.file()), await submit(old, 'two')]).toEqual([NEWEST, true])
     await sendLimited(broker, 'q', 'limited', ['one'])
     // It would move the message out of its lane where it changes its queue.
-    const says = /schema version 4, for processes of version 4 or later; this celeriac has 3/
+    const says = new RegExp(`schema version ${NEWEST}, for processes of version 4 or later; this celeriac has 3`)
     await expect(submit(old, 'three')).rejects.toThrow(says)
     expect(() => open(SQLITE_STEPS.slice(0, 2))).toThrow(says)
     expect(await broker.size('q')).toBe(3)
@@ -260,7 +262,7 @@ describe('a process that goes on running while another one migrates', () => {
   it('a step that expands does not let those in again that a chord has ended', async () => {
     const { unitOfWork } = open()
     await unitOfWork.write({ opens: [{ group: 'g', size: 2 }] })
-    expect(plannedMigration(folder.file(), EXPAND)).toMatchObject({ from: 4, to: 5, minCompatible: 3 })
+    expect(plannedMigration(folder.file(), EXPAND)).toMatchObject({ from: NEWEST, to: NEWEST + 1, minCompatible: 3 })
     open(EXPAND)
     expect(() => open(SQLITE_STEPS.slice(0, 1))).toThrow(/for processes of version 3 or later; this celeriac has 2/)
   })
@@ -273,7 +275,8 @@ describe('a process that goes on running while another one migrates', () => {
     expect(await old.broker.size('q')).toBe(2)
     open(CONTRACT)
     const before = rowsIn(folder.file())
-    const says = /migrated while it was open, and has schema version 6, for processes of version 5 or later/
+    const versions = `schema version ${NEWEST + 2}, for processes of version ${NEWEST + 1} or later`
+    const says = new RegExp(`migrated while it was open, and has ${versions}`)
     await expect(submit(old, 'three')).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
       message: expect.stringMatching(says),
@@ -298,7 +301,7 @@ describe('a process that goes on running while another one migrates', () => {
       open(CONTRACT)
       await until('it stops', () => events.some(({ name }) => name === 'worker:shutdown'))
       expect(events.find(({ name }) => name === 'worker:shutdown')?.event).toMatchObject({ reason: 'store lost' })
-      expect(worker.problem?.message).toMatch(/schema version 6/)
+      expect(worker.problem?.message).toContain(`schema version ${NEWEST + 2}`)
     } finally {
       await worker.stop()
       await app.close()
@@ -322,7 +325,7 @@ describe('a process that goes on running while another one migrates', () => {
     await fresh.says('loaded')
     fresh.tell({})
     await work(['new'])
-    expect(versionIn(folder.file())).toBe(5)
+    expect(versionIn(folder.file())).toBe(NEWEST + 1)
     await work(['old1', 'old2', 'new'])
     const all = [...old, fresh]
     for (const one of all) one.tell({})

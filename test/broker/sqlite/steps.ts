@@ -1,10 +1,14 @@
+import { versionOf } from '../../../src/stores/migration.ts'
 import { SQLITE_STEPS, type SqliteStep } from '../../../src/stores/sqlite/migrations.ts'
 
-/** Version 5 for tests: adds a column and a table, so that processes of version 4 go on. */
+/** The newest version of the tables. */
+export const NEWEST = versionOf(SQLITE_STEPS)
+
+/** One more version for tests: adds a column and a table, so that processes of the newest version go on. */
 export const EXPAND: readonly SqliteStep[] = [
   ...SQLITE_STEPS,
   {
-    version: 5,
+    version: NEWEST + 1,
     minCompatible: 2,
     describe: 'a column and a table for tests',
     run: (db) =>
@@ -13,12 +17,12 @@ export const EXPAND: readonly SqliteStep[] = [
   },
 ]
 
-/** Version 6 for tests: ends processes of version 4. */
+/** Another one for tests: ends processes of the newest version. */
 export const CONTRACT: readonly SqliteStep[] = [
   ...EXPAND,
   {
-    version: 6,
-    minCompatible: 5,
+    version: NEWEST + 2,
+    minCompatible: NEWEST + 1,
     describe: 'no table for tests',
     run: (db) => db.exec('DROP TABLE celeriac_extra'),
   },

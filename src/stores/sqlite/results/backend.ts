@@ -296,6 +296,7 @@ export class SqliteBackend implements ResultBackend {
     await this.#changeAll((limit) => Number(dropRevoked.run(this.#clock.now(), limit).changes))
     await this.#changeAll((limit) => this.noteRows.clean(this.#clock.now(), limit))
     await this.chords.dropGone()
-    if (this.#statements.dead.get() !== undefined) await (await this.deadLetters()).trim()
+    const letter = this.file.db.prepare('SELECT 1 FROM celeriac_dead_letter LIMIT 1').get()
+    if (letter !== undefined) await (await this.deadLetters()).trim()
   }
 }

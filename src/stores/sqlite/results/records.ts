@@ -127,8 +127,6 @@ export class ResultStatements {
   readonly window: StatementSync
   readonly drop: StatementSync
   readonly dropRevoked: StatementSync
-  /** A row where there are dead letters. */
-  readonly dead: StatementSync
 
   constructor(db: DatabaseSync) {
     this.change = db.prepare(
@@ -154,6 +152,5 @@ export class ResultStatements {
     this.dropRevoked = db.prepare(
       'DELETE FROM celeriac_revoked WHERE id IN (SELECT id FROM celeriac_revoked WHERE expires < ? LIMIT ?)',
     )
-    this.dead = db.prepare('SELECT 1 FROM celeriac_dead_letter LIMIT 1')
   }
 }
