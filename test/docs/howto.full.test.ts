@@ -14,8 +14,8 @@ import { emptyPostgres } from '../postgres/shared.ts'
 import { RabbitServer } from '../rabbitmq/server.ts'
 import { freePort, RedisServer } from '../redis/server.ts'
 import { written } from '../stores/written.ts'
+import { APP, AROUND } from './aroundPages.ts'
 import { type Command, curl, Document } from './document.ts'
-import { ONCE_EXAMPLE } from './onceExample.ts'
 import { celeriac, folderWith, node, serve, typeErrors } from './reader.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -327,37 +327,6 @@ it('bundle: the error that it shows is the one that test/bundle.test.ts meets', 
   const [own, thread] = ['stores/sqlite/broker/leaseRenewer', 'stores/sqlite/broker/leaseRenewerThread']
   expect(() => packageFile('file:///srv/app/worker.mjs', own, thread)).toThrow(new ConfigError(shown))
 })
-
-const APP = "import { Celeriac } from 'celeriac'\nexport const app = new Celeriac()"
-
-/** Pages whose lines need something around them: what it is. Their types are checked, and their commands start a worker. */
-const AROUND: readonly (readonly [page: string, before: string])[] = [
-  [
-    'choose-a-pool',
-    `${APP}
-     import { Worker } from 'celeriac/worker'
-     const worker = new Worker(app)
-     declare function send(to: string): Promise<void>
-     declare function shrink(file: string): string
-     declare function ffmpeg(file: string): Promise<string>
-     declare function ask(name: string): Promise<string>`,
-  ],
-  [
-    'encrypt-payloads',
-    `import { z } from 'zod'
-     declare function mySeal(bytes: Uint8Array, place: string): Uint8Array
-     declare function myOpen(bytes: Uint8Array, key: string | undefined, place: string): Uint8Array
-     declare function pay(card: object, sum: number): Promise<string>
-     declare const kms: { decrypt(key: string): Promise<Uint8Array> }
-     declare const wrappedKey: string`,
-  ],
-  ['jobs-by-hand', APP],
-  ['large-payloads', ''],
-  ['run-it-once', APP + ONCE_EXAMPLE],
-  ['tune-a-worker', APP],
-  ['watch-a-fleet', `${APP}\ndeclare const ctx: import('celeriac').TaskContext`],
-  ['what-is-my-worker-doing', APP],
-]
 
 it.each(AROUND)('%s: its lines have the types, its commands start, its options are known', async (name, before) => {
   const path = join(PAGES, `${name}.md`)

@@ -217,7 +217,8 @@ export class PostgresUnitOfWork implements UnitOfWork {
   }
 
   write(writing: Writing): Promise<boolean> {
-    if (!this.#writings.dead && writing.publish?.some(({ dead }) => dead)) return this.#withDead(() => this.write(writing))
+    if (!this.#writings.dead && writing.publish?.some(({ dead }) => dead))
+      return this.#withDead(() => this.write(writing))
     if (writing.closes !== undefined) return this.#close(writing, writing.closes)
     const written = this.#writing.add(writing)
     if (writing.meta) this.#track(writing.meta.task_id, written)
