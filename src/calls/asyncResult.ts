@@ -12,7 +12,7 @@ import {
   TimeoutError,
   UnknownJobError,
 } from '../std/errors.ts'
-import { currentTask, lendSlot, lineage } from '../tasks/current.ts'
+import { lendSlot, slotHolder } from '../tasks/current.ts'
 import { infoOf, type JobError, type JobInfo } from './jobInfo.ts'
 import type { JobChanges } from './jobs/jobChanges.ts'
 import { revokeTask } from './revoke.ts'
@@ -255,12 +255,6 @@ export class AsyncResult<Result = unknown, Progress = unknown, Chunk = unknown> 
   }
 }
 
-/** The running task in which this is called; undefined outside of one, and in a direct call, which holds no slot. */
-function taskHere(): Waiting['by'] {
-  const task = currentTask()
-  return task && lineage()?.parentId === task.id ? task : undefined
-}
-
 /** The records of these tasks, as `ResultBackend.watch`. Throws UnknownJobError for an id that was never submitted. */
 export async function* knownMetas(
   ids: readonly string[],
@@ -299,7 +293,7 @@ export async function* knownEnds(
 /** A wait that begins here. `what`: for its TimeoutError. */
 export function waitingFor(what: string, id: string, { timeout, signal }: WaitOptions, stores: AppStores): Waiting {
   const { workerCheck: check, clock } = stores
-  return { what, id, timeout, signal, by: taskHere(), check, clock }
+  return { what, id, timeout, signal, by: slotHolder(), check, clock }
 }
 
 interface Waiting extends WaitOptions {

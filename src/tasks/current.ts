@@ -184,6 +184,12 @@ export function lineage(): { readonly parentId: string; readonly rootId: string 
   return task.parentId === undefined ? undefined : { parentId: task.parentId, rootId: task.rootId }
 }
 
+/** The running task in which this is called; undefined outside of one, and in a direct call, which holds no slot. */
+export function slotHolder(): TaskContext | undefined {
+  const task = currentTask()
+  return task && lineage()?.parentId === task.id ? task : undefined
+}
+
 /** The list that keeps the ids of what is sent from here; undefined outside of a task. */
 export function childrenHere(): string[] | undefined {
   return storage.getStore()?.parent?.children
