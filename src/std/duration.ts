@@ -12,26 +12,27 @@ const UNITS: Readonly<Record<string, number>> = {
   w: 604_800_000,
 }
 
-/** 1,000 years: a moment so far from now is still a date, for JavaScript and for Python. */
+/**
+ * Milliseconds of a duration; `name` is the option it came from, for the error. Throws ArgumentError for anything else
+ * or below zero.
+ */
+export function milliseconds(value: Duration, name: string): number {
+  if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value
+  if (typeof value === 'string') {
+    const match = /^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)\s*$/.exec(value)
+    if (match) return Number(match[1]) * (UNITS[match[2] as string] as number)
+  }
+  throw new ArgumentError(
+    `${name}: expected milliseconds or a text like '45s' (ms, s, m, h, d, w), got ${JSON.stringify(value) ?? String(value)}`,
+  )
+}
+
 const MAX_YEARS = 1000
 const YEAR_MS = 365.25 * 86_400_000
 
-/**
- * Milliseconds of a duration; `name` is the option it came from, for the error. Throws ArgumentError for anything else,
- * below zero, or more than 1,000 years.
- */
-export function milliseconds(value: Duration, name: string): number {
-  const ms = parsed(value)
-  if (ms === undefined) {
-    const got = JSON.stringify(value) ?? String(value)
-    throw new ArgumentError(`${name}: expected milliseconds or a text like '45s' (ms, s, m, h, d, w), got ${got}`)
-  }
+/** The same of an option: at most 1,000 years, so that a moment so far from now is a date, also for Python. */
+export function optionMilliseconds(value: Duration, name: string): number {
+  const ms = milliseconds(value, name)
   if (ms > MAX_YEARS * YEAR_MS) throw new ArgumentError(`${name}: expected at most ${MAX_YEARS} years, got ${ms} ms`)
   return ms
-}
-
-function parsed(value: Duration): number | undefined {
-  if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? value : undefined
-  const match = typeof value === 'string' && /^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)\s*$/.exec(value)
-  return match ? Number(match[1]) * (UNITS[match[2] as string] as number) : undefined
 }

@@ -1,4 +1,4 @@
-import { type Duration, milliseconds } from './duration.ts'
+import { type Duration, optionMilliseconds } from './duration.ts'
 import { ArgumentError } from './errors.ts'
 import { refuseUnknown, requireText, shown } from './validate.ts'
 
@@ -145,7 +145,7 @@ function parsedValue(row: AnyRow, given: unknown, where: string): unknown {
 }
 
 function plainValue(row: AnyRow, value: unknown, where: string): unknown {
-  if (row.kind === 'duration') return milliseconds(value as Duration, where)
+  if (row.kind === 'duration') return optionMilliseconds(value as Duration, where)
   if (row.kind === 'text') requireText(value, where)
   if ((row.kind === 'count' && !isCount(row, value)) || (row.kind === 'choice' && !row.values?.includes(value)))
     throw new ArgumentError(`${where}: expected ${expectedOf(row)}, got ${shown(value)}`)

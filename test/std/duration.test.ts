@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { milliseconds } from '../../src/std/duration.ts'
+import { milliseconds, optionMilliseconds } from '../../src/std/duration.ts'
 import { ArgumentError } from '../../src/std/errors.ts'
 
 test.each([
@@ -42,10 +42,10 @@ test.each([
   [31_557_600_000_001, '31557600000001 ms'],
   ['99999999w', '60479999395200000 ms'],
   [`${'9'.repeat(400)}w`, 'Infinity ms'],
-])('%j is refused: no date is so far from now', (value, got) => {
-  expect(() => milliseconds(value, 'breaker: pause')).toThrow(
+])('%j is refused of an option: no date is so far from now', (value, got) => {
+  expect(() => optionMilliseconds(value, 'breaker: pause')).toThrow(
     new ArgumentError(`breaker: pause: expected at most 1000 years, got ${got}`),
   )
 })
 
-test('1,000 years are taken', () => expect(milliseconds('365250d', 'expires')).toBe(31_557_600_000_000))
+test('1,000 years are taken', () => expect(optionMilliseconds('365250d', 'expires')).toBe(31_557_600_000_000))

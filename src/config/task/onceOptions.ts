@@ -1,4 +1,4 @@
-import { type Duration, milliseconds } from '../../std/duration.ts'
+import { type Duration, optionMilliseconds } from '../../std/duration.ts'
 import { ArgumentError } from '../../std/errors.ts'
 import { type OptionTable, readOptions } from '../../std/optionTable.ts'
 import { requireObject, shown } from '../../std/validate.ts'
@@ -229,7 +229,7 @@ function parseWhile(given: UniqueWhile, where: string): UniqueRule['while'] {
   const isTime = typeof given === 'number' || /^\s*[\d.]/.test(String(given))
   if (!isTime)
     throw new ArgumentError(`${where}: expected 'queued', 'running', 'until-done' or a duration, got ${shown(given)}`)
-  const time = milliseconds(given, where)
+  const time = optionMilliseconds(given, where)
   requireTime(time, where)
   return time
 }
