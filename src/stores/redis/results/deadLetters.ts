@@ -187,6 +187,8 @@ export class RedisDeadLetters implements DeadLetterStore {
   }
 
   async list(query: DeadLetterQuery): Promise<DeadLetterPage> {
+    // Nothing here runs by itself: what has expired goes when a message dies, or when these are looked at.
+    if (query.cursor === undefined) await this.trim()
     const order = query.oldest ? 'oldest' : 'newest'
     return pageOf(query, this.#bounds, this.#parts.clock.now(), async (after, count) => {
       const answer = (await this.#script(LIST, [this.#base, order, after, count])) as string[]
@@ -232,6 +234,7 @@ export class RedisDeadLetters implements DeadLetterStore {
   }
 
   async count(): Promise<ReadonlyMap<string, number>> {
+    await this.trim()
     const found = (await this.#parts.connection.command('HGETALL', `${this.#base}-queues`)) as string[]
     return new Map(pieces(found, 2).map(([queue, count]) => [queue as string, Number(count)]))
   }
