@@ -11,7 +11,7 @@ type DeadLetterSelection = Parameters<App['deadLetters']['redrive']>[0]
 export interface DeadFilterOptions extends AppOptions {
   task?: string
   queue?: string
-  reason?: DeadLetterSelection['reason']
+  reason?: string
   error?: string
   since?: Date | number
   owner?: string
@@ -149,7 +149,7 @@ function selectionOf(
 function filterOf(app: App, options: DeadFilterOptions): DeadLetterSelection {
   const { task, queue, reason, error, since, owner, tag, search: q } = options
   const from = typeof since === 'number' ? app.config.clock.now() - since : since?.getTime()
-  return { task, queue, reason, error, since: from, owner, tag, q }
+  return { task, queue, reason: reason as DeadLetterSelection['reason'], error, since: from, owner, tag, q }
 }
 
 /** In about 120 columns: id, when it died, why, its task, and the error. */

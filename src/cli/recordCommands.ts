@@ -63,16 +63,7 @@ function addDead(root: Command): void {
     own(words, summary)
       .option('--task <name>', 'of this task')
       .option('--queue <name>', 'from this queue')
-      .addOption(
-        new Option('--reason <reason>', 'given up for this reason').choices([
-          'failed',
-          'rejected',
-          'undecodable',
-          'unknown',
-          'lost',
-          'refused',
-        ]),
-      )
+      .option('--reason <reason>', 'given up as failed, rejected, undecodable, unknown, lost or refused')
       .option('--error <text>', 'with this text in the class or the message of the error')
       .option('--since <moment>', 'died at this moment or later, or so long ago at most, as 1h', momentOrDuration)
       .option('--owner <owner>', 'of this owner')

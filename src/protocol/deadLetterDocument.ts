@@ -1,6 +1,16 @@
+/**
+ * Why a message was given up. `failed`: its task failed, and its retries are used up; `rejected`: its task rejected it;
+ * `undecodable`: it cannot be read; `unknown`: no worker knows its task; `lost`: its workers, or their children, ended
+ * with it too often; `refused`: what follows from its task cannot be sent or stored.
+ */
+export const DEATH_REASONS = ['failed', 'rejected', 'undecodable', 'unknown', 'lost', 'refused'] as const
+
+/** One of them. */
+export type DeathReason = (typeof DEATH_REASONS)[number]
+
 /** One time that a worker gave up a message, over HTTP. */
 export interface DeathDocument {
-  readonly reason: 'failed' | 'rejected' | 'undecodable' | 'unknown' | 'lost' | 'refused'
+  readonly reason: DeathReason
   readonly error: { readonly type: string; readonly message: string }
   /** ISO 8601. */
   readonly diedAt: string

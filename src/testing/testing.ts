@@ -11,7 +11,6 @@ export type {
   DeadLetterQuery,
   DeadLetterStore,
   Death,
-  DeathReason,
   KeptDeadLetter,
   NewDeadLetter,
 } from '../backend/dead/deadLetters.ts'
@@ -46,6 +45,7 @@ export type {
   Route,
 } from '../broker/broker.ts'
 export type { LimitRule, LimitState, LimitStore } from '../broker/limits.ts'
+export type { DeathReason } from '../protocol/deadLetterDocument.ts'
 export type { Envelope, Properties } from '../protocol/envelope.ts'
 export type { AbortReason, Job, Report } from '../protocol/job.ts'
 export type { MessageEdit } from '../protocol/messageEdit.ts'

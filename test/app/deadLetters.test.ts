@@ -145,22 +145,26 @@ it.each([
   await expect(deadLetters.drop(selection as DeadLetterSelection)).rejects.toThrow(ArgumentError)
 })
 
-it('with rpc:// they are in queues: all are sent again, or dropped, and nothing else', async () => {
-  const app = lab().app({ backend: 'rpc://' })
-  const worker = await lab().work(app)
-  const handles = ['a', 'b', 'c'].map((name) => app.send('of.tomorrow', [name]))
-  for (const handle of handles) await expect((await handle).get()).rejects.toThrow('of.tomorrow')
-  await worker.stop()
-  const { deadLetters } = app
-  expect(await deadLetters.count()).toEqual({ celery: 3 })
-  await expect(deadLetters.list()).rejects.toThrow(NotSupportedError)
-  await expect(deadLetters.redrive({ ids: ['a'] })).rejects.toThrow('rpc:// keeps no dead letters: they are in queues')
-  expect(await deadLetters.redrive({ all: true }, { limit: 2 })).toMatchObject({ queued: 2 })
-  expect([await deadLetters.count(), await app.queueSize()]).toEqual([{ celery: 1 }, 2])
-  expect(await deadLetters.drop({ all: true, queue: 'celery' })).toEqual({ ids: [], queued: 1 })
-  app.task('of.tomorrow', (name: string) => name)
-  await lab().work(app)
-  await until(async () => (await app.queueSize()) === 0)
+onStores(['sqlite', ...inFull('rabbitmq')], (lab) => {
+  it('with rpc:// they are in queues: all are sent again, or dropped, and nothing else', async () => {
+    const app = lab().app({ backend: 'rpc://' })
+    const worker = await lab().work(app)
+    const handles = ['a', 'b', 'c'].map((name) => app.send('of.tomorrow', [name]))
+    for (const handle of handles) await expect((await handle).get()).rejects.toThrow('of.tomorrow')
+    await worker.stop()
+    const { deadLetters } = app
+    expect(await deadLetters.count()).toEqual({ celery: 3 })
+    await expect(deadLetters.list()).rejects.toThrow(NotSupportedError)
+    await expect(deadLetters.redrive({ ids: ['a'] })).rejects.toThrow(
+      'rpc:// keeps no dead letters: they are in queues',
+    )
+    expect(await deadLetters.redrive({ all: true }, { limit: 2 })).toMatchObject({ queued: 2 })
+    expect([await deadLetters.count(), await app.queueSize()]).toEqual([{ celery: 1 }, 2])
+    expect(await deadLetters.drop({ all: true, queue: 'celery' })).toEqual({ ids: [], queued: 1 })
+    app.task('of.tomorrow', (name: string) => name)
+    await lab().work(app)
+    await until(async () => (await app.queueSize()) === 0)
+  })
 })
 
 /** Dead letters with the ids `id-0`, `id-1`, and so on. */

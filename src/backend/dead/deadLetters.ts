@@ -1,3 +1,4 @@
+import type { DeathReason } from '../../protocol/deadLetterDocument.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
 import type { ErrorInfo } from '../../protocol/outcome.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
@@ -6,13 +7,6 @@ import type { TaskMeta } from '../../protocol/result.ts'
  * Dead letters, a part of the result backend: messages that workers have given up, with why.
  * Each sentence of these docs is a case of `testing/suites/jobs/deadLetterSuite.ts`.
  */
-
-/**
- * Why a message was given up. `failed`: its task failed, and its retries are used up; `rejected`: its task rejected it;
- * `undecodable`: it cannot be read; `unknown`: no worker knows its task; `lost`: its workers, or their children, ended
- * with it too often; `refused`: what follows from its task cannot be sent or stored.
- */
-export type DeathReason = 'failed' | 'rejected' | 'undecodable' | 'unknown' | 'lost' | 'refused'
 
 /** One time that a message was given up. */
 export interface Death {

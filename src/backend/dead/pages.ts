@@ -18,9 +18,8 @@ import type {
 /** How many are kept, and how long, where that is not said. */
 export const DEFAULT_BOUNDS: DeadLetterBounds = { expires: 30 * 86_400_000, max: 100_000 }
 
-/** How many are read for one page where the store cannot search, and at once. */
-const MAX_SEARCHED = 2000
-const WINDOW = 1000
+/** How many are read for one page where the store cannot search: a page takes some ten milliseconds. */
+const MAX_SEARCHED = 1000
 
 /** Reads at most `count` in the order of the query, behind the version `after`. Absent versions were dropped. */
 export type ReadWindow = (after: number, count: number) => Promise<readonly DeadLetter[]>
@@ -43,7 +42,7 @@ export async function pageOf(
   const letters: DeadLetter[] = []
   let after = cursor === undefined && oldest ? 0 : positionOf(limit, cursor)
   for (let seen = 0; seen < MAX_SEARCHED; ) {
-    const count = isPlain ? limit - letters.length + 1 : WINDOW
+    const count = isPlain ? limit - letters.length + 1 : MAX_SEARCHED
     const some = await read(after, count)
     for (const letter of some) {
       if (!fits(letter)) continue

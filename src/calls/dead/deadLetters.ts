@@ -4,6 +4,7 @@ import type {
   DeadLetterStore,
   KeptDeadLetter,
 } from '../../backend/dead/deadLetters.ts'
+import { DEATH_REASONS } from '../../protocol/deadLetterDocument.ts'
 import { argumentsEdit, edited } from '../../protocol/messageEdit.ts'
 import { pieces } from '../../std/chunks.ts'
 import type { Clock } from '../../std/clock.ts'
@@ -100,7 +101,6 @@ export interface DeadLetters {
 
 const DEFAULT_LIST_LIMIT = 50
 const FILTERS = ['task', 'tasks', 'queue', 'reason', 'error', 'since', 'owner', 'tag', 'q'] as const
-const REASONS: ReadonlySet<string> = new Set(['failed', 'rejected', 'undecodable', 'unknown', 'lost', 'refused'])
 
 /** `DeadLetters`, on open stores. */
 export class OpenDeadLetters implements DeadLetters {
@@ -243,8 +243,8 @@ function checkFilter(call: string, filter: DeadLetterFilter): void {
   const { task, queue, reason, error, owner, tag, since, tasks } = filter
   requireTexts(call, { task, queue, error, owner, tag })
   requireSince(call, since)
-  if (reason !== undefined && !REASONS.has(reason))
-    throw new ArgumentError(`${call}: reason: expected one of ${[...REASONS].join(', ')}, got ${shown(reason)}`)
+  if (reason !== undefined && !DEATH_REASONS.includes(reason))
+    throw new ArgumentError(`${call}: reason: expected one of ${DEATH_REASONS.join(', ')}, got ${shown(reason)}`)
   if (tasks !== undefined && !Array.isArray(tasks))
     throw new ArgumentError(`${call}: tasks: expected a list of names, got ${shown(tasks)}`)
 }

@@ -1,10 +1,5 @@
-import type {
-  DeadLetter,
-  DeadLetterFilter,
-  Death,
-  DeathReason,
-  KeptDeadLetter,
-} from '../../backend/dead/deadLetters.ts'
+import type { DeadLetter, DeadLetterFilter, Death, KeptDeadLetter } from '../../backend/dead/deadLetters.ts'
+import type { DeathReason } from '../../protocol/deadLetterDocument.ts'
 import { errorInfo } from '../../protocol/exception.ts'
 import { decodeTask } from '../../protocol/message.ts'
 import { ALL_CONTENT_TYPES } from '../../protocol/serializer.ts'

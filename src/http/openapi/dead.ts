@@ -1,3 +1,4 @@
+import { DEATH_REASONS } from '../../protocol/deadLetterDocument.ts'
 import type { JsonSchema } from '../../std/jsonSchema.ts'
 import { type Answers, json, query, ref } from './answers.ts'
 
@@ -5,7 +6,7 @@ const COUNT = { type: 'integer', minimum: 0 }
 const TEXT = { type: 'string' }
 const IDS = { type: 'array', items: TEXT }
 const REASON = {
-  enum: ['failed', 'rejected', 'undecodable', 'unknown', 'lost', 'refused'],
+  enum: DEATH_REASONS,
   description: 'Why its worker gave it up.',
 }
 const DEATH = {

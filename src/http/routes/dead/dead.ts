@@ -1,8 +1,10 @@
 import type { Context, Hono } from 'hono'
-import type {
-  DeadLetterContentDocument,
-  DeadLetterDocument,
-  DeathDocument,
+import {
+  DEATH_REASONS,
+  type DeadLetterContentDocument,
+  type DeadLetterDocument,
+  type DeathDocument,
+  type DeathReason,
 } from '../../../protocol/deadLetterDocument.ts'
 import { toJson } from '../../../protocol/plainJson.ts'
 import { ArgumentError, NotSupportedError, UnknownJobError } from '../../../std/errors.ts'
@@ -29,7 +31,6 @@ type DeadLetterContent = NonNullable<Awaited<ReturnType<DeadLetters['get']>>>
 type DeadLetterInfo = Awaited<ReturnType<DeadLetters['list']>>['letters'][number]
 type DeathInfo = DeadLetterInfo['deaths'][number]
 
-const REASONS = ['failed', 'rejected', 'undecodable', 'unknown', 'lost', 'refused'] as const
 const FILTER_READERS = {
   task: requireWord,
   queue: requireWord,
@@ -205,9 +206,9 @@ function wrong(pointer: string, detail: string): Problem {
   return invalidInput([{ pointer, code: 'invalid', detail }])
 }
 
-function requireReason(text: string): (typeof REASONS)[number] {
-  const reason = REASONS.find((one) => one === text)
-  if (!reason) throw new RangeError(`expected one of ${REASONS.join(', ')}`)
+function requireReason(text: string): DeathReason {
+  const reason = DEATH_REASONS.find((one) => one === text)
+  if (!reason) throw new RangeError(`expected one of ${DEATH_REASONS.join(', ')}`)
   return reason
 }
 
