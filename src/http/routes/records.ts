@@ -25,6 +25,28 @@ export function addRecordRoute(api: Hono, base: string, scope: HttpScope): void 
 }
 
 /**
+ * `GET /dead`: dead letters by page. `GET`, `PATCH` and `DELETE /dead/{id}`: one of them. `POST /dead/redrive` and
+ * `POST /dead/{id}/redrive`: send them again. `DELETE /dead`: drop those that fit. Those of exposed tasks that are the
+ * sender's own; for admins of an API with authentication all, also what cannot be read. Their code is loaded by the
+ * first request.
+ */
+export function addDeadRoutes(api: Hono, base: string, scope: HttpScope): void {
+  type Answers = typeof import('./dead/dead.ts')
+  const answer = (name: keyof Answers) => async (c: Context) => (await import('./dead/dead.ts'))[name](c, scope)
+  const path = `${base}/dead`
+  api.get(path, answer('listLetters'))
+  api.delete(path, answer('dropLetters'))
+  api.all(path, methodNotAllowed('GET, HEAD, DELETE'))
+  api.post(`${path}/redrive`, answer('redriveLetters'))
+  api.get(`${path}/:id`, answer('showLetter'))
+  api.patch(`${path}/:id`, answer('editLetter'))
+  api.delete(`${path}/:id`, answer('dropLetter'))
+  api.all(`${path}/:id`, methodNotAllowed('GET, HEAD, PATCH, DELETE'))
+  api.post(`${path}/:id/redrive`, answer('redriveLetter'))
+  api.all(`${path}/:id/redrive`, methodNotAllowed('POST'))
+}
+
+/**
  * `DELETE /records`: forget the jobs of exposed tasks that fit a filter and have ended, or with `dryRun` report what
  * would be removed. Only admins forget jobs of others.
  */

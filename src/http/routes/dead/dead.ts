@@ -1,4 +1,4 @@
-import type { Context, Hono } from 'hono'
+import type { Context } from 'hono'
 import {
   DEATH_REASONS,
   type DeadLetterContentDocument,
@@ -21,7 +21,6 @@ import {
   requireWord,
   wrongParameter,
 } from '../../input/query.ts'
-import { methodNotAllowed } from '../../output/method.ts'
 import { type Problem, respondProblem } from '../../output/problem.ts'
 
 type DeadLetters = HttpScope['app']['deadLetters']
@@ -53,25 +52,40 @@ const DEFAULT_LIMIT = 50
 /** Dead letters that one request changes at most. */
 const MAX_CHANGED = 1000
 
-/**
- * `GET /dead`: dead letters by page. `GET`, `PATCH` and `DELETE /dead/{id}`: one of them. `POST /dead/redrive` and
- * `POST /dead/{id}/redrive`: send them again. `DELETE /dead`: drop those that fit. Those of exposed tasks that are the
- * sender's own; for admins of an API with authentication all, also what cannot be read.
- */
-export function addDeadRoutes(api: Hono, base: string, scope: HttpScope): void {
-  const path = `${base}/dead`
-  api.get(path, (c) => answered(c, () => list(c, scope)))
-  api.delete(path, (c) => answered(c, () => change(c, scope, 'drop')))
-  api.all(path, methodNotAllowed('GET, HEAD, DELETE'))
-  api.post(`${path}/redrive`, (c) => answered(c, () => change(c, scope, 'redrive')))
-  api.get(`${path}/:id`, (c) => answered(c, () => withLetter(c, scope, async (letter) => respond(contentOf(letter)))))
-  api.patch(`${path}/:id`, (c) => answered(c, () => withLetter(c, scope, (letter) => edit(c, scope, letter))))
-  api.delete(`${path}/:id`, (c) => answered(c, () => withLetter(c, scope, ({ id }) => drop(scope, id))))
-  api.all(`${path}/:id`, methodNotAllowed('GET, HEAD, PATCH, DELETE'))
-  api.post(`${path}/:id/redrive`, (c) =>
-    answered(c, () => withLetter(c, scope, async ({ id }) => respondRedriven(await redrive(scope, { ids: [id] })))),
-  )
-  api.all(`${path}/:id/redrive`, methodNotAllowed('POST'))
+/** `GET /dead` */
+export function listLetters(c: Context, scope: HttpScope): Promise<Response> {
+  return answered(c, () => list(c, scope))
+}
+
+/** `DELETE /dead` */
+export function dropLetters(c: Context, scope: HttpScope): Promise<Response> {
+  return answered(c, () => change(c, scope, 'drop'))
+}
+
+/** `POST /dead/redrive` */
+export function redriveLetters(c: Context, scope: HttpScope): Promise<Response> {
+  return answered(c, () => change(c, scope, 'redrive'))
+}
+
+/** `GET /dead/{id}` */
+export function showLetter(c: Context, scope: HttpScope): Promise<Response> {
+  return answered(c, () => withLetter(c, scope, async (letter) => respond(contentOf(letter))))
+}
+
+/** `PATCH /dead/{id}` */
+export function editLetter(c: Context, scope: HttpScope): Promise<Response> {
+  return answered(c, () => withLetter(c, scope, (letter) => edit(c, scope, letter)))
+}
+
+/** `DELETE /dead/{id}` */
+export function dropLetter(c: Context, scope: HttpScope): Promise<Response> {
+  return answered(c, () => withLetter(c, scope, ({ id }) => drop(scope, id)))
+}
+
+/** `POST /dead/{id}/redrive` */
+export function redriveLetter(c: Context, scope: HttpScope): Promise<Response> {
+  const one = async ({ id }: DeadLetterInfo): Promise<Response> => respondRedriven(await redrive(scope, { ids: [id] }))
+  return answered(c, () => withLetter(c, scope, one))
 }
 
 async function list(c: Context, scope: HttpScope): Promise<Response> {
