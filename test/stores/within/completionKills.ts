@@ -66,7 +66,9 @@ export function completionKills(shop: Shop, named: () => Promise<readonly string
   })
 
   if (isFull)
-    it(`workers are killed ${KILLS} times: each row has its result, and each result its row`, async () => {
+    it(`workers are killed ${KILLS} times: each row has its result, and each result its row`, {
+      timeout: 600_000,
+    }, async () => {
       let left: string[] = []
       for (let round = 0; round < KILLS; round++) {
         const pool = (['solo', 'threads', 'processes'] as const)[round % 3] as PoolKind
