@@ -30,34 +30,53 @@ export interface Trimmed {
   readonly dropped: { readonly results: number; readonly logs: number }
 }
 
-/** What is kept of one job. */
+/** What is kept of a job that has ended. */
 export interface KeptRow {
   /** Its place in the order of submission. */
   readonly seq: number
   /** When it is dropped anyway, ms since the epoch. */
   readonly expires: number
-  readonly final: boolean
   readonly bytes: number
   readonly events: number
   readonly eventBytes: number
 }
 
-/** Rows of a store: the part of a result backend that makes bounds possible. */
+/** How far a read has come. */
+export interface Read {
+  /** Rows that were looked at: fewer than were asked for at the end. */
+  readonly read: number
+  /** Place of the last one. */
+  readonly last: number
+}
+
+/** Which rows are wanted. */
+export interface Wanted {
+  /** Of jobs that have ended, and expire no later than this. */
+  readonly until: number
+  /** About one of so many, which is not related to their order; 1: all. */
+  readonly oneOf: number
+  /** With the amounts of their events; else these are 0. */
+  readonly events: boolean
+}
+
+/** Rows of a store: the part of a result backend that makes bounds possible. `after` and `limit`: of all rows. */
 export interface KeptRows {
-  /** Those after this place, in their order, at most so many. */
-  page(after: number, limit: number, events: boolean): Promise<readonly KeptRow[]>
+  /** How much the rows after this place are, at most so many. `events`: counts these, too. */
+  sum(after: number, limit: number, events: boolean): Promise<Read & KeptAmount>
+  /** Those of the rows after this place, at most so many, that are wanted, in their order. */
+  ended(after: number, limit: number, wanted: Wanted): Promise<Read & { readonly rows: readonly KeptRow[] }>
   /** Drop records that are final, with their event logs. */
   drop(seqs: readonly number[]): Promise<void>
   /** Drop the event logs of records that are final, but the newest entry of each: so all numbers stay as they are. */
   dropLogs(seqs: readonly number[]): Promise<void>
 }
 
-/** Rows of one read. */
-const PAGE_SIZE = 1000
+/** Rows of one read: some milliseconds. */
+const PAGE_SIZE = 2000
 /** How many records are remembered to find out which expire first. With fewer records than this it is exact. */
 const SAMPLE_SIZE = 10_000
-
-const NOTHING: KeptAmount = { results: 0, resultBytes: 0, events: 0, eventBytes: 0 }
+/** Of a sample so many records more than were found, and one more for each so many of them. */
+const SAMPLE_MARGIN = 10
 
 /** Counts and drops what a store keeps. */
 export class Keeping {
@@ -69,40 +88,35 @@ export class Keeping {
 
   /** Reads all records, in steps between which others are served. `events`: counts these, too. */
   async amount(events: boolean): Promise<KeptAmount> {
-    let sum = NOTHING
-    await this.#walk(events, async (row) => {
-      sum = added(sum, row)
-      return true
+    const sum = { results: 0, resultBytes: 0, events: 0, eventBytes: 0 }
+    await this.#walk(async (after) => {
+      const page = await this.#rows.sum(after, PAGE_SIZE, events)
+      sum.results += page.results
+      sum.resultBytes += page.resultBytes
+      sum.events += page.events
+      sum.eventBytes += page.eventBytes
+      return page
     })
     return sum
   }
 
   /** Drop what is beyond the caps, in short writes. */
   async trim(caps: KeepingCaps): Promise<Trimmed> {
-    const { results = Number.POSITIVE_INFINITY, resultBytes = Number.POSITIVE_INFINITY } = caps
-    const { events = Number.POSITIVE_INFINITY, eventBytes = Number.POSITIVE_INFINITY } = caps
-    const hasEvents = caps.events !== undefined || caps.eventBytes !== undefined
-    const sample = new Sample(SAMPLE_SIZE)
-    let kept = NOTHING
-    await this.#walk(hasEvents, async (row) => {
-      kept = added(kept, row)
-      if (row.final) sample.add(row)
-      return true
+    const none = Number.POSITIVE_INFINITY
+    const { results = none, resultBytes = none, events = none, eventBytes = none } = caps
+    const kept = await this.amount(caps.events !== undefined || caps.eventBytes !== undefined)
+    const ofLogs = { count: kept.events - events, bytes: kept.eventBytes - eventBytes }
+    const logs = await this.#drop(ofLogs, kept.results, {
+      events: true,
+      amountOf: droppableLog,
+      drop: (seqs) => this.#rows.dropLogs(seqs),
     })
-    const logs = await this.#drop(
-      { count: kept.events - events, bytes: kept.eventBytes - eventBytes },
-      sample,
-      droppableLog,
-      (seqs) => this.#rows.dropLogs(seqs),
-      true,
-    )
-    const records = await this.#drop(
-      { count: kept.results - results, bytes: kept.resultBytes - resultBytes },
-      sample,
-      ({ bytes }) => ({ count: 1, bytes }),
-      (seqs) => this.#rows.drop(seqs),
-      false,
-    )
+    const ofRecords = { count: kept.results - results, bytes: kept.resultBytes - resultBytes }
+    const records = await this.#drop(ofRecords, kept.results, {
+      events: false,
+      amountOf: ({ bytes }) => ({ count: 1, bytes }),
+      drop: (seqs) => this.#rows.drop(seqs),
+    })
     return {
       kept: {
         results: kept.results - records.count,
@@ -115,44 +129,56 @@ export class Keeping {
   }
 
   /** Drop as much as is beyond the caps, of what expires first. Returns how much that was. */
-  async #drop(
-    beyond: Amount,
-    sample: Sample,
-    amountOf: (row: KeptRow) => Amount,
-    drop: (seqs: readonly number[]) => Promise<void>,
-    events: boolean,
-  ): Promise<Amount & { rows: number }> {
+  async #drop(beyond: Amount, all: number, { events, amountOf, drop }: Dropping): Promise<Amount & { rows: number }> {
     const done = { count: 0, bytes: 0, rows: 0 }
     const isBeyond = (): boolean => done.count < beyond.count || done.bytes < beyond.bytes
     if (!isBeyond()) return done
-    const until = sample.moment(beyond, amountOf)
-    let seqs: number[] = []
-    await this.#walk(events, async (row, isLast) => {
-      const { count, bytes } = amountOf(row)
-      if (row.final && row.expires <= until && count > 0 && isBeyond()) {
-        seqs.push(row.seq)
+    const until = await this.#momentOf(beyond, all, { events, amountOf })
+    await this.#walk(async (after) => {
+      const page = await this.#rows.ended(after, PAGE_SIZE, { until, oneOf: 1, events })
+      const seqs: number[] = []
+      for (const row of page.rows) {
+        const { count, bytes } = amountOf(row)
+        if (count === 0 || !isBeyond()) continue
         done.count += count
         done.bytes += bytes
         done.rows++
+        seqs.push(row.seq)
       }
-      if ((isLast || seqs.length >= PAGE_SIZE) && seqs.length > 0) {
-        await drop(seqs)
-        seqs = []
-      }
-      return isBeyond()
+      if (seqs.length > 0) await drop(seqs)
+      return isBeyond() ? page : undefined
     })
-    if (seqs.length > 0) await drop(seqs)
     return done
   }
 
-  /** `see` returns false where it has seen enough. `isLast`: of this page. */
-  async #walk(events: boolean, see: (row: KeptRow, isLast: boolean) => Promise<boolean>): Promise<void> {
+  /** Up to this moment so much expires, or somewhat more. */
+  async #momentOf(wanted: Amount, all: number, { events, amountOf }: Omit<Dropping, 'drop'>): Promise<number> {
+    const oneOf = Math.max(1, Math.floor(all / SAMPLE_SIZE))
+    const sample: KeptRow[] = []
+    await this.#walk(async (after) => {
+      const page = await this.#rows.ended(after, PAGE_SIZE, { until: Number.MAX_SAFE_INTEGER, oneOf, events })
+      sample.push(...page.rows)
+      return page
+    })
+    sample.sort((one, other) => one.expires - other.expires)
+    let [count, bytes] = [0, 0]
+    const at = sample.findIndex((row) => {
+      const amount = amountOf(row)
+      count += amount.count * oneOf
+      bytes += amount.bytes * oneOf
+      return count >= wanted.count && bytes >= wanted.bytes
+    })
+    // Of a sample somewhat later: no more is dropped than has to be.
+    const margin = oneOf === 1 ? 0 : SAMPLE_MARGIN + Math.floor(at / SAMPLE_MARGIN)
+    return at === -1 ? Number.MAX_SAFE_INTEGER : (sample[at + margin]?.expires ?? Number.MAX_SAFE_INTEGER)
+  }
+
+  /** `see` returns how far it has come; undefined: no further. */
+  async #walk(see: (after: number) => Promise<Read | undefined>): Promise<void> {
     for (let after = 0; ; ) {
-      const page = await this.#rows.page(after, PAGE_SIZE, events)
-      for (const [at, row] of page.entries()) if (!(await see(row, at === page.length - 1))) return
-      const last = page.at(-1)
-      if (!last || page.length < PAGE_SIZE) return
-      after = last.seq
+      const seen = await see(after)
+      if (!seen || seen.read < PAGE_SIZE) return
+      after = seen.last
     }
   }
 }
@@ -162,51 +188,14 @@ interface Amount {
   readonly bytes: number
 }
 
+interface Dropping {
+  /** The amounts of events are needed. */
+  readonly events: boolean
+  amountOf(row: KeptRow): Amount
+  drop(seqs: readonly number[]): Promise<void>
+}
+
 /** All but one entry. */
 function droppableLog({ events, eventBytes }: KeptRow): Amount {
   return events < 2 ? { count: 0, bytes: 0 } : { count: events - 1, bytes: (eventBytes * (events - 1)) / events }
-}
-
-function added(sum: KeptAmount, row: KeptRow): KeptAmount {
-  return {
-    results: sum.results + (row.final ? 1 : 0),
-    resultBytes: sum.resultBytes + (row.final ? row.bytes : 0),
-    events: sum.events + row.events,
-    eventBytes: sum.eventBytes + row.eventBytes,
-  }
-}
-
-/** Rows that stand for all of those that were added, each as likely as any other. */
-class Sample {
-  readonly #size: number
-  readonly #rows: KeptRow[] = []
-  #count = 0
-
-  constructor(size: number) {
-    this.#size = size
-  }
-
-  add(row: KeptRow): void {
-    this.#count++
-    if (this.#rows.length < this.#size) {
-      this.#rows.push(row)
-      return
-    }
-    const at = Math.floor(Math.random() * this.#count)
-    if (at < this.#size) this.#rows[at] = row
-  }
-
-  /** Up to this moment so much expires, or somewhat more. */
-  moment(wanted: Amount, amountOf: (row: KeptRow) => Amount): number {
-    const rows = this.#rows.toSorted((one, other) => one.expires - other.expires)
-    const weight = this.#count / Math.max(1, rows.length)
-    let [count, bytes] = [0, 0]
-    for (const row of rows) {
-      const amount = amountOf(row)
-      count += amount.count * weight
-      bytes += amount.bytes * weight
-      if (count >= wanted.count && bytes >= wanted.bytes) return row.expires
-    }
-    return Number.MAX_SAFE_INTEGER
-  }
 }

@@ -1,5 +1,5 @@
 import type { BackendOptions, ResultBackend } from '../../backend/backend.ts'
-import type { KeptRow, KeptRows } from '../../backend/bounds/keeping.ts'
+import type { KeptRow, KeptRows, Read } from '../../backend/bounds/keeping.ts'
 import { positionOf } from '../../backend/cursor.ts'
 import {
   DEFAULT_EVENT_LOG,
@@ -232,10 +232,28 @@ export class MemoryBackend implements ResultBackend {
       const wanted = new Set(seqs)
       return [...this.#records].filter(([, { seq, state }]) => wanted.has(seq) && isFinal(state))
     }
+    const page = (after: number, limit: number): readonly Stored[] => {
+      const later = [...this.#records.values()].filter(({ seq }) => seq > after)
+      return later.sort((one, other) => one.seq - other.seq).slice(0, limit)
+    }
+    const readOf = (some: readonly Stored[]): Read => ({ read: some.length, last: some.at(-1)?.seq ?? 0 })
     return {
-      page: async (after, limit) => {
-        const later = [...this.#records.values()].filter(({ seq }) => seq > after).sort((a, b) => a.seq - b.seq)
-        return later.slice(0, limit).map(keptRowOf)
+      sum: async (after, limit) => {
+        const some = page(after, limit)
+        const sum = { ...readOf(some), results: 0, resultBytes: 0, events: 0, eventBytes: 0 }
+        for (const stored of some) {
+          const { bytes, events, eventBytes } = keptRowOf(stored)
+          if (isFinal(stored.state)) sum.results++
+          if (isFinal(stored.state)) sum.resultBytes += bytes
+          sum.events += events
+          sum.eventBytes += eventBytes
+        }
+        return sum
+      },
+      ended: async (after, limit, { until, oneOf }) => {
+        const some = page(after, limit)
+        const wanted = some.filter(({ state, end, seq }) => isFinal(state) && end <= until && seq % oneOf === 0)
+        return { ...readOf(some), rows: wanted.map(keptRowOf) }
       },
       drop: async (seqs) => {
         for (const [id] of ended(seqs)) this.#drop(id)
@@ -304,12 +322,11 @@ export class MemoryBackend implements ResultBackend {
   }
 }
 
-function keptRowOf({ seq, end, state, serialized, metadata, log }: Stored): KeptRow {
+function keptRowOf({ seq, end, serialized, metadata, log }: Stored): KeptRow {
   const sizes = log.map((entry) => (entry.emission ?? entry.serialized?.body ?? '').length)
   return {
     seq,
     expires: end,
-    final: isFinal(state),
     bytes: serialized.body.length + (metadata?.input?.length ?? 0),
     events: log.length,
     eventBytes: sizes.reduce((sum, size) => sum + size, 0),

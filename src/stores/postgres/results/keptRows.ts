@@ -1,26 +1,38 @@
-import type { KeptRow, KeptRows } from '../../../backend/bounds/keeping.ts'
+import type { KeptAmount, KeptRow, KeptRows, Read, Wanted } from '../../../backend/bounds/keeping.ts'
 import type { Database } from '../connection/database.ts'
-import type { Statement } from '../connection/pipeline.ts'
+import type { Row, Statement } from '../connection/pipeline.ts'
 import { arrayOf } from '../connection/rows.ts'
 
 /** Bytes as they are stored, which may be compressed. */
-function page(name: string, events: string): Statement {
+const BYTES = `coalesce(pg_column_size(meta), 0) + coalesce(pg_column_size(bytes), 0) + coalesce((
+  SELECT coalesce(pg_column_size(o.input), 0) + coalesce(pg_column_size(o.bytes), 0)
+  FROM celeriac.origin o WHERE o.seq = r.seq), 0)`
+const EVENTS = '(SELECT count(*) FROM celeriac.event e WHERE e.job = r.seq)'
+const EVENT_BYTES = `(SELECT coalesce(sum(coalesce(pg_column_size(e.meta), 0) + coalesce(pg_column_size(e.bytes), 0)), 0)
+  FROM celeriac.event e WHERE e.job = r.seq)`
+const PAGE = '(SELECT * FROM celeriac.result WHERE seq > $1::bigint ORDER BY seq LIMIT $2::bigint) AS r'
+
+function summing(name: string, events: string, bytes: string): Statement {
   return {
     name,
-    text: `SELECT seq, expires, final, coalesce(pg_column_size(meta), 0) + coalesce(pg_column_size(bytes), 0) + coalesce((
-      SELECT coalesce(pg_column_size(o.input), 0) + coalesce(pg_column_size(o.bytes), 0)
-      FROM celeriac.origin o WHERE o.seq = r.seq), 0), ${events}
-    FROM celeriac.result r WHERE seq > $1::bigint ORDER BY seq LIMIT $2::bigint`,
+    text: `SELECT count(*), coalesce(max(seq), 0), count(*) FILTER (WHERE final),
+      coalesce(sum(${BYTES}) FILTER (WHERE final), 0), coalesce(sum(${events}), 0), coalesce(sum(${bytes}), 0)
+      FROM ${PAGE}`,
   }
 }
+const SUM = summing('kept_sum', '0', '0')
+const SUM_WITH_EVENTS = summing('kept_sum_events', EVENTS, EVENT_BYTES)
 
-const RECORDS = page('kept_records', '0, 0')
-const WITH_EVENTS = page(
-  'kept_events',
-  `(SELECT count(*) FROM celeriac.event e WHERE e.job = r.seq),
-    (SELECT coalesce(sum(coalesce(pg_column_size(e.meta), 0) + coalesce(pg_column_size(e.bytes), 0)), 0)
-     FROM celeriac.event e WHERE e.job = r.seq)`,
-)
+const END: Statement = { name: 'kept_end', text: `SELECT count(*), coalesce(max(seq), 0) FROM ${PAGE}` }
+function ending(name: string, events: string, bytes: string): Statement {
+  return {
+    name,
+    text: `SELECT seq, expires, ${BYTES}, ${events}, ${bytes} FROM ${PAGE}
+      WHERE final AND expires <= $3::bigint AND (seq * 40503 / 64) % $4::bigint = 0 ORDER BY seq`,
+  }
+}
+const ENDED = ending('kept_ended', '0', '0')
+const ENDED_WITH_EVENTS = ending('kept_ended_events', EVENTS, EVENT_BYTES)
 
 const DROP: Statement = {
   name: 'kept_drop',
@@ -43,17 +55,25 @@ export class PostgresKeptRows implements KeptRows {
     this.#database = database
   }
 
-  async page(after: number, limit: number, events: boolean): Promise<readonly KeptRow[]> {
-    const step = { statement: events ? WITH_EVENTS : RECORDS, values: [after, limit] }
-    const [rows = []] = await this.#database.run([step], { repeatable: true })
-    return rows.map(([seq, expires, final, bytes, count, eventBytes]) => ({
-      seq: Number(seq),
-      expires: Number(expires),
-      final: final === 't',
-      bytes: Number(bytes),
-      events: Number(count),
-      eventBytes: Number(eventBytes),
-    }))
+  async sum(after: number, limit: number, events: boolean): Promise<Read & KeptAmount> {
+    const step = { statement: events ? SUM_WITH_EVENTS : SUM, values: [after, limit] }
+    const [[row = []] = []] = await this.#database.run([step], { repeatable: true })
+    const [read = 0, last = 0, results = 0, resultBytes = 0, count = 0, eventBytes = 0] = row.map(Number)
+    return { read, last, results, resultBytes, events: count, eventBytes }
+  }
+
+  async ended(
+    after: number,
+    limit: number,
+    { until, oneOf, events }: Wanted,
+  ): Promise<Read & { readonly rows: readonly KeptRow[] }> {
+    const steps = [
+      { statement: END, values: [after, limit] },
+      { statement: events ? ENDED_WITH_EVENTS : ENDED, values: [after, limit, until, oneOf] },
+    ]
+    const [[end = []] = [], rows = []] = await this.#database.run(steps, { repeatable: true })
+    const [read = 0, last = 0] = end.map(Number)
+    return { read, last, rows: rows.map(keptRowOf) }
   }
 
   async drop(seqs: readonly number[]): Promise<void> {
@@ -63,4 +83,9 @@ export class PostgresKeptRows implements KeptRows {
   async dropLogs(seqs: readonly number[]): Promise<void> {
     await this.#database.run([{ statement: DROP_LOGS, values: [arrayOf(seqs)] }], { repeatable: true })
   }
+}
+
+function keptRowOf(row: Row): KeptRow {
+  const [seq = 0, expires = 0, bytes = 0, events = 0, eventBytes = 0] = row.map(Number)
+  return { seq, expires, bytes, events, eventBytes }
 }

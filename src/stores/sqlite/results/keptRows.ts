@@ -1,40 +1,64 @@
 import type { StatementSync } from 'node:sqlite'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { KeptRow, KeptRows } from '../../../backend/bounds/keeping.ts'
+import type { KeptAmount, KeptRow, KeptRows, Read, Wanted } from '../../../backend/bounds/keeping.ts'
 import type { SqliteFile } from '../file.ts'
 import { changeWindow, writeInWindows } from '../window.ts'
+
+const BYTES = `octet_length(meta) + coalesce(
+  (SELECT octet_length(input) FROM celeriac_origin AS o WHERE o.seq = r.seq), 0)`
+const EVENTS = '(SELECT count(*) FROM celeriac_event WHERE job = r.seq)'
+const EVENT_BYTES = '(SELECT coalesce(sum(octet_length(meta)), 0) FROM celeriac_event WHERE job = r.seq)'
+const PAGE = '(SELECT * FROM celeriac_result WHERE seq > :after ORDER BY seq LIMIT :limit + 0) AS r'
 
 /** The records of a file, as far as it matters how much they are. A read takes some milliseconds. */
 export class SqliteKeptRows implements KeptRows {
   readonly #file: SqliteFile
-  readonly #records: StatementSync
-  readonly #withEvents: StatementSync
+  readonly #sum: StatementSync
+  readonly #sumWithEvents: StatementSync
+  readonly #end: StatementSync
+  readonly #ended: StatementSync
+  readonly #endedWithEvents: StatementSync
   readonly #drop: StatementSync
   readonly #dropLog: StatementSync
 
   constructor(file: SqliteFile) {
     this.#file = file
     const { db } = file
-    const page = (columns: string): StatementSync =>
-      db.prepare(`SELECT seq, expires, final, octet_length(meta) + coalesce(
-        (SELECT octet_length(input) FROM celeriac_origin AS o WHERE o.seq = r.seq), 0) AS bytes, ${columns}
-        FROM celeriac_result AS r WHERE seq > ? ORDER BY seq LIMIT ? + 0`)
-    this.#records = page('0 AS events, 0 AS eventBytes')
-    this.#withEvents = page(`(SELECT count(*) FROM celeriac_event WHERE job = r.seq) AS events,
-      (SELECT coalesce(sum(octet_length(meta)), 0) FROM celeriac_event WHERE job = r.seq) AS eventBytes`)
+    const sum = (events: string, bytes: string): StatementSync =>
+      db.prepare(`SELECT count(*) AS read, coalesce(max(seq), 0) AS last, coalesce(sum(final), 0) AS results,
+        coalesce(sum(CASE WHEN final = 1 THEN ${BYTES} END), 0) AS resultBytes,
+        coalesce(sum(${events}), 0) AS events, coalesce(sum(${bytes}), 0) AS eventBytes FROM ${PAGE}`)
+    this.#sum = sum('0', '0')
+    this.#sumWithEvents = sum(EVENTS, EVENT_BYTES)
+    this.#end = db.prepare(`SELECT count(*) AS read, coalesce(max(seq), 0) AS last FROM ${PAGE}`)
+    const ended = (events: string, bytes: string): StatementSync =>
+      db.prepare(`SELECT seq, expires, ${BYTES} AS bytes, ${events} AS events, ${bytes} AS eventBytes FROM ${PAGE}
+        WHERE final = 1 AND expires <= :until AND (seq * 40503 / 64) % :oneOf = 0 ORDER BY seq`)
+    this.#ended = ended('0', '0')
+    this.#endedWithEvents = ended(EVENTS, EVENT_BYTES)
     this.#drop = db.prepare('DELETE FROM celeriac_result WHERE seq = ? AND final = 1')
     this.#dropLog = db.prepare(`DELETE FROM celeriac_event
       WHERE job = (SELECT seq FROM celeriac_result WHERE seq = :seq AND final = 1)
         AND seq < (SELECT max(seq) FROM celeriac_event WHERE job = :seq)`)
   }
 
-  async page(after: number, limit: number, events: boolean): Promise<readonly KeptRow[]> {
+  async sum(after: number, limit: number, events: boolean): Promise<Read & KeptAmount> {
     await nextTurn()
-    const rows = await this.#file.read(() => (events ? this.#withEvents : this.#records).all(after, limit))
-    return (rows as unknown as (Omit<KeptRow, 'final'> & { readonly final: number })[]).map((row) => ({
-      ...row,
-      final: row.final === 1,
-    }))
+    const sum = events ? this.#sumWithEvents : this.#sum
+    return this.#file.read(() => sum.get({ after, limit }) as unknown as Read & KeptAmount)
+  }
+
+  async ended(
+    after: number,
+    limit: number,
+    { until, oneOf, events }: Wanted,
+  ): Promise<Read & { readonly rows: readonly KeptRow[] }> {
+    await nextTurn()
+    const ended = events ? this.#endedWithEvents : this.#ended
+    return this.#file.read(() => {
+      const rows = ended.all({ after, limit, until, oneOf }) as unknown as readonly KeptRow[]
+      return { ...(this.#end.get({ after, limit }) as unknown as Read), rows }
+    })
   }
 
   drop(seqs: readonly number[]): Promise<void> {
