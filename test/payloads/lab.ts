@@ -69,7 +69,9 @@ export async function working(app: Celeriac): Promise<Worker> {
 export async function filesIn(folder: string): Promise<string[]> {
   const root = join(folder, 'payloads')
   const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(() => [])
-  return entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name))
+  // One that is being written is none yet.
+  const whole = entries.filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
+  return whole.map(({ parentPath, name }) => join(parentPath, name))
 }
 
 /**
