@@ -9,10 +9,9 @@ import { appWith, filesIn, folderOfTest, type StoreName, urlsOf, working } from 
 const LARGE = 'größer '.repeat(1000)
 const BYTES = new Uint8Array(5000).map((_, at) => at % 251)
 const STORES: readonly StoreName[] = [
-  'memory',
   'sqlite',
   'redis',
-  ...inFull<StoreName>('postgres', 'rabbitmq + rpc', 'rabbitmq + sqlite'),
+  ...inFull<StoreName>('memory', 'postgres', 'rabbitmq + rpc', 'rabbitmq + sqlite'),
 ]
 const wait = { timeout: '30s' } as const
 
