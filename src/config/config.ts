@@ -1,6 +1,6 @@
 import type { PayloadConfig, PayloadOptions } from '../payloads/payloadOptions.ts'
 import { MAX_TIMER_MS } from '../std/clock.ts'
-import { milliseconds } from '../std/duration.ts'
+import { optionMilliseconds } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { createLogger } from '../std/log.ts'
 import { readOptions } from '../std/optionTable.ts'
@@ -77,16 +77,16 @@ function parsePayloads(options: PayloadOptions | undefined): PayloadConfig | und
   const { put, get, delete: drop, list } = Object(store) as Readonly<Record<string, unknown>>
   if (![put, get, drop, list].every((method) => typeof method === 'function'))
     throw new ArgumentError(`payloads: store: expected an object with put, get, delete and list, got ${shown(store)}`)
-  const age = milliseconds(orphanAge, 'payloads: orphanAge')
+  const age = optionMilliseconds(orphanAge, 'payloads: orphanAge')
   if (age < MIN_ORPHAN_AGE_MS) throw new ArgumentError(`payloads: orphanAge: expected at least 1 min, got ${age} ms`)
   return {
     store,
     threshold: bytesOf(threshold, 'payloads: threshold', 1, MIB * 512),
     maxSize: bytesOf(maxSize, 'payloads: maxSize', 1, MIB * 512),
-    keep: milliseconds(keep, 'payloads: keep'),
+    keep: optionMilliseconds(keep, 'payloads: keep'),
     orphanAge: age,
     secrets: requireSecrets(options.secret),
-    sweepInterval: requireInterval(milliseconds(sweepInterval, 'payloads: sweepInterval')),
+    sweepInterval: requireInterval(optionMilliseconds(sweepInterval, 'payloads: sweepInterval')),
   }
 }
 
