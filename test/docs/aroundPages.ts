@@ -31,3 +31,26 @@ export const AROUND: readonly (readonly [page: string, before: string])[] = [
   ['watch-a-fleet', `${APP}\ndeclare const ctx: import('celeriac').TaskContext`],
   ['what-is-my-worker-doing', APP],
 ]
+
+/** Pages whose blocks stand alone, and what each block needs besides the names of the package and its own app. */
+export const APART: readonly (readonly [page: string, before: string])[] = [
+  ['after-an-outage', ''],
+  ['be-fair-to-tenants', "import { z } from 'zod'"],
+  ['forget-what-a-customer-sent', ''],
+  ['handle-in-batches', ''],
+  [
+    'how-large-may-it-grow',
+    `import { QueueFullError } from 'celeriac'
+     declare const preview: import('celeriac').Task<[document: string], void>
+     declare const document: string
+     declare function showOldPreview(): void`,
+  ],
+  ['limit-what-runs', "import { z } from 'zod'"],
+]
+
+/** A block of such a page as a module of its own; `…` stands for code that is left out. */
+export function blockModule(block: string, before: string): string {
+  const imported = /import \{[^}]*\bCeleriac\b/.test(block) ? '' : "import { Celeriac } from 'celeriac'\n"
+  const app = /\bconst app\b/.test(block) ? '' : 'declare const app: Celeriac\n'
+  return `${before}\n${imported}${app}${block.replaceAll('{ … }', '{}')}\nexport {}`
+}

@@ -14,7 +14,7 @@ import { emptyPostgres } from '../postgres/shared.ts'
 import { RabbitServer } from '../rabbitmq/server.ts'
 import { freePort, RedisServer } from '../redis/server.ts'
 import { written } from '../stores/written.ts'
-import { APP, AROUND } from './aroundPages.ts'
+import { APART, APP, AROUND, blockModule } from './aroundPages.ts'
 import { type Command, curl, Document } from './document.ts'
 import { celeriac, folderWith, node, serve, typeErrors } from './reader.ts'
 
@@ -245,9 +245,9 @@ it('upgrade: a file of version 1', async () => {
   writeFileSync(join(folder, 'tasks.ts'), code)
   writeFileSync(join(folder, 'store.db'), written('store.db'))
   const planned = await run(folder, celeriac(page.take('npx celeriac migrate')))
-  expect(planned).toMatchObject({ code: 0, stdout: expect.stringMatching(/schema version 1, would be migrated to 3/) })
+  expect(planned).toMatchObject({ code: 0, stdout: expect.stringMatching(/schema version 1, would be migrated to 5/) })
   const done = await run(folder, celeriac(page.take('npx celeriac migrate')))
-  expect(done).toMatchObject({ code: 0, stdout: expect.stringMatching(/schema version 1, migrated to 3/) })
+  expect(done).toMatchObject({ code: 0, stdout: expect.stringMatching(/schema version 1, migrated to 5/) })
   expect(page.rest).toEqual([])
 })
 
@@ -257,10 +257,10 @@ describe('deploy', () => {
     'npx celeriac status',
     'npx celeriac result',
     'npx celeriac revoke',
-    'npx celeriac status',
-    'npx celeriac purge',
+    'npx celeriac dead list',
+    'npx celeriac dead drop',
   ]
-  const [status, result, revoke, dead, purge] = starts.map((start) => page.take(start)) as [Command, ...Command[]]
+  const [status, result, revoke, dead, drop] = starts.map((start) => page.take(start)) as [Command, ...Command[]]
   const backup = page.take('node -e')
 
   it('what to do when something is wrong', async () => {
@@ -284,8 +284,8 @@ describe('deploy', () => {
     expect(await said(result)).toMatch(/state: +PENDING/)
     expect(await said(revoke)).toContain(`revoked ${id}`)
     await worker.until(new RegExp(`${id}.*revoked`))
-    expect(await said(dead)).toMatch(/waiting: +celery\.dead 0\n/)
-    await said(purge)
+    expect(await said(dead)).toBe('')
+    expect(await said(drop)).toMatch(/^0 would be dropped\n$/)
     const copy = new Running(process.execPath, backup.words.slice(1), folder)
     expect((await copy.ended).code).toBe(0)
     const found = await run(folder, ['result', id, '-b', 'sqlite:backup.db'])
@@ -342,8 +342,15 @@ it.each(AROUND)('%s: its lines have the types, its commands start, its options a
   expect(used.filter((option) => !known.includes(option))).toEqual([])
 })
 
+it.each(APART)('%s: its blocks have the types', async (name, before) => {
+  const blocks = new Document(join(PAGES, `${name}.md`)).code('ts').map((block) => blockModule(block, before))
+  const files = Object.fromEntries(blocks.map((block, at) => [`block${at}.ts`, block]))
+  expect(await typeErrors(folderWith(files), Object.keys(files))).toEqual([])
+})
+
 it('every page of the how-tos is tested here or beside, and in the README', () => {
-  const files = [import.meta.url, new URL('transaction.full.test.ts', import.meta.url)]
+  const others = ['transaction.full.test.ts', 'aroundPages.ts'].map((name) => new URL(name, import.meta.url))
+  const files = [import.meta.url, ...others]
   const own = files.map((file) => readFileSync(fileURLToPath(file), 'utf8')).join()
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
   for (const name of readdirSync(join(ROOT, PAGES))) {
