@@ -6,7 +6,9 @@ import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { Celeriac } from '../../src/index.ts'
 import { createLogger } from '../../src/std/log.ts'
+import { versionOf } from '../../src/stores/migration.ts'
 import { openDatabase } from '../../src/stores/sqlite/database.ts'
+import { SQLITE_STEPS } from '../../src/stores/sqlite/migrations.ts'
 import { pause } from '../../src/testing/kit.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { rowsIn, versionIn, withDatabase } from '../broker/sqlite/tables.ts'
@@ -61,7 +63,7 @@ it.skipIf(!isThere)(
     await old.says('running')
     expect(versionIn(path)).toBe(1)
     openDatabase(path).close()
-    expect(versionIn(path)).toBe(4)
+    expect(versionIn(path)).toBe(versionOf(SQLITE_STEPS))
     const rows = rowsIn(path)
     const schema = schemaOf(path)
     expect(rows.message).toHaveLength(20)
