@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
 import { openDatabase } from '../../src/stores/sqlite/database.ts'
+import { NEWEST } from '../broker/sqlite/steps.ts'
 import { written } from '../stores/written.ts'
 import { project, run } from './harness.ts'
 
@@ -15,23 +16,25 @@ describe('migrate', () => {
     const step = /\n {2}2: the tables are named celeriac_\*/
     const planned = await run(folder, [...flags, '--print'])
     expect(planned).toMatchObject({ code: 0, stderr: '' })
-    expect(planned.stdout).toMatch(`sqlite:${path}: schema version 1, would be migrated to 4; processes of version 2`)
+    expect(planned.stdout).toMatch(
+      `sqlite:${path}: schema version 1, would be migrated to ${NEWEST}; processes of version 2`,
+    )
     expect(planned.stdout).toMatch(step)
     expect(tables(path)).toContain('message')
     const done = await run(folder, flags)
     expect(done).toMatchObject({ code: 0, stderr: '' })
-    expect(done.stdout).toMatch(`sqlite:${path}: schema version 1, migrated to 4`)
+    expect(done.stdout).toMatch(`sqlite:${path}: schema version 1, migrated to ${NEWEST}`)
     expect(done.stdout).toMatch(step)
     expect(tables(path)).toContain('celeriac_message')
     const again = await run(folder, flags)
-    expect(again).toMatchObject({ code: 0, stdout: `sqlite:${path}: schema version 4, nothing to migrate\n` })
+    expect(again).toMatchObject({ code: 0, stdout: `sqlite:${path}: schema version ${NEWEST}, nothing to migrate\n` })
   })
 
   test('a store that is not there yet: printing makes none', async () => {
     const folder = project()
     const path = join(folder, 'new.db')
     const planned = await run(folder, ['migrate', '-b', `sqlite:${path}`, '--print'])
-    expect(planned.stdout).toMatch(`sqlite:${path}: no data of celeriac, would be migrated to 4`)
+    expect(planned.stdout).toMatch(`sqlite:${path}: no data of celeriac, would be migrated to ${NEWEST}`)
     expect(existsSync(path)).toBe(false)
   })
 
@@ -39,7 +42,9 @@ describe('migrate', () => {
     const folder = project()
     const { code, stdout } = await run(folder, ['migrate', '-b', 'memory:', '--result-backend', 'sqlite:r.db'])
     expect(code).toBe(0)
-    expect(stdout).toMatch(/^memory:: nothing to migrate: .*\nsqlite:\S+r\.db: no data of celeriac, migrated to 4/)
+    expect(stdout).toMatch(
+      new RegExp(`^memory:: nothing to migrate: .*\\nsqlite:\\S+r\\.db: no data of celeriac, migrated to ${NEWEST}`),
+    )
     expect(tables(join(folder, 'r.db'))).toContain('celeriac_meta')
     const rabbit = await run(folder, ['migrate', '--print', '-b', 'amqp://user:secret@localhost:1/'])
     expect(rabbit).toMatchObject({ code: 0, stderr: '' })
@@ -58,7 +63,7 @@ describe('migrate', () => {
     const refused = await run(folder, flags)
     expect(refused).toMatchObject({ code: 2, stdout: '' })
     expect(refused.stderr).toMatch(
-      /schema version 9, for processes of version 8 or later; this celeriac has 4: upgrade/,
+      new RegExp(`schema version 9, for processes of version 8 or later; this celeriac has ${NEWEST}: upgrade`),
     )
   })
 })
