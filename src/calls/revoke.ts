@@ -1,7 +1,9 @@
 import type { ResultBackend } from '../backend/backend.ts'
-import { type EndedTask, type FollowUp, followingOf } from '../backend/followUp.ts'
+import { type EndedTask, type Following, type FollowUp, followingOf } from '../backend/followUp.ts'
 import type { Settlement, UnitOfWork } from '../backend/unitOfWork.ts'
 import type { Broker, Delivery } from '../broker/broker.ts'
+import type { PayloadReader } from '../payloads/payloadReader.ts'
+import { isOffloaded } from '../protocol/callHeaders.ts'
 import { revokeRequest } from '../protocol/control.ts'
 import type { Envelope, OpenEnvelope } from '../protocol/envelope.ts'
 import { decodeTask, linksOf } from '../protocol/message.ts'
@@ -11,7 +13,7 @@ import { ALL_CONTENT_TYPES } from '../protocol/serializer.ts'
 import { isFinal } from '../protocol/states.ts'
 import { pieces } from '../std/chunks.ts'
 import { type Clock, isoOf } from '../std/clock.ts'
-import { CeleriacError } from '../std/errors.ts'
+import { CeleriacError, StoreUnavailableError } from '../std/errors.ts'
 
 /** Records that a purge reads and writes in one step. */
 const MAX_RECORDS_PER_WRITE = 200
@@ -44,6 +46,7 @@ export interface RevokingStores {
   readonly backend: ResultBackend
   readonly unitOfWork: UnitOfWork
   readonly opens?: OpenEnvelope | undefined
+  readonly payloads?: { readonly reader: Pick<PayloadReader, 'envelope'> } | undefined
 }
 
 /** A job whose message is taken out of its queue. */
@@ -60,39 +63,50 @@ export interface TakenOut {
  * there; false when the message was no longer there to be settled.
  */
 export async function takeOut(
-  { broker, backend, unitOfWork, opens }: RevokingStores,
+  stores: RevokingStores,
   { id, known, reason = 'revoked' }: TakenOut,
   followUps: readonly FollowUp[],
   clock: Clock,
 ): Promise<boolean | undefined> {
+  const { broker, unitOfWork } = stores
   const delivery = await broker.take?.(id, known?.queue)
   if (!delivery) return undefined
   const now = clock.now()
   const record = revokedRecord(id, known, reason, isoOf(now))
-  return unitOfWork.settle(revokedSettlement(delivery, record, { backend, opens }, followUps, now))
+  return unitOfWork.settle(await revokedSettlement(delivery, record, stores, followUps, now))
 }
 
 /** It never runs: its record, and what follows from its end. */
-function revokedSettlement(
+async function revokedSettlement(
   delivery: Delivery,
   meta: TaskMeta,
-  { backend, opens }: Pick<RevokingStores, 'backend' | 'opens'>,
+  stores: RevokingStores,
   followUps: readonly FollowUp[],
   now: number,
-): Settlement {
+): Promise<Settlement> {
   const { envelope, queue } = delivery
+  const { backend } = stores
   const listed = backend.knowsAll && backend.jobs !== undefined
-  const ended = { meta, headers: envelope.headers, ...contentOf(envelope, opens), queue, now, listed }
+  const content = await contentOf(envelope, stores)
+  const ended = { meta, headers: envelope.headers, ...content, queue, now, listed }
   const { publish, also, parts } = followingOf(ended, followUps)
   return { delivery, meta, publish, also, parts, end: 'ack' }
 }
 
 /** The message; of one that cannot be decoded, its links. */
-function contentOf(envelope: Envelope, opens: OpenEnvelope | undefined): Pick<EndedTask, 'message' | 'links'> {
+async function contentOf(
+  envelope: Envelope,
+  { opens, payloads }: RevokingStores,
+): Promise<Pick<EndedTask, 'message' | 'links'>> {
   try {
-    return { message: decodeTask(opens ? opens(envelope) : envelope, ALL_CONTENT_TYPES) }
+    if (!opens) return { message: decodeTask(envelope, ALL_CONTENT_TYPES) }
+    // What follows from it is sealed with its arguments, which may be elsewhere.
+    const isElsewhere = payloads !== undefined && isOffloaded(envelope.headers)
+    const opened = isElsewhere ? await payloads.reader.envelope(envelope) : opens(envelope)
+    return { message: decodeTask(opened, ALL_CONTENT_TYPES) }
   } catch (error) {
-    if (error instanceof CeleriacError) return { links: linksOf(envelope, ALL_CONTENT_TYPES) }
+    if (error instanceof CeleriacError && !(error instanceof StoreUnavailableError))
+      return { links: linksOf(envelope, ALL_CONTENT_TYPES) }
     throw error
   }
 }
@@ -102,11 +116,12 @@ function contentOf(envelope: Envelope, opens: OpenEnvelope | undefined): Pick<En
  * chords whose members they were get their parts by `links`, the rule of what follows. Returns how many messages.
  */
 export async function purgeQueue(
-  { broker, backend, unitOfWork, opens }: RevokingStores,
+  stores: RevokingStores,
   queue: string,
   links: FollowUp,
   clock: Clock,
 ): Promise<number> {
+  const { broker, backend, unitOfWork } = stores
   const { count, taskIds, parts } = await broker.purge(queue)
   // In parts: the store serves other clients in between.
   for (const ids of pieces(taskIds, MAX_RECORDS_PER_WRITE)) {
@@ -118,12 +133,14 @@ export async function purgeQueue(
   }
   for (const some of pieces(parts, MAX_RECORDS_PER_WRITE)) {
     const now = clock.now()
-    const ends = some.flatMap((envelope) => {
+    const ends: Following[] = []
+    for (const envelope of some) {
       const { id } = envelope.headers
-      if (typeof id !== 'string') return []
+      if (typeof id !== 'string') continue
       const meta = revokedRecord(id, undefined, 'purged', isoOf(now))
-      return [links({ meta, headers: envelope.headers, ...contentOf(envelope, opens), queue, now, listed: false })]
-    })
+      const content = await contentOf(envelope, stores)
+      ends.push(links({ meta, headers: envelope.headers, ...content, queue, now, listed: false }))
+    }
     const also = ends.flatMap((end) => end.also)
     await unitOfWork.write({ also, parts: ends.flatMap((end) => end.parts ?? []) })
   }

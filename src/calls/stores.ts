@@ -40,6 +40,8 @@ export interface Stores extends OpenStores {
   readonly feed: EventFeed
   /** Absent without the option `payloads`. */
   readonly payloads?: Payloads | undefined
+  /** A unit of work beside that of these stores, as an outbox: what it writes is sealed, and put elsewhere, as theirs. */
+  around?(unitOfWork: UnitOfWork): UnitOfWork
 }
 
 /** Throws PayloadError where the app has none. */
@@ -93,6 +95,8 @@ export interface SentListener {
   /** The stores are about to be closed. */
   close(): Promise<void>
 }
+
+type Unfed = Omit<Stores, 'feed'>
 
 /** What bounds stores; at least one of them. */
 interface StoreBounds {
@@ -237,7 +241,7 @@ export class AppStores {
     if (this.opener || this.#config().alwaysEager) return run()
     this.#expected ??= new Set()
     const own = unitOfWork(stores, (id) => this.#expect(id, this.#expected as Set<string>))
-    return this.#sendThrough({ ...stores, unitOfWork: own }, run)
+    return this.#sendThrough({ ...stores, unitOfWork: stores.around?.(own) ?? own }, run)
   }
 
   #expect(id: string, expected: Set<string>): void {
@@ -319,10 +323,12 @@ export class AppStores {
   }
 
   /** Loaded where there is a codec alone. */
-  async #sealed<Opened extends OpenStores>(stores: Opened, { codec, resultSerializer }: Config): Promise<Opened> {
+  async #sealed(stores: Unfed, { codec, resultSerializer }: Config): Promise<Unfed> {
     if (!codec) return stores
     const { sealedStores } = await import('../codec/sealedStores.ts')
-    return sealedStores(stores, codec, resultSerializer)
+    const { opening, around, ...sealed } = sealedStores(stores, codec, resultSerializer)
+    const payloads = stores.payloads?.opened(opening)
+    return { ...sealed, payloads, around: (work) => around(stores.around?.(work) ?? work) }
   }
 
   /** Migrate the stores, which need not be open. Rejects with ConfigError, StoreUnavailableError. */
@@ -363,11 +369,12 @@ export class AppStores {
 async function payloadsOf(
   config: Config,
   stores: OpenStores,
-): Promise<Pick<Stores, 'payloads'> & Partial<Pick<Stores, 'unitOfWork'>>> {
+): Promise<Partial<Pick<Stores, 'payloads' | 'unitOfWork' | 'around'>>> {
   if (!config.payloads || config.alwaysEager) return {}
   const { Payloads } = await import('../payloads/openPayloads.ts')
   const payloads = new Payloads(config.payloads, config.clock, config.resultExpires)
-  return { payloads, unitOfWork: payloads.unitOfWork(stores) }
+  const around = (unitOfWork: UnitOfWork): UnitOfWork => payloads.unitOfWork({ ...stores, unitOfWork }, true)
+  return { payloads, unitOfWork: payloads.unitOfWork(stores), around }
 }
 
 function urlsOf({ broker, backend, limits }: Config): StoreUrls {

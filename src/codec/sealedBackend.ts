@@ -1,5 +1,6 @@
 import type { ResultBackend } from '../backend/backend.ts'
 import type { ChordStore, ChordWrites } from '../backend/chords.ts'
+import type { DeadLetterStore } from '../backend/dead/deadLetters.ts'
 import type { EventLog, History } from '../backend/eventLog.ts'
 import type { JobIndex } from '../backend/jobIndex.ts'
 import type { RecordChange } from '../backend/recordChange.ts'
@@ -21,6 +22,8 @@ export class SealedBackend implements ResultBackend {
   readonly notes?: NonNullable<ResultBackend['notes']>
   readonly groups?: NonNullable<ResultBackend['groups']>
   readonly chords?: ChordStore
+  readonly rows?: NonNullable<ResultBackend['rows']>
+  readonly deadLetters?: NonNullable<ResultBackend['deadLetters']>
   readonly #inner: ResultBackend
   readonly #seals: Seals
   readonly #open = (meta: TaskMeta): TaskMeta => this.#seals.records.open(meta)
@@ -30,6 +33,7 @@ export class SealedBackend implements ResultBackend {
     this.#inner = inner
     this.#seals = seals
     const { url, knowsAll, callerOnly, hint, revoked, notes, groups, watchEnds, change, events, jobs, chords } = inner
+    const { rows, deadLetters } = inner
     this.url = url
     this.knowsAll = knowsAll
     this.revoked = revoked
@@ -42,6 +46,8 @@ export class SealedBackend implements ResultBackend {
     if (events) this.events = this.#events(events)
     if (jobs) this.jobs = this.#jobs(jobs)
     if (chords) this.chords = sealedChords(chords, seals)
+    if (rows) this.rows = () => rows.call(inner)
+    if (deadLetters) this.deadLetters = async () => sealedLetters(await deadLetters.call(inner), seals)
   }
 
   async store(meta: TaskMeta, reply?: Reply, metadata?: SubmissionMetadata): Promise<boolean> {
@@ -97,6 +103,24 @@ export class SealedBackend implements ResultBackend {
       metadata: async (ids) =>
         (await jobs.metadata(ids)).map((metadata, at) => messages.openMetadata(ids[at] as string, metadata)),
     }
+  }
+}
+
+/**
+ * Messages are given as they are kept, as by a broker: one is sent again without its key. Another input is sealed, also
+ * in a message that came in clear.
+ */
+function sealedLetters(letters: DeadLetterStore, { messages, records }: Seals): DeadLetterStore {
+  return {
+    put: (all) => letters.put(all),
+    list: (query) => letters.list(query),
+    load: (ids) => letters.load(ids),
+    edit: async (id, version, envelope) => letters.edit(id, version, messages.seal(envelope)),
+    drop: (ids) => letters.drop(ids),
+    remove: (id, version) => letters.remove(id, version),
+    count: () => letters.count(),
+    trim: () => letters.trim(),
+    reopen: async (metas) => letters.reopen(metas.map((meta) => records.seal(meta))),
   }
 }
 

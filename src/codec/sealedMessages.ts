@@ -1,4 +1,5 @@
 import type { Message, SubmissionMetadata } from '../backend/unitOfWork.ts'
+import { PAYLOAD_HEADER } from '../protocol/callHeaders.ts'
 import { decompress } from '../protocol/compression.ts'
 import { CODEC_HEADER, type Envelope, mayBePart } from '../protocol/envelope.ts'
 import { FAILED_HEADER } from '../protocol/failedTask.ts'
@@ -62,7 +63,7 @@ export class SealedMessages {
   /** The input that is kept of a call: mostly the body of its message, which is then sealed already. */
   sealMetadata(id: string, metadata: SubmissionMetadata, plain?: Envelope, sealed?: Envelope): SubmissionMetadata {
     const { input } = metadata
-    if (input === undefined || sealedIn(input) !== undefined) return metadata
+    if (input === undefined || sealedIn(input) !== undefined || isElsewhere(input)) return metadata
     const known = plain && sealed && plain !== sealed && plain.body === input ? sealedOf(sealed) : undefined
     const own = known ?? this.#sealer.seal(input, id, 'message')
     const value = typeof input === 'string' ? own : { ...own, ...BYTES_MARK }
@@ -71,15 +72,21 @@ export class SealedMessages {
 
   /** As it was; sealed where it cannot be opened: its reader says so. */
   openMetadata(id: string, metadata: SubmissionMetadata | undefined): SubmissionMetadata | undefined {
-    const sealed = metadata?.input === undefined ? undefined : sealedIn(metadata.input)
-    if (sealed === undefined) return metadata
+    if (metadata?.input === undefined) return metadata
     try {
-      const bytes = this.#sealer.open(sealed, id, 'message')
-      return { ...metadata, input: isRecord(sealed) && 'bytes' in sealed ? bytes : bytes.toString() }
+      return { ...metadata, input: this.openInput(id, metadata.input) }
     } catch (error) {
       if (error instanceof CodecError) return metadata
       throw error
     }
+  }
+
+  /** A kept input. Throws CodecError. */
+  openInput(id: string, input: string | Uint8Array): string | Uint8Array {
+    const sealed = sealedIn(input)
+    if (sealed === undefined) return input
+    const bytes = this.#sealer.open(sealed, id, 'message')
+    return isRecord(sealed) && 'bytes' in sealed ? bytes : bytes.toString()
   }
 
   #open(envelope: Envelope): Envelope {
@@ -99,6 +106,11 @@ export class SealedMessages {
     const sealed = isRecord(failed) ? failed[CODEC_HEADER] : undefined
     return sealed === undefined ? failed : JSON.parse(this.#sealer.open(sealed, id, 'failed').toString())
   }
+}
+
+/** A kept input that is in a payload store: it was sealed before it was put there. */
+function isElsewhere(input: string | Uint8Array): boolean {
+  return typeof input === 'string' && input.startsWith(PAYLOAD_HEADER)
 }
 
 function plainBody({ headers, body }: Envelope): string | Uint8Array {

@@ -1,10 +1,23 @@
+import type { UnitOfWork } from '../backend/unitOfWork.ts'
 import type { SerializerName } from '../protocol/encoding.ts'
+import { SUCCESS } from '../protocol/states.ts'
 import type { OpenStores } from '../stores/open.ts'
 import type { Codec } from './codec.ts'
 import { SealedBackend } from './sealedBackend.ts'
 import { sealedSchedule } from './sealedSchedule.ts'
 import { SealedUnitOfWork } from './sealedUnitOfWork.ts'
 import { Seals } from './seals.ts'
+
+/** Stores whose payloads are sealed. */
+export interface Sealing {
+  /** Opens what was sealed and then kept elsewhere. Its methods throw CodecError. */
+  readonly opening: {
+    result(id: string, result: unknown): unknown
+    input(id: string, input: string | Uint8Array): string | Uint8Array
+  } & Required<Pick<OpenStores, 'opens'>>
+  /** Seals what another unit of work writes. */
+  around(unitOfWork: UnitOfWork): UnitOfWork
+}
 
 /**
  * These stores, with all payloads sealed. Brokers deliver messages as they are kept: `opens` opens them, so that one is
@@ -15,7 +28,7 @@ export function sealedStores<Opened extends OpenStores>(
   stores: Opened,
   codec: Codec,
   serializer: SerializerName,
-): Opened {
+): Opened & Sealing {
   const seals = new Seals(codec, serializer)
   return {
     ...stores,
@@ -23,5 +36,11 @@ export function sealedStores<Opened extends OpenStores>(
     unitOfWork: new SealedUnitOfWork(stores.unitOfWork, seals),
     schedule: async (app) => sealedSchedule(await stores.schedule(app), seals.sealer),
     opens: seals.messages.open,
+    opening: {
+      opens: seals.messages.open,
+      result: (id, result) => seals.records.openResult(id, SUCCESS, result),
+      input: (id, input) => seals.messages.openInput(id, input),
+    },
+    around: (unitOfWork) => new SealedUnitOfWork(unitOfWork, seals),
   }
 }

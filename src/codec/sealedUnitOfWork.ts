@@ -2,8 +2,10 @@ import type { AddedMember, Adding, OpenChord } from '../backend/chords.ts'
 import type { Output } from '../backend/eventLog.ts'
 import type {
   ChangedJob,
+  Completions,
   JobChange,
   OwnedTasks,
+  Redriven,
   Settlement,
   Submission,
   UnitOfWork,
@@ -12,6 +14,7 @@ import type {
 import type { Delivery, FoundMessage } from '../broker/broker.ts'
 import { CODEC_HEADER, type Envelope } from '../protocol/envelope.ts'
 import { edited } from '../protocol/messageEdit.ts'
+import { sealedResult } from '../protocol/result.ts'
 import { CodecError } from '../std/errors.ts'
 import type { Seals } from './seals.ts'
 
@@ -27,12 +30,14 @@ export class SealedUnitOfWork implements UnitOfWork {
   readonly change?: NonNullable<UnitOfWork['change']>
   readonly notes?: NonNullable<UnitOfWork['notes']>
   readonly limits?: NonNullable<UnitOfWork['limits']>
+  readonly completions?: Completions
+  readonly redrive?: NonNullable<UnitOfWork['redrive']>
 
   constructor(inner: UnitOfWork, seals: Seals) {
     this.atomic = inner.atomic
     this.#inner = inner
     this.#seals = seals
-    const { check, submitMany, submitGroup, within, change, notes, limits } = inner
+    const { check, submitMany, submitGroup, within, change, notes, limits, completions, redrive } = inner
     if (check) this.check = (message) => check.call(inner, message)
     if (submitMany) this.submitMany = async (all) => submitMany.call(inner, all.map(this.#sealed))
     if (submitGroup)
@@ -47,6 +52,8 @@ export class SealedUnitOfWork implements UnitOfWork {
     if (change) this.change = async (id, queue, job) => change.call(inner, id, queue, this.#changing(id, job))
     if (notes) this.notes = notes
     if (limits) this.limits = limits
+    if (completions) this.completions = this.#completions(completions)
+    if (redrive) this.redrive = async (letters) => redrive.call(inner, letters.map(this.#redriven))
   }
 
   async submit(submission: Submission): Promise<boolean> {
@@ -54,8 +61,7 @@ export class SealedUnitOfWork implements UnitOfWork {
   }
 
   async settle(settlement: Settlement): Promise<boolean> {
-    const { delivery, end } = settlement
-    return this.#inner.settle({ ...this.#writing(settlement, delivery), delivery, end })
+    return this.#inner.settle(this.#settlement(settlement))
   }
 
   async write(writing: Writing): Promise<boolean> {
@@ -74,6 +80,29 @@ export class SealedUnitOfWork implements UnitOfWork {
     const sealed = message && envelope ? { ...submission, message: { ...message, envelope } } : submission
     if (!meta || !metadata) return sealed
     return { ...sealed, metadata: messages.sealMetadata(meta.task_id, metadata, plain, envelope) }
+  }
+
+  /** Their chords stay sealed: who listens to them opens them. */
+  #completions(inner: Completions): Completions {
+    return {
+      prepare: async (settlement) => inner.prepare(this.#settlement(settlement)),
+      write: (...given) => inner.write(...given),
+      state: (delivery) => inner.state(delivery),
+      notify: (chords) => inner.notify(chords),
+    }
+  }
+
+  #settlement(settlement: Settlement): Settlement {
+    const { delivery, end } = settlement
+    return { ...this.#writing(settlement, delivery), delivery, end }
+  }
+
+  /** Its message is sent as it is kept; its record is mostly that of an error, as it was read. */
+  readonly #redriven = (letter: Redriven): Redriven => {
+    const { meta } = letter
+    return meta && sealedResult(meta.result) === undefined
+      ? { ...letter, meta: this.#seals.records.seal(meta) }
+      : letter
   }
 
   readonly #open = (chord: OpenChord): OpenChord => this.#seals.openChord(chord)

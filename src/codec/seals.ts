@@ -1,6 +1,7 @@
 import type { AddedMember, ChordPart, CompleteChord, OpenChord } from '../backend/chords.ts'
 import type { Change, Output } from '../backend/eventLog.ts'
 import type { SerializerName } from '../protocol/encoding.ts'
+import { isSealedText } from '../protocol/envelope.ts'
 import { encodeException, errorInfo } from '../protocol/exception.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { FAILURE } from '../protocol/states.ts'
@@ -85,8 +86,8 @@ export class Seals {
     }
   }
 
-  /** An empty text is none. */
+  /** An empty text is none; one that is sealed comes from an outbox. */
   #call(group: string, callback: string): string {
-    return callback === '' ? '' : this.sealer.sealText(callback, group, 'chord', true)
+    return callback === '' || isSealedText(callback) ? callback : this.sealer.sealText(callback, group, 'chord', true)
   }
 }

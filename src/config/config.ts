@@ -40,7 +40,7 @@ export function parseConfig(options: CeleriacOptions, folder?: string): Config {
     route: routes && parseRoutes(routes, (route, where) => destinationOf(route, exchanges, queue, where)),
     exchanges,
     webhooks: parseWebhooks(parsed.webhooks, parsed.name),
-    payloads: parsePayloads(parsed.payloads),
+    payloads: parsePayloads(parsed.payloads, parsed.codec !== undefined),
     request: parseRequestOptions(context, request),
     logger: logger === false ? createLogger('silent') : (logger ?? createLogger('info')),
   })
@@ -62,7 +62,7 @@ const PAYLOAD_NAMES: ReadonlySet<string> = new Set<keyof PayloadOptions>([
 const MIB = 1024 * 1024
 const MIN_ORPHAN_AGE_MS = 60_000
 
-function parsePayloads(options: PayloadOptions | undefined): PayloadConfig | undefined {
+function parsePayloads(options: PayloadOptions | undefined, seals: boolean): PayloadConfig | undefined {
   if (options === undefined) return undefined
   requireObject(options, 'payloads')
   refuseUnknown(options, PAYLOAD_NAMES, 'payloads')
@@ -77,6 +77,8 @@ function parsePayloads(options: PayloadOptions | undefined): PayloadConfig | und
   const { put, get, delete: drop, list } = Object(store) as Readonly<Record<string, unknown>>
   if (![put, get, drop, list].every((method) => typeof method === 'function'))
     throw new ArgumentError(`payloads: store: expected an object with put, get, delete and list, got ${shown(store)}`)
+  if (seals && options.secret !== undefined)
+    throw new ArgumentError('payloads: secret: expected none beside a codec: what clients upload is not sealed')
   const age = optionMilliseconds(orphanAge, 'payloads: orphanAge')
   if (age < MIN_ORPHAN_AGE_MS) throw new ArgumentError(`payloads: orphanAge: expected at least 1 min, got ${age} ms`)
   return {

@@ -3,7 +3,7 @@ import { internalsOf } from '../app/internals.ts'
 import { pauseForStore } from '../broker/storeBackoff.ts'
 import { faultOf, isRefusedToAll } from '../broker/storeErrors.ts'
 import type { Stores } from '../calls/stores.ts'
-import { ArgumentError } from '../std/errors.ts'
+import { ArgumentError, QueueFullError } from '../std/errors.ts'
 import { uuid } from '../std/id.ts'
 import { Lifecycle, type Service, type ServiceRun } from '../std/service.ts'
 import { asError } from '../std/thrown.ts'
@@ -165,7 +165,8 @@ export class OutboxRelay implements Service {
     } catch (thrown) {
       const error = asError(thrown)
       const fault = faultOf(error)
-      if (fault === 'outage') return { kind: 'away', error }
+      // Room comes when workers take jobs: this one was accepted by the commit.
+      if (fault === 'outage' || error instanceof QueueFullError) return { kind: 'away', error }
       if (fault === 'access') return { kind: isRefusedToAll(error) ? 'away' : 'access', error }
       const repeats = (this.#repeats.get(seq) ?? 0) + 1
       this.#repeats.set(seq, repeats)

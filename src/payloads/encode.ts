@@ -1,8 +1,8 @@
 import { isOffloaded } from '../protocol/callHeaders.ts'
 import { encodePlain } from '../protocol/encoding.ts'
-import type { Envelope } from '../protocol/envelope.ts'
+import { CODEC_HEADER, type Envelope, mayBePart } from '../protocol/envelope.ts'
 import { itemTexts } from '../protocol/jsonMembers.ts'
-import { isReference } from '../protocol/result.ts'
+import { isReference, sealedResult } from '../protocol/result.ts'
 import { ALL_CONTENT_TYPES, CONTENT_TYPES, deserialize, serialize, write } from '../protocol/serializer.ts'
 import type { PayloadFormat } from './reference.ts'
 
@@ -43,8 +43,11 @@ export function encodedBody({ properties, body }: Pick<Envelope, 'properties' | 
 }
 
 /** What is left of it: what follows from the task, and the key in place of the arguments. Throws DecodeError. */
-export function shortBody({ properties, body }: Envelope, key: string): string | Uint8Array {
-  const kwargs = { [PLACEHOLDER]: key }
+export function shortBody(envelope: Envelope, key: string): string | Uint8Array {
+  const { headers, properties, body } = envelope
+  // What follows from it is sealed: a purge needs to see a member of a chord nevertheless.
+  const isPart = headers[CODEC_HEADER] !== undefined && mayBePart(envelope)
+  const kwargs = { [PLACEHOLDER]: key, ...(isPart && { chord: {} }) }
   if (properties.contentType !== CONTENT_TYPES.msgpack) {
     const text = typeof body === 'string' ? body : Buffer.from(body).toString()
     return `[[],${JSON.stringify(kwargs)},${embedText(text)}]`
@@ -67,7 +70,8 @@ export function longResult(result: unknown, limit: number): Encoded | undefined 
   const text = serialize(result, 'json', 'result').body as string
   if (!isLonger(text, limit) && !isReference(result)) return undefined
   const encoded = { bytes: Buffer.from(text), format: 'json' } as const
-  return NOT_PLAIN.test(text) ? encoded : { ...encoded, plain: true }
+  // What is sealed is opened as a whole: only its end shows that it was not changed.
+  return sealedResult(result) !== undefined || NOT_PLAIN.test(text) ? encoded : { ...encoded, plain: true }
 }
 
 /** False: `longResult` has nothing to put, surely. */

@@ -18,6 +18,8 @@ export interface OffloadParts {
   readonly clock: Clock
   /** How long a result is kept after its task's end, ms; 0: for ever. */
   readonly resultExpires: number
+  /** Messages wait where the broker does not find them, as in an outbox, before they come into their queues. */
+  readonly waitsElsewhere?: boolean
 }
 
 /** References that are known again when the same write is tried again. */
@@ -49,12 +51,12 @@ export class Offload {
   /** A message with a reference in place of its arguments, where these are long. */
   async message(message: Message): Promise<Message> {
     const { envelope, route, notBefore } = message
-    const { config, clock } = this.#parts
+    const { config, clock, waitsElsewhere } = this.#parts
     if (!Offload.isLong(envelope.body, config) || !canMove(envelope)) return message
     const { headers } = envelope
     const now = clock.now()
     const due = Math.max(now, notBefore ?? 0, momentOf(headers.eta))
-    const queue = route.exchange === '' ? route.routingKey : undefined
+    const queue = route.exchange === '' && !waitsElsewhere ? route.routingKey : undefined
     const facts = { id: headers.id as string, kind: 'input', made: now, until: due + config.keep, queue } as const
     const reference = await this.#keep(facts, encodedBody(envelope))
     return { ...message, envelope: referring(message.envelope, reference) }

@@ -4,7 +4,7 @@ import type { Broker } from '../broker/broker.ts'
 import type { Clock } from '../std/clock.ts'
 import { prefixOf } from './payloadKey.ts'
 import type { PayloadConfig } from './payloadOptions.ts'
-import { PayloadReader } from './payloadReader.ts'
+import { type PayloadOpening, PayloadReader } from './payloadReader.ts'
 import { PayloadSweep } from './sweep.ts'
 import { PayloadUnitOfWork } from './unitOfWork.ts'
 import { Uploads } from './uploads.ts'
@@ -27,17 +27,25 @@ export class Payloads {
   readonly #resultExpires: number
 
   /** `resultExpires`: ms, 0 for ever. */
-  constructor(config: PayloadConfig, clock: Clock, resultExpires: number) {
+  constructor(config: PayloadConfig, clock: Clock, resultExpires: number, opening?: PayloadOpening) {
     this.config = config
-    this.reader = new PayloadReader(config.store)
+    this.reader = new PayloadReader(config.store, opening)
     this.#clock = clock
     this.#resultExpires = resultExpires
   }
 
-  /** The unit of work of these stores, which puts large inputs and results here. */
-  unitOfWork({ broker, unitOfWork }: PayloadStores): UnitOfWork {
-    const { config } = this
-    return new PayloadUnitOfWork(unitOfWork, { config, clock: this.#clock, resultExpires: this.#resultExpires, broker })
+  /** The same payloads, of which a codec seals those that it puts: they are opened when they are read. */
+  opened(opening: PayloadOpening): Payloads {
+    return new Payloads(this.config, this.#clock, this.#resultExpires, opening)
+  }
+
+  /**
+   * The unit of work of these stores, which puts large inputs and results here. `waitsElsewhere`: in an outbox, in which
+   * the broker finds no message.
+   */
+  unitOfWork({ broker, unitOfWork }: PayloadStores, waitsElsewhere: boolean = false): UnitOfWork {
+    const [clock, resultExpires] = [this.#clock, this.#resultExpires]
+    return new PayloadUnitOfWork(unitOfWork, { config: this.config, clock, resultExpires, broker, waitsElsewhere })
   }
 
   sweepOf({ broker, backend }: PayloadStores): PayloadSweep {

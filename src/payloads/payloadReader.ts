@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { PAYLOAD_HEADER } from '../protocol/callHeaders.ts'
-import type { Envelope } from '../protocol/envelope.ts'
-import type { TaskMeta } from '../protocol/result.ts'
+import { type Envelope, type OpenEnvelope, unopened } from '../protocol/envelope.ts'
+import { sealedResult, type TaskMeta } from '../protocol/result.ts'
 import { ALL_CONTENT_TYPES, CONTENT_TYPES, deserialize } from '../protocol/serializer.ts'
-import { PayloadError } from '../std/errors.ts'
+import { CodecError, PayloadError } from '../std/errors.ts'
 import type { PayloadRange, PayloadStore } from './payloadStore.ts'
 import { type PayloadReference, referenceOfInput, referenceOfMessage, referenceOfResult } from './reference.ts'
 
@@ -15,15 +15,24 @@ export interface StoredResult extends Pick<PayloadReference, 'size' | 'sha256' |
   value(): Promise<unknown>
 }
 
+/** Opens what a codec sealed before it was put. Its methods throw CodecError. */
+export interface PayloadOpening {
+  readonly opens: OpenEnvelope
+  result(id: string, result: unknown): unknown
+  input(id: string, input: string | Uint8Array): string | Uint8Array
+}
+
 /**
  * Reads what references lead to. All methods reject with PayloadError for a payload that is not there, or is not what
- * was put, and with StoreUnavailableError.
+ * was put, with StoreUnavailableError, and with CodecError for one that is sealed and cannot be opened.
  */
 export class PayloadReader {
   readonly #store: PayloadStore
+  readonly #opening: PayloadOpening | undefined
 
-  constructor(store: PayloadStore) {
+  constructor(store: PayloadStore, opening?: PayloadOpening) {
     this.#store = store
+    this.#opening = opening
   }
 
   /** All of it, checked. */
@@ -59,12 +68,18 @@ export class PayloadReader {
   async envelope(envelope: Envelope): Promise<Envelope> {
     const { [PAYLOAD_HEADER]: _, ...headers } = envelope.headers
     const reference = referenceOfMessage(envelope.headers)
-    return { headers, properties: envelope.properties, body: bodyOf(await this.read(reference), reference) }
+    const whole = { headers, properties: envelope.properties, body: bodyOf(await this.read(reference), reference) }
+    return this.#opening ? this.#opening.opens(whole) : whole
   }
 
-  /** The record with its result. */
+  /** The record with its result; with a problem where that is sealed and cannot be opened. */
   async record(meta: TaskMeta): Promise<TaskMeta> {
-    return { ...meta, result: await this.result(meta.task_id, meta.result) }
+    try {
+      return { ...meta, result: await this.result(meta.task_id, meta.result) }
+    } catch (problem) {
+      if (problem instanceof CodecError) return { ...meta, problem }
+      throw problem
+    }
   }
 
   /** The result of a record, to be read as it comes. */
@@ -83,13 +98,17 @@ export class PayloadReader {
     const bytes = await this.read(reference)
     if (reference.format === 'bytes') return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     if (reference.format === 'text') return bytes.toString()
-    return deserialize(bytes, CONTENT_TYPES[reference.format], 'utf-8', ALL_CONTENT_TYPES)
+    const value = deserialize(bytes, CONTENT_TYPES[reference.format], 'utf-8', ALL_CONTENT_TYPES)
+    if (this.#opening) return this.#opening.result(id, value)
+    if (sealedResult(value) !== undefined) throw unopened('the result')
+    return value
   }
 
   /** The body that a kept input of this job is, or stands for. */
   async input(id: string, input: string | Uint8Array): Promise<string | Uint8Array> {
     const reference = referenceOfInput(input, id)
-    return reference ? bodyOf(await this.read(reference), reference) : input
+    const body = reference ? bodyOf(await this.read(reference), reference) : input
+    return this.#opening ? this.#opening.input(id, body) : body
   }
 }
 

@@ -15,7 +15,7 @@ const MAX_FOUND = 10_000
 export interface SweepParts {
   readonly config: PayloadConfig
   readonly broker: Pick<Broker, 'find' | 'size' | 'sharedWithCelery' | 'finds'>
-  readonly backend: Pick<ResultBackend, 'load' | 'callerOnly'>
+  readonly backend: Pick<ResultBackend, 'load' | 'callerOnly' | 'deadLetters'>
   readonly clock: Clock
 }
 
@@ -47,9 +47,11 @@ export class PayloadSweep {
       .map((key) => ({ key, ...readKey(key) }))
       .filter((one): one is Candidate => one.made !== undefined && one.made <= old)
     const records = await this.#recordsOf(candidates)
+    const dead = await this.#deadOf(candidates.filter(({ id, kind }) => kind === 'input' && !records.has(id)))
     const dropped: string[] = []
     for (const candidate of candidates)
-      if (!(await this.#isNeeded(candidate, records.get(candidate.id)))) dropped.push(candidate.key)
+      if (!dead.has(candidate.id) && !(await this.#isNeeded(candidate, records.get(candidate.id))))
+        dropped.push(candidate.key)
     if (dropped.length > 0) await store.delete(dropped)
     const end = keys.length < SWEEP_SIZE
     this.#after = end ? undefined : keys.at(-1)
@@ -64,12 +66,24 @@ export class PayloadSweep {
     return new Map(metas.flatMap((meta) => (meta ? [[meta.task_id, meta]] : [])))
   }
 
-  async #isNeeded({ key, id, kind, until, queue }: Candidate, meta: TaskMeta | undefined): Promise<boolean> {
+  /** Ids of those whose messages are dead letters. */
+  async #deadOf(candidates: readonly PayloadFacts[]): Promise<ReadonlySet<string | undefined>> {
+    const ids = [...new Set(candidates.flatMap(({ id }) => id ?? []))]
+    const store = ids.length === 0 ? undefined : await this.#parts.backend.deadLetters?.()
+    return new Set((await store?.load(ids))?.flatMap((letter) => letter?.id ?? []))
+  }
+
+  async #isNeeded(facts: Candidate, meta: TaskMeta | undefined): Promise<boolean> {
+    const { key, id, kind, until, queue } = facts
     const isYoung = this.#parts.clock.now() < until
     if (id === undefined || kind === 'upload') return isYoung
     // A record that cannot be read may name it.
     if (meta?.problem) return true
-    if (kind === 'input') return meta !== undefined || this.#isMessage(id, queue, isYoung)
+    if (kind === 'input') {
+      if (meta !== undefined || (await this.#isMessage(id, queue, isYoung))) return true
+      // Its message may have died since the dead letters were read.
+      return (await this.#deadOf([facts])).size > 0
+    }
     if (meta && keyOf(meta) === key) return true
     // No record says how long a caller, or a chord, needs it.
     return (kind === 'part' || this.#parts.backend.callerOnly === true) && isYoung

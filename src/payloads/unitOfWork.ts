@@ -2,9 +2,11 @@ import type { AddedMember, Adding, ChordPart, OpenChord } from '../backend/chord
 import type { Output } from '../backend/eventLog.ts'
 import type {
   ChangedJob,
+  Completions,
   JobChange,
   Message,
   OwnedTasks,
+  Redriven,
   Settlement,
   Submission,
   SubmissionMetadata,
@@ -18,6 +20,7 @@ import { edited } from '../protocol/messageEdit.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { SUCCESS } from '../protocol/states.ts'
 import { pieces } from '../std/chunks.ts'
+import { QueueFullError } from '../std/errors.ts'
 import { mayBeLongResult } from './encode.ts'
 import { Offload, type OffloadParts, referring } from './offload.ts'
 import { PayloadReader } from './payloadReader.ts'
@@ -44,6 +47,8 @@ export class PayloadUnitOfWork implements UnitOfWork {
   readonly submitGroup?: NonNullable<UnitOfWork['submitGroup']>
   readonly within?: NonNullable<UnitOfWork['within']>
   readonly change?: NonNullable<UnitOfWork['change']>
+  readonly completions?: Completions
+  readonly redrive?: NonNullable<UnitOfWork['redrive']>
   readonly #work: UnitOfWork
   readonly #parts: PayloadWork
   readonly #known: Map<string, PayloadReference>
@@ -60,7 +65,9 @@ export class PayloadUnitOfWork implements UnitOfWork {
     if (work.submitMany) this.submitMany = (submissions) => this.#submitMany(submissions)
     if (work.submitGroup) this.submitGroup = (submissions, opens, adds) => this.#submitGroup(submissions, opens, adds)
     if (work.change) this.change = (id, queue, change) => this.#change(id, queue, change)
-    const { within } = work
+    const { within, completions, redrive } = work
+    if (completions) this.completions = this.#completions(completions)
+    if (redrive) this.redrive = (letters) => this.#redrive(letters, redrive.bind(work))
     if (within)
       this.within = async (client) => new PayloadUnitOfWork(await within.call(work, client), this.#parts, this.#known)
   }
@@ -107,6 +114,34 @@ export class PayloadUnitOfWork implements UnitOfWork {
     )
   }
 
+  /** Prepared once, and then written or not: what was put for nothing is swept. */
+  #completions(inner: Completions): Completions {
+    return {
+      prepare: (settlement) =>
+        this.#mayBeLong(settlement)
+          ? this.#put(
+              async (offload) => ({ ...settlement, ...(await writingOf(settlement, offload)) }),
+              (ready) => inner.prepare(ready),
+              () => true,
+            )
+          : inner.prepare(settlement),
+      write: (...given) => inner.write(...given),
+      state: (delivery) => inner.state(delivery),
+      notify: (chords) => inner.notify(chords),
+    }
+  }
+
+  /** An input that was edited lies with its dead letter until now. */
+  #redrive(letters: readonly Redriven[], redrive: NonNullable<UnitOfWork['redrive']>): Promise<boolean[]> {
+    if (!letters.some(({ message }) => Offload.isLong(message.envelope.body, this.#parts.config)))
+      return redrive(letters)
+    return this.#put(
+      (offload) => inTurns(letters, async (one) => ({ ...one, message: await offload.message(one.message) })),
+      redrive,
+      (sent) => sent.some((one) => one),
+    )
+  }
+
   write(writing: Writing): Promise<boolean> {
     if (!this.#mayBeLong(writing)) return this.#work.write(writing)
     return this.#put(
@@ -134,7 +169,7 @@ export class PayloadUnitOfWork implements UnitOfWork {
       return answer
     } catch (error) {
       // After any other error it may have been written, or is written again.
-      if (faultOf(error) === 'message') {
+      if (error instanceof QueueFullError || faultOf(error) === 'message') {
         offload.done()
         await this.#drop(offload.keys)
       } else offload.failed()

@@ -15,11 +15,13 @@ type Ending =
   | { readonly kind: 'retry'; readonly delay: number; readonly error: ErrorInfo; readonly holdBack?: number }
   /** Run again `delay` milliseconds from now; this is no attempt that failed. */
   | { readonly kind: 'snooze'; readonly delay: number }
-  /** `deadLetter`: keep a copy of its message in the dead-letter queue. `expected`: the task declares this error. */
+  /**
+   * `deadLetter`: keep its message as a dead letter, because it was lost too often, or its input cannot be read. `expected`: the task declares this error.
+   */
   | {
       readonly kind: 'failure'
       readonly error: ErrorInfo
-      readonly deadLetter?: boolean
+      readonly deadLetter?: 'lost' | 'undecodable' | undefined
       readonly expected?: boolean
       /** It was asked to wait for so long (RetryAfter), ms: its rate limits let nothing through meanwhile. */
       readonly holdBack?: number

@@ -15,10 +15,10 @@ import {
   readChord,
 } from '../canvas/chordEnd.ts'
 import { revokeRequest } from '../protocol/control.ts'
-import { errorInfo } from '../protocol/exception.ts'
+import { encodeException, errorInfo } from '../protocol/exception.ts'
 import type { ErrorInfo } from '../protocol/outcome.ts'
 import { isReference } from '../protocol/result.ts'
-import { isFinal, REVOKED } from '../protocol/states.ts'
+import { FAILURE, isFinal, REVOKED } from '../protocol/states.ts'
 import { CodecError } from '../std/errors.ts'
 import type { Service } from '../std/service.ts'
 import type { WorkerState } from './state.ts'
@@ -146,16 +146,20 @@ export class ChordJoiner implements Service {
     const gathered = new Gathered(chord)
     for (let from: number | undefined = 0; from !== undefined; ) {
       const slice: PartSlice = await this.#chords.parts(chord.group, from)
-      for (const part of slice.parts)
-        gathered.add(isReference(part.result) ? { ...part, result: await this.#resultOf(part) } : part)
+      for (const part of slice.parts) gathered.add(isReference(part.result) ? await this.#whole(part) : part)
       from = slice.next
     }
     return gathered
   }
 
-  /** From the payload store. */
-  #resultOf({ taskId, result }: PartSlice['parts'][number]): Promise<unknown> {
-    return requirePayloads(this.#parts.stores).reader.result(taskId, result)
+  /** Its result is in the payload store. One that a codec sealed, and that was changed, has failed. */
+  async #whole(part: PartSlice['parts'][number]): Promise<PartSlice['parts'][number]> {
+    try {
+      return { ...part, result: await requirePayloads(this.#parts.stores).reader.result(part.taskId, part.result) }
+    } catch (problem) {
+      if (!(problem instanceof CodecError) || problem.code === 'NO_KEY') throw problem
+      return { ...part, state: FAILURE, result: encodeException(errorInfo(problem)) }
+    }
   }
 
   /** Those members that have not ended: a worker knows them by the id of their group. */

@@ -36,7 +36,8 @@ export interface BoundsParts {
 
 /**
  * Submits to queues whose length is bounded. Submissions alone are bounded: what workers send (retries, the rest of
- * workflows, members that a task adds to its chord) has been accepted before, and must not be lost.
+ * workflows, members that a task adds to its chord), and dead letters that are sent again, has been accepted before, and
+ * must not be lost.
  */
 export class BoundedUnitOfWork implements UnitOfWork {
   readonly atomic: boolean
@@ -47,6 +48,8 @@ export class BoundedUnitOfWork implements UnitOfWork {
   readonly notes?: UnitOfWork['notes']
   readonly limits?: UnitOfWork['limits']
   readonly change?: UnitOfWork['change']
+  readonly completions?: UnitOfWork['completions']
+  readonly redrive?: UnitOfWork['redrive']
   readonly #inner: UnitOfWork
   readonly #parts: BoundsParts
 
@@ -54,7 +57,7 @@ export class BoundedUnitOfWork implements UnitOfWork {
     this.#inner = inner
     this.#parts = parts
     this.atomic = inner.atomic
-    const { submitMany, submitGroup, check, within, change, notes, limits } = inner
+    const { submitMany, submitGroup, check, within, change, notes, limits, completions, redrive } = inner
     if (submitMany) this.submitMany = (all) => this.#send(all, (some) => submitMany.call(inner, some))
     else if (!inner.atomic)
       this.submitMany = (all) => this.#send(all, (some) => Promise.all(some.map((one) => inner.submit(one))))
@@ -63,6 +66,8 @@ export class BoundedUnitOfWork implements UnitOfWork {
     if (change) this.change = change.bind(inner)
     if (notes) this.notes = notes
     if (limits) this.limits = limits
+    if (completions) this.completions = completions
+    if (redrive) this.redrive = redrive.bind(inner)
     if (within)
       this.within = async (client) =>
         // Another connection would wait for the end of the caller's transaction.

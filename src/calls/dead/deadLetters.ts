@@ -14,7 +14,14 @@ import type { TaskDefinition } from '../../tasks/definition.ts'
 import { checkedCall } from '../checkedCall.ts'
 import { PAGE_SIZE, requireIds, requireSince, requireTexts } from '../jobs/filterChecks.ts'
 import type { Stores } from '../stores.ts'
-import { contentOf, type DeadLetterChoice, type DeadLetterContent, type DeadLetterInfo, infoOfLetter } from './info.ts'
+import {
+  contentOf,
+  type DeadLetterChoice,
+  type DeadLetterContent,
+  type DeadLetterInfo,
+  infoOfLetter,
+  wholeOf,
+} from './info.ts'
 import { QueuedLetters } from './queuedLetters.ts'
 import { type RedrivenLetters, type RedriveOptions, Redriving } from './redriving.ts'
 
@@ -84,11 +91,12 @@ export interface DeadLetters {
   /**
    * Give one another input, which is checked as that of a call. It is the newest then. Rejects with UnknownJobError
    * where there is none, ArgumentError and ValidationError for an input that its task does not take, NotSupportedError
-   * for a message that cannot be read, and as `list`.
+   * for a message that cannot be read, CodecError for one that is sealed and cannot be opened, PayloadError for one whose
+   * input is not in the payload store, and as `list`.
    */
   edit(id: string, input: LetterEdit): Promise<void>
   /**
-   * Send dead letters again, the oldest first, to the queues that they came from, with their ids, and their retries
+   * Send dead letters again, the oldest first, to the queues that they came from, also full ones, with their ids, and their retries
    * and losses counted from 0: each is sent and dropped in one write, where messages and results are one store. Those
    * whose jobs have succeeded meanwhile are dropped, and not sent. Where the call ends half-way, it may be repeated.
    * With `dryRun` they are only listed. Rejects with ArgumentError for a selection that names nothing, and as `list`
@@ -119,7 +127,7 @@ export class OpenDeadLetters implements DeadLetters {
   async get(id: string): Promise<DeadLetterContent | undefined> {
     requireText(id, 'deadLetters.get: id')
     const [letter] = await (await this.#store()).load([id])
-    return letter && contentOf(letter)
+    return letter && contentOf(letter, this.#host.stores)
   }
 
   async count(): Promise<Readonly<Record<string, number>>> {
@@ -149,10 +157,11 @@ export class OpenDeadLetters implements DeadLetters {
     letter: KeptDeadLetter,
     given: { readonly args: readonly unknown[]; readonly kwargs: Readonly<Record<string, unknown>> },
   ): Promise<KeptDeadLetter['envelope']> {
-    const { definition, typedJson } = this.#host
+    const { definition, typedJson, stores } = this.#host
+    const envelope = await wholeOf(letter, stores)
     const known = letter.task === undefined ? undefined : definition(letter.task)
     const input = known ? await checkedCall(known, { args: [...given.args], kwargs: given.kwargs }, {}) : given
-    return edited(letter.envelope, argumentsEdit(letter.envelope, input, typedJson))
+    return edited(envelope, argumentsEdit(envelope, input, typedJson))
   }
 
   async redrive(selection: DeadLetterSelection, options: RedriveOptions = {}): Promise<RedrivenLetters> {

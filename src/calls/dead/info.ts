@@ -1,8 +1,11 @@
 import type { DeadLetter, DeadLetterFilter, Death, KeptDeadLetter } from '../../backend/dead/deadLetters.ts'
+import { isOffloaded } from '../../protocol/callHeaders.ts'
 import type { DeathReason } from '../../protocol/deadLetterDocument.ts'
+import type { Envelope } from '../../protocol/envelope.ts'
 import { errorInfo } from '../../protocol/exception.ts'
 import { decodeTask } from '../../protocol/message.ts'
 import { ALL_CONTENT_TYPES } from '../../protocol/serializer.ts'
+import { requirePayloads, type Stores } from '../stores.ts'
 
 /** One time that a worker gave up a message. */
 export interface DeathInfo {
@@ -69,12 +72,24 @@ function deathOf({ reason, error, died, worker }: Death): DeathInfo {
   return { reason, error: { type, message }, diedAt: new Date(died), worker }
 }
 
-export function contentOf(letter: KeptDeadLetter): DeadLetterContent {
+/** The message with its arguments, opened. Rejects with PayloadError, CodecError, StoreUnavailableError. */
+export async function wholeOf(
+  { envelope }: KeptDeadLetter,
+  stores: Pick<Stores, 'opens' | 'payloads'>,
+): Promise<Envelope> {
+  if (isOffloaded(envelope.headers)) return requirePayloads(stores).reader.envelope(envelope)
+  return stores.opens ? stores.opens(envelope) : envelope
+}
+
+export async function contentOf(
+  letter: KeptDeadLetter,
+  stores: Pick<Stores, 'opens' | 'payloads'>,
+): Promise<DeadLetterContent> {
   const { envelope } = letter
   const { headers } = envelope
   const info = infoOfLetter(letter)
   try {
-    const { args, kwargs } = decodeTask(envelope, ALL_CONTENT_TYPES)
+    const { args, kwargs } = decodeTask(await wholeOf(letter, stores), ALL_CONTENT_TYPES)
     return { ...info, args, kwargs, problem: undefined, headers, body: undefined }
   } catch (error) {
     const { type, message } = errorInfo(error)

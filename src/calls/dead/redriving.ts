@@ -157,9 +157,9 @@ function redrivenOf(letter: KeptDeadLetter, known: TaskMeta | undefined): Redriv
     route: { exchange: '', routingKey: queue },
   }
   // What it is now, until it runs: it waits to be tried again, after this error.
-  const meta: TaskMeta | undefined =
-    known && isFinal(known.status) ? { ...known, status: RETRY, date_done: null, retries: 0 } : undefined
-  return { id, version, message, meta }
+  const { problem: _, ...before } = known ?? {}
+  const meta = { ...before, status: RETRY, date_done: null, retries: 0 } as TaskMeta
+  return { id, version, message, meta: known && isFinal(known.status) ? meta : undefined }
 }
 
 /** How many may be sent, at a rate. */

@@ -114,7 +114,13 @@ export class Forgetting {
     if (!store || ids.length === 0) return
     const known = (await store.load(ids)).flatMap((letter) => letter?.id ?? [])
     this.#deadLetters += this.#dryRun ? known.length : await store.drop(known)
-    if (tell) for (const id of known) this.#forgot(id)
+    if (!tell) return
+    for (const id of known) this.#forgot(id)
+    const { backend, payloads } = this.#host.stores
+    if (!payloads || known.length === 0) return
+    // One whose job is known may be sent again by now: its payloads are those of that job.
+    const records = await backend.load(known)
+    await this.#forgetPayloads(known.filter((_, at) => !records[at]))
   }
 
   #forgot(id: string): void {
@@ -137,10 +143,7 @@ export class Forgetting {
       forgotten.map(({ task_id: id }) => id),
       false,
     )
-    if (this.#dryRun) {
-      this.#removed.payloads += (await this.#host.stores.payloads?.keysOf(ids))?.length ?? 0
-      return
-    }
+    if (this.#dryRun) return this.#forgetPayloads(ids)
     // The records are last: by them it is found again what is left, if this process dies meanwhile.
     await this.#dropDeadLetters(forgotten)
     const { backend } = this.#host.stores
@@ -194,7 +197,9 @@ export class Forgetting {
   }
 
   async #forgetPayloads(ids: readonly string[]): Promise<void> {
-    this.#removed.payloads += (await this.#host.stores.payloads?.forget(ids)) ?? 0
+    const { payloads } = this.#host.stores
+    const count = this.#dryRun ? (await payloads?.keysOf(ids))?.length : await payloads?.forget(ids)
+    this.#removed.payloads += count ?? 0
   }
 
   get #searches(): boolean {

@@ -3,6 +3,7 @@ import type { StoredResult } from '../../app/jobStore.ts'
 import type { JobInfo } from '../../calls/jobInfo.ts'
 import { toJson } from '../../protocol/plainJson.ts'
 import { FAILURE, REVOKED, SUCCESS, UNKNOWN } from '../../protocol/states.ts'
+import { CodecError } from '../../std/errors.ts'
 import { identityOf, isAdmin } from '../access/identity.ts'
 import { findJob, missingJob } from '../access/jobAccess.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'
@@ -141,9 +142,10 @@ function respondUnsatisfiable(c: Context, length: number): Response {
 
 /**
  * A result in the payload store, as it comes from there. What is not kept as the answer has it (JSON with dates, bytes
- * or numbers that JSON lacks) is read first.
+ * or numbers that JSON lacks), or is sealed, is read first.
  */
-async function respondStored(c: Context, { id, task = '' }: JobInfo, scope: HttpScope): Promise<Response> {
+async function respondStored(c: Context, job: JobInfo, scope: HttpScope): Promise<Response> {
+  const { id, task = '' } = job
   const stored = await scope.jobs.storedResult(id)
   if (!stored) return respondProblem(missingJob(c, scope), c.req.path)
   const { format, plain, size, sha256 } = stored
@@ -156,8 +158,13 @@ async function respondStored(c: Context, { id, task = '' }: JobInfo, scope: Http
     return respondContent(c, { type, size, etag, body })
   }
   if (format === 'text') return respondQuoted(c, stored, etag, type)
-  const content = encoded({ task, result: await stored.value() }, scope)
-  return respondContent(c, bytesContent(content.type, content.bytes))
+  try {
+    const content = encoded({ task, result: await stored.value() }, scope)
+    return respondContent(c, bytesContent(content.type, content.bytes))
+  } catch (error) {
+    if (!(error instanceof CodecError)) throw error
+    return respondEnd(c, { ...job, state: UNKNOWN, error: { type: error.name, message: error.message, traceback: undefined } })
+  }
 }
 
 /** A text as JSON: its length is not known before its end, so there are no parts of it. */

@@ -8,12 +8,13 @@ import { type Advancer, afterFailure, endOfLinks, linkProblem, partsOf, refusedR
 import { callFact, DEATHS_HEADER, FIRST_SEEN_HEADER, isOffloaded } from '../../protocol/callHeaders.ts'
 import type { DeathReason } from '../../protocol/deadLetterDocument.ts'
 import { isTooLate, withOwnDeadline } from '../../protocol/deadline.ts'
-import type { Envelope, OpenEnvelope } from '../../protocol/envelope.ts'
+import { CODEC_HEADER, type Envelope, type OpenEnvelope } from '../../protocol/envelope.ts'
 import { encodeException, errorInfo, revokedError } from '../../protocol/exception.ts'
 import { lostRuns } from '../../protocol/lostRuns.ts'
 import { decodeTask, linksOf, type TaskMessage } from '../../protocol/message.ts'
 import type { ErrorInfo, Outcome } from '../../protocol/outcome.ts'
 import { failedRecord, keptFor, type RecordState } from '../../protocol/record.ts'
+import { concealedError } from '../../protocol/repr.ts'
 import { FAILURE, REVOKED } from '../../protocol/states.ts'
 import { isoOf } from '../../std/clock.ts'
 import { uuid } from '../../std/id.ts'
@@ -57,7 +58,15 @@ export interface Receiver extends Finisher {
 }
 
 function openedOf(envelope: Envelope, opens: OpenEnvelope | undefined): Envelope {
-  return opens ? opens(envelope) : envelope
+  if (!opens) return envelope
+  const { headers } = envelope
+  // Its sealed arguments are in a payload store: what is here says which task it calls.
+  return isOffloaded(headers) ? { ...envelope, headers: { ...headers, [CODEC_HEADER]: undefined } } : opens(envelope)
+}
+
+/** What a codec has opened may be in the text of an error, and dead letters are not sealed. */
+function deathError(error: ErrorInfo, { opens }: Pick<Receiver, 'opens'>): ErrorInfo {
+  return concealedError(error, opens && 'all')
 }
 
 /**
@@ -194,7 +203,8 @@ function failed(
   const facts = { name: message.task, queue: delivery.queue, worker: receiver.hostname, ...kept }
   const now = receiver.app.config.clock.now()
   const meta = failedRecord(message.id, error, isoOf(now), facts)
-  const dead = deadLetter(delivery, error, { reason, died: now, worker: receiver.hostname, of: message })
+  const death = { reason, died: now, worker: receiver.hostname, of: message }
+  const dead = deadLetter(delivery, deathError(error, receiver), death)
   const settlement: Settlement = {
     delivery,
     meta: message.ignoreResult ? undefined : meta,
@@ -250,7 +260,7 @@ function refuseUndecodable(delivery: Delivery, receiver: Receiver, error: ErrorI
   const { also, parts } = endOfLinks(headersOf(delivery), links, endingOf(error), receiver, now)
   if (parent === '') {
     const death = { reason: 'undecodable', died: now, worker: receiver.hostname, of: {} } as const
-    const dead = deadLetter(delivery, error, death)
+    const dead = deadLetter(delivery, deathError(error, receiver), death)
     return { settlement: { delivery, publish: [dead], also, parts, end: 'ack' }, dead, tell }
   }
   const { settlement, dead } = failed(

@@ -40,7 +40,7 @@ export async function readInput({ envelope }: Delivery, context: InputContext): 
     } catch (thrown) {
       const error = asError(thrown)
       if (faultOf(error) !== 'outage')
-        return { outcome: { kind: 'failure', error: errorInfo(error), deadLetter: true } }
+        return { outcome: { kind: 'failure', error: errorInfo(error), deadLetter: 'undecodable' } }
       app.signals.emit('worker:error', { error, doing: 'reading the input of a task' })
       if (round === MAX_REPEATS || stopNow.aborted) return { outcome: { kind: 'snooze', delay: UNAVAILABLE_MS } }
     }

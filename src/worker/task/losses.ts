@@ -73,7 +73,7 @@ export function afterStop(
   if (next === 'retry') return retried
   const error = { ...ended.error, message: `${ended.error.message}${historyOf(request)}` }
   if (next === 'requeue') return { kind: 'reject', requeue: true, reason: error.message, lost: true }
-  return { kind: 'failure', error, deadLetter: next === 'give up' }
+  return { kind: 'failure', error, deadLetter: next === 'give up' ? 'lost' : undefined }
 }
 
 /** The losses before this one, for people: they say whether the task is the cause. */

@@ -111,13 +111,13 @@ function rejected(
 /** A task that is given up leaves its message, as does one that failed where that is wanted. */
 function buried(
   request: Request,
-  { error, deadLetter: isLost, expected }: Outcome & { kind: 'failure' },
+  { error, deadLetter: unrun, expected }: Outcome & { kind: 'failure' },
   end: Settlement,
   finisher: Finisher,
   now: number,
 ): Settlement {
   const { deadLetter: isKept, acksOnFailure } = request.definition.options
-  if (isLost) return withDeadLetter(end, deathOf(request, error, 'lost', now))
+  if (unrun) return withDeadLetter(end, deathOf(request, error, unrun, now))
   if (!acksOnFailure) return withDeadLetter(end, deathOf(request, error, 'rejected', now))
   if (expected || !(isKept ?? finisher.app.config.deadLetters.failed)) return end
   return withDeadLetter(end, deathOf(request, error, 'failed', now))
