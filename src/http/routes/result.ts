@@ -163,7 +163,11 @@ async function respondStored(c: Context, job: JobInfo, scope: HttpScope): Promis
     return respondContent(c, bytesContent(content.type, content.bytes))
   } catch (error) {
     if (!(error instanceof CodecError)) throw error
-    return respondEnd(c, { ...job, state: UNKNOWN, error: { type: error.name, message: error.message, traceback: undefined } })
+    return respondEnd(c, {
+      ...job,
+      state: UNKNOWN,
+      error: { type: error.name, message: error.message, traceback: undefined },
+    })
   }
 }
 
