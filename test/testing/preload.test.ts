@@ -11,8 +11,20 @@ const FILES = [
   'stores/*.ts',
   'stores/memory/backend.ts',
 ]
-/** Of a transaction of the caller's database, and of a codec, which no test store has; of the eager mode, which has no worker. */
-const OTHERS = ['stores/open.ts', 'stores/transactions.ts', 'codec/sealedStores.ts', 'app/eagerWorkflow.ts']
+/**
+ * Of transactions of the caller's database, a codec and a payload store, which no test store has; of the eager mode, which
+ * has no worker.
+ */
+const OTHERS = [
+  'stores/open.ts',
+  'stores/transactions.ts',
+  'calls/jobs/completeWithin.ts',
+  'worker/task/completion.ts',
+  'codec/sealedStores.ts',
+  'payloads/openPayloads.ts',
+  'worker/task/input.ts',
+  'app/eagerWorkflow.ts',
+]
 
 /** What a file loads later, by path from `src/`. */
 function loadedLater(file: string): string[] {

@@ -4,6 +4,8 @@
  */
 export async function preload(): Promise<void> {
   await Promise.all([
+    import('../../calls/bounds/boundStores.ts'),
+    import('../../calls/bounds/boundUses.ts'),
     import('../../calls/dead/deadLetters.ts'),
     import('../../calls/jobs/changeJob.ts'),
     import('../../calls/jobs/forgetJobs.ts'),
