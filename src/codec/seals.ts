@@ -44,8 +44,10 @@ export class Seals {
   }
 
   openChord(chord: OpenChord): OpenChord {
-    const { group, callback } = chord
-    return callback === undefined ? chord : { ...chord, callback: this.#call(group, callback) }
+    const { group, size, held, callback } = chord
+    // Nothing else of it: what plans a workflow knows the call of the body in clear.
+    const own = { group, size, ...(held && { held }) }
+    return callback === undefined ? own : { ...own, callback: this.#call(group, callback) }
   }
 
   addedMember(member: AddedMember): AddedMember {
