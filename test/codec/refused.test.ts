@@ -39,12 +39,11 @@ onStores(
       expect((await refused).error).toMatchObject({ type: 'CodecError', message: expect.stringMatching(message) })
       await expect(sent.get(WAIT)).rejects.toMatchObject({ type: 'CodecError' })
       await worker.stop()
-      // Put back by hand, a worker with the key runs it.
-      const { broker } = await storesOf(caller)
-      const dead = await broker.take?.(sent.id, 'celery.dead')
-      expect(dead?.envelope.headers['x-death-reason']).toMatch(message)
+      // Sent again, a worker with the key runs it.
+      const dead = await blind.deadLetters.get(sent.id)
+      expect(dead?.error).toMatchObject({ type: 'CodecError', message: expect.stringMatching(message) })
       const done = next(caller, 'task:success')
-      await broker.publish(dead?.envelope as never, { exchange: '', routingKey: 'celery' })
+      expect((await blind.deadLetters.redrive({ all: true })).ids).toEqual([sent.id])
       await lab().work(caller)
       await done
       expect(await caller.result(sent.id).get(WAIT)).toBe('text')

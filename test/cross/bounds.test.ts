@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { Outbox, outboxSchema } from '../../src/outbox/outbox.ts'
 import { QueueFullError } from '../../src/std/errors.ts'
-import { onStores, useLab } from '../app/lab.ts'
+import { onStores } from '../app/lab.ts'
 import { codecOf } from '../codec/keys.ts'
 import { inFull } from '../tier.ts'
 import { eventually } from '../wait.ts'
@@ -116,17 +116,3 @@ onStores(
   },
   { memory: false },
 )
-
-describe('in the memory of a test', () => {
-  const lab = useLab('memory')
-
-  test('an app with all options runs tasks at once, or in memory', async () => {
-    const { folder, payloads } = await payloadsIn()
-    const options = { codec: codecOf(), payloads, maxQueueLength: 10, deadLetters: { failed: true } }
-    const eager = lab().app({ ...options, broker: undefined, backend: undefined, alwaysEager: true })
-    const echo = eager.task('echo', (value: unknown) => value)
-    expect(await (await echo.delay(LARGE)).get(wait)).toBe(LARGE)
-    expect(textIn(folder)).toBe('')
-    expect(await eager.within({}, () => echo.delay('a')).then((one) => one.get(wait))).toBe('a')
-  })
-})

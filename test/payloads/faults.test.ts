@@ -12,6 +12,7 @@ import {
 } from '../../src/std/errors.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { until } from '../../src/testing/kit.ts'
+import { deadIn } from '../deadLetters.ts'
 import { appWith, filesIn, folderOfTest, urlsOf, working } from './lab.ts'
 
 const LARGE = 'x'.repeat(5000)
@@ -85,7 +86,7 @@ test('a worker without payloads fails a task whose input is elsewhere, keeps its
   const own = other.task('echo', (text: unknown) => text)
   await working(other)
   await expect(sent.get(wait)).rejects.toThrow(/this input or result is in a payload store: set the option payloads/)
-  expect(await other.queueSize('celery.dead')).toBe(1)
+  expect(await deadIn(other)).toBe(1)
   expect(await (await own.delay('small')).get(wait)).toBe('small')
 })
 

@@ -3,6 +3,7 @@ import type { Celeriac } from '../../src/index.ts'
 import { newKey } from '../../src/payloads/payloadKey.ts'
 import { until } from '../../src/testing/kit.ts'
 import { storesOf } from '../app/stores.ts'
+import { deadIn } from '../deadLetters.ts'
 import { inFull } from '../tier.ts'
 import { appWith, filesIn, folderOfTest, type StoreName, sweep, urlsOf, working } from './lab.ts'
 
@@ -73,7 +74,7 @@ test('the sweep leaves dead letters their inputs', async () => {
   const sent = await app.send('unknown', [LARGE])
   await expect(sent.get(wait)).rejects.toThrow(/unknown/)
   const stores = await storesOf(app)
-  expect(await stores.broker.size('celery.dead')).toBe(1)
+  expect(await deadIn(app)).toBe(1)
   await stores.backend.forget([sent.id])
   expect(await sweep(app, 8 * DAY)).toBe(0)
 })
