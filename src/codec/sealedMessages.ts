@@ -70,23 +70,21 @@ export class SealedMessages {
     return { ...metadata, input: JSON.stringify({ [CODEC_HEADER]: value }) }
   }
 
-  /** As it was; sealed where it cannot be opened: its reader says so. */
   openMetadata(id: string, metadata: SubmissionMetadata | undefined): SubmissionMetadata | undefined {
-    if (metadata?.input === undefined) return metadata
-    try {
-      return { ...metadata, input: this.openInput(id, metadata.input) }
-    } catch (error) {
-      if (error instanceof CodecError) return metadata
-      throw error
-    }
+    return metadata?.input === undefined ? metadata : { ...metadata, input: this.openInput(id, metadata.input) }
   }
 
-  /** A kept input. Throws CodecError. */
+  /** A kept input, as it was; sealed where it cannot be opened: its reader says so. */
   openInput(id: string, input: string | Uint8Array): string | Uint8Array {
     const sealed = sealedIn(input)
     if (sealed === undefined) return input
-    const bytes = this.#sealer.open(sealed, id, 'message')
-    return isRecord(sealed) && 'bytes' in sealed ? bytes : bytes.toString()
+    try {
+      const bytes = this.#sealer.open(sealed, id, 'message')
+      return isRecord(sealed) && 'bytes' in sealed ? bytes : bytes.toString()
+    } catch (error) {
+      if (error instanceof CodecError) return input
+      throw error
+    }
   }
 
   #open(envelope: Envelope): Envelope {

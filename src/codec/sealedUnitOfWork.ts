@@ -132,12 +132,17 @@ export class SealedUnitOfWork implements UnitOfWork {
 
   /** A change of anything but the input is made without the key. */
   #changing(id: string, change: JobChange): JobChange {
+    let last: Resealed | undefined
     return (found, known) => {
       const { envelope, problem } = this.#opened(found)
       const changed = change({ ...found, envelope }, known && this.#seals.records.open(known))
       if (changed.body === undefined) return this.#withInput(id, changed)
       if (problem) throw problem
-      return this.#resealed(id, envelope, changed)
+      const plain = edited(envelope, changed)
+      // The same is sealed once: what puts it elsewhere asks twice, and knows it by its text.
+      if (!last || !isSameBody(last.plain, plain.body))
+        last = { plain: plain.body, sealed: this.#seals.messages.seal(plain) }
+      return this.#resealed(id, plain, last.sealed, changed)
     }
   }
 
@@ -156,13 +161,11 @@ export class SealedUnitOfWork implements UnitOfWork {
     return { ...changed, record: { ...changed.record, ...this.#seals.messages.sealMetadata(id, { input }) } }
   }
 
-  #resealed(id: string, envelope: Envelope, changed: ChangedJob): ChangedJob {
-    const { messages } = this.#seals
-    const plain = edited(envelope, changed)
-    const { headers, body } = messages.seal(plain)
+  #resealed(id: string, plain: Envelope, sealed: Envelope, changed: ChangedJob): ChangedJob {
+    const { headers, body } = sealed
     const { argsrepr, kwargsrepr } = headers
     const { input } = changed.record
-    const kept = input === undefined ? {} : messages.sealMetadata(id, { input }, plain, { ...plain, headers, body })
+    const kept = input === undefined ? {} : this.#seals.messages.sealMetadata(id, { input }, plain, sealed)
     return {
       ...changed,
       body,
@@ -170,6 +173,16 @@ export class SealedUnitOfWork implements UnitOfWork {
       record: { ...changed.record, ...kept },
     }
   }
+}
+
+/** What a change made of a message. */
+interface Resealed {
+  readonly plain: Envelope['body']
+  readonly sealed: Envelope
+}
+
+function isSameBody(one: Envelope['body'], other: Envelope['body']): boolean {
+  return typeof one === 'string' || typeof other === 'string' ? one === other : Buffer.compare(one, other) === 0
 }
 
 function bodyOf(delivery: Delivery | undefined): Envelope['body'] | undefined {

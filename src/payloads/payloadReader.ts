@@ -15,7 +15,7 @@ export interface StoredResult extends Pick<PayloadReference, 'size' | 'sha256' |
   value(): Promise<unknown>
 }
 
-/** Opens what a codec sealed before it was put. Its methods throw CodecError. */
+/** Opens what a codec sealed before it was put. `opens` and `result` throw CodecError; an input stays sealed then. */
 export interface PayloadOpening {
   readonly opens: OpenEnvelope
   result(id: string, result: unknown): unknown

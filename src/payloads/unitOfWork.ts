@@ -16,6 +16,7 @@ import type {
 import type { Broker, Delivery, FoundMessage } from '../broker/broker.ts'
 import { faultOf } from '../broker/storeErrors.ts'
 import { PAYLOAD_HEADER } from '../protocol/callHeaders.ts'
+import { CODEC_HEADER } from '../protocol/envelope.ts'
 import { edited } from '../protocol/messageEdit.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import { SUCCESS } from '../protocol/states.ts'
@@ -218,12 +219,28 @@ export class PayloadUnitOfWork implements UnitOfWork {
     const { change: write } = this.#work
     if (!write) return false
     const found = await this.#parts.broker.find?.(id, queue)
-    const before = found && changeOf(change, found)
+    const [before, asked] = found ? await this.#asked(change, found) : [undefined, change]
     return this.#put(
       (offload) => this.#staged(before, found, offload),
-      (staged) => write.call(this.#work, id, queue, (now, meta) => withStaged(change(now, meta), now, staged)),
+      (staged) => write.call(this.#work, id, queue, (now, meta) => withStaged(asked(now, meta), now, staged)),
       (changed) => changed,
     )
+  }
+
+  /** What it says now; and the change, which gets the arguments of a sealed message where it needs them. */
+  async #asked(change: JobChange, found: FoundMessage): Promise<readonly [ChangedJob | undefined, JobChange]> {
+    const before = changeOf(change, found)
+    const { headers, properties } = found.envelope
+    if (before || headers[CODEC_HEADER] === undefined || (headers[PAYLOAD_HEADER] ?? null) === null)
+      return [before, change]
+    const body = await this.#bodyOf(headers)
+    const { key } = referenceOfMessage(headers)
+    const asked: JobChange = (now, meta) => {
+      const own = now.envelope.headers
+      const isSame = (own[PAYLOAD_HEADER] ?? null) !== null && referenceOfMessage(own).key === key
+      return change(isSame ? { ...now, envelope: { headers: own, properties, body } } : now, meta)
+    }
+    return [changeOf(asked, found), asked]
   }
 
   async #staged(
@@ -239,9 +256,13 @@ export class PayloadUnitOfWork implements UnitOfWork {
     const envelope = { ...found.envelope, headers: { ...headers, [PAYLOAD_HEADER]: null }, body }
     const route = { exchange: '', routingKey: before.queue ?? found.queue }
     const put = await offload.message({ envelope, route, notBefore: before.notBefore ?? found.due })
-    return put.envelope === envelope
-      ? undefined
-      : { body: before.body, reference: referenceOfMessage(put.envelope.headers) }
+    if (put.envelope === envelope) return undefined
+    const reference = referenceOfMessage(put.envelope.headers)
+    const { input } = before.record
+    // What is kept of a sealed input is another text.
+    const isOther = input !== undefined && !sameBody(input, before.body)
+    const kept = isOther ? { from: input, to: await offload.input(String(headers.id), input) } : undefined
+    return { body: before.body, reference, kept }
   }
 
   async #bodyOf(headers: Readonly<Record<string, unknown>>): Promise<string | Uint8Array> {
@@ -255,6 +276,8 @@ export class PayloadUnitOfWork implements UnitOfWork {
 interface Staged {
   readonly body: string | Uint8Array | undefined
   readonly reference: PayloadReference
+  /** A kept input that is not the body. */
+  readonly kept?: { readonly from: string | Uint8Array; readonly to: string | Uint8Array } | undefined
 }
 
 /** Undefined where it throws: the write says why. */
@@ -273,12 +296,14 @@ function withStaged(changed: ChangedJob, found: FoundMessage, staged: Staged | u
     staged !== undefined && sameBody(staged.body, changed.body) && (changed.body !== undefined || isReferring)
   if (isSame) {
     const { body, headers } = referring(edited(found.envelope, changed), staged.reference)
-    const input = changed.record.input === undefined ? undefined : inputOf(staged.reference)
+    const { input: given } = changed.record
+    const own = sameBody(given, staged.kept?.from) ? staged.kept?.to : given
+    const input = sameBody(given, staged.body) ? inputOf(staged.reference) : own
     return {
       ...changed,
       body,
       headers: { ...changed.headers, [PAYLOAD_HEADER]: headers[PAYLOAD_HEADER] },
-      record: { ...changed.record, ...(input !== undefined && { input }) },
+      record: { ...changed.record, ...(given !== undefined && { input }) },
     }
   }
   if (changed.body === undefined || !isReferring) return changed

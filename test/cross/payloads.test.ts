@@ -189,6 +189,43 @@ describe('on a SQLite file', () => {
     }
   })
 
+  test('a job with a large sealed input is changed: its input, its queue, its time', async () => {
+    const { folder, payloads } = await payloadsIn()
+    const app = lab().app({ codec: codecOf(), payloads })
+    const echo = app.task('echo', (value: unknown) => value)
+    const list = app.task('list', (...values: unknown[]) => values.flat())
+    const keep = { keepInput: true } as const
+    const [other, small, grown, moved] = await Promise.all([
+      echo.applyAsync([LARGE], { ...keep, link: list.s(SENTINEL) }),
+      echo.applyAsync([LARGE], keep),
+      echo.applyAsync(['small'], keep),
+      echo.applyAsync([LARGE], keep),
+    ])
+    await other.change({ args: [OTHER] })
+    await small.change({ args: ['small'] })
+    await grown.change({ args: [OTHER] })
+    await moved.change({ queue: 'other' })
+    const blind = lab().app({ payloads })
+    await blind.result(moved.id).change({ countdown: 0 })
+    await expect(blind.result(moved.id).change({ args: ['x'] })).rejects.toMatchObject({ name: 'CodecError' })
+    const { broker } = await storesOf(app)
+    const header = async (id: string, queue = 'celery') =>
+      ((await broker.find?.(id, queue))?.envelope.headers.celeriac_payload ?? null) as { key: string } | null
+    expect(await header(small.id)).toBeNull()
+    for (const one of [other, grown]) expect(await header(one.id)).toMatchObject({ key: expect.any(String) })
+    expect((await header(moved.id, 'other'))?.key.endsWith('.other')).toBe(true)
+    await lab().work(app, { queues: ['celery', 'other'] })
+    const all = [other, small, grown, moved]
+    expect(await Promise.all(all.map((one) => one.get(wait)))).toEqual([OTHER, 'small', OTHER, LARGE])
+    const [link] = (await other.info())?.children ?? []
+    expect(await app.result(link as string).get(wait)).toEqual([OTHER, SENTINEL])
+    const { retried } = await app.retryJobs({ ids: all.map(({ id }) => id), state: 'SUCCESS' })
+    const again = all.map(({ id }) => app.result(retried[id] as string).get(wait))
+    expect(await Promise.all(again)).toEqual([OTHER, 'small', OTHER, LARGE])
+    expect(textIn(folder)).not.toContain(SENTINEL)
+    expect(sqliteText(lab())).not.toContain(SENTINEL)
+  })
+
   test('a job with a large sealed input is revoked, and its queue is purged: what follows ends', async () => {
     const { payloads } = await payloadsIn()
     const app = lab().app({ codec: codecOf(), payloads })

@@ -7,7 +7,7 @@ import {
   type DeathReason,
 } from '../../../protocol/deadLetterDocument.ts'
 import { toJson } from '../../../protocol/plainJson.ts'
-import { ArgumentError, NotSupportedError, UnknownJobError } from '../../../std/errors.ts'
+import { ArgumentError, CodecError, NotSupportedError, UnknownJobError } from '../../../std/errors.ts'
 import { ADMIN_SCOPE, identityOf, isAdmin } from '../../access/identity.ts'
 import { baseOf, type HttpScope } from '../../apiContext.ts'
 import { readBody } from '../../input/body.ts'
@@ -155,7 +155,7 @@ async function edit(c: Context, scope: HttpScope, { id, task }: DeadLetterInfo):
   } catch (thrown) {
     const errors = inputErrors(thrown, input, definition)
     if (errors) return respondProblem(invalidInput(errors), path)
-    if (thrown instanceof NotSupportedError)
+    if (thrown instanceof NotSupportedError || thrown instanceof CodecError)
       return respondProblem({ kind: 'cannot-change', detail: thrown.message }, path)
     if (thrown instanceof ArgumentError) return respondProblem(wrong('#', thrown.message), path)
     throw thrown
