@@ -40,7 +40,7 @@ export interface Stores extends OpenStores {
   readonly feed: EventFeed
   /** Absent without the option `payloads`. */
   readonly payloads?: Payloads | undefined
-  /** A unit of work beside that of these stores, as an outbox: what it writes is sealed, and put elsewhere, as theirs. */
+  /** A unit of work beside theirs, as an outbox: what it writes is sealed, and put elsewhere, as what they write. */
   around?(unitOfWork: UnitOfWork): UnitOfWork
 }
 

@@ -10,7 +10,7 @@ import { Seals } from './seals.ts'
 
 /** Stores whose payloads are sealed. */
 export interface Sealing {
-  /** Opens what was sealed and then kept elsewhere. `opens` and `result` throw CodecError; an input stays sealed then. */
+  /** Opens what was kept elsewhere. `opens` and `result` throw CodecError; an input stays sealed then. */
   readonly opening: {
     result(id: string, result: unknown): unknown
     input(id: string, input: string | Uint8Array): string | Uint8Array

@@ -40,8 +40,8 @@ export class Payloads {
   }
 
   /**
-   * The unit of work of these stores, which puts large inputs and results here. `waitsElsewhere`: in an outbox, in which
-   * the broker finds no message.
+   * The unit of work of these stores, which puts large inputs and results here. `waitsElsewhere`: in an outbox, in
+   * which the broker finds no message.
    */
   unitOfWork({ broker, unitOfWork }: PayloadStores, waitsElsewhere: boolean = false): UnitOfWork {
     const [clock, resultExpires] = [this.#clock, this.#resultExpires]

@@ -23,7 +23,8 @@ export interface PayloadOptions {
   readonly sweepInterval?: Duration | undefined
   /**
    * Signs the URLs at which clients of the HTTP API put large inputs before their calls: at least 32 characters, the
-   * same in all its processes. A list: the first signs, all are accepted. Default: the API takes none.
+   * same in all its processes. A list: the first signs, all are accepted. Not beside a codec, which does not seal them.
+   * Default: the API takes none.
    */
   readonly secret?: string | readonly string[] | undefined
 }

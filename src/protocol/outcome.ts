@@ -16,7 +16,8 @@ type Ending =
   /** Run again `delay` milliseconds from now; this is no attempt that failed. */
   | { readonly kind: 'snooze'; readonly delay: number }
   /**
-   * `deadLetter`: keep its message as a dead letter, because it was lost too often, or its input cannot be read. `expected`: the task declares this error.
+   * `deadLetter`: keep its message as a dead letter, because it was lost too often, or its input cannot be read.
+   * `expected`: the task declares this error.
    */
   | {
       readonly kind: 'failure'

@@ -36,8 +36,8 @@ export interface BoundsParts {
 
 /**
  * Submits to queues whose length is bounded. Submissions alone are bounded: what workers send (retries, the rest of
- * workflows, members that a task adds to its chord), and dead letters that are sent again, has been accepted before, and
- * must not be lost.
+ * workflows, members that a task adds to its chord), and dead letters that are sent again, has been accepted before,
+ * and must not be lost.
  */
 export class BoundedUnitOfWork implements UnitOfWork {
   readonly atomic: boolean

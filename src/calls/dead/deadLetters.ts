@@ -91,13 +91,13 @@ export interface DeadLetters {
   /**
    * Give one another input, which is checked as that of a call. It is the newest then. Rejects with UnknownJobError
    * where there is none, ArgumentError and ValidationError for an input that its task does not take, NotSupportedError
-   * for a message that cannot be read, CodecError for one that is sealed and cannot be opened, PayloadError for one whose
-   * input is not in the payload store, and as `list`.
+   * for a message that cannot be read, CodecError for one that is sealed and cannot be opened, PayloadError for one
+   * whose input is not in the payload store, and as `list`.
    */
   edit(id: string, input: LetterEdit): Promise<void>
   /**
-   * Send dead letters again, the oldest first, to the queues that they came from, also full ones, with their ids, and their retries
-   * and losses counted from 0: each is sent and dropped in one write, where messages and results are one store. Those
+   * Send dead letters again, the oldest first, to the queues that they came from, also full ones, with their ids, and
+   * their retries and losses counted from 0: each is sent and dropped in one write, where messages and results are one store. Those
    * whose jobs have succeeded meanwhile are dropped, and not sent. Where the call ends half-way, it may be repeated.
    * With `dryRun` they are only listed. Rejects with ArgumentError for a selection that names nothing, and as `list`
    * for one that is not `all`.
