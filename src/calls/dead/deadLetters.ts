@@ -97,10 +97,10 @@ export interface DeadLetters {
   edit(id: string, input: LetterEdit): Promise<void>
   /**
    * Send dead letters again, the oldest first, to the queues that they came from, also full ones, with their ids, and
-   * their retries and losses counted from 0: each is sent and dropped in one write, where messages and results are one store. Those
-   * whose jobs have succeeded meanwhile are dropped, and not sent. Where the call ends half-way, it may be repeated.
-   * With `dryRun` they are only listed. Rejects with ArgumentError for a selection that names nothing, and as `list`
-   * for one that is not `all`.
+   * their retries and losses counted from 0: each is sent and dropped in one write, where messages and results are one
+   * store. Those whose jobs have succeeded meanwhile are dropped, and not sent. Where the call ends half-way, it may be
+   * repeated. With `dryRun` they are only listed. Rejects with ArgumentError for a selection that names nothing, and as
+   * `list` for one that is not `all`.
    */
   redrive(selection: DeadLetterSelection, options?: RedriveOptions): Promise<RedrivenLetters>
   /** Drop dead letters. Rejects as `redrive`. */
