@@ -35,12 +35,12 @@ const rules = documents<{ groups: { rules: { alert: string; expr: string }[] }[]
   .flatMap(({ groups }) => groups)
   .flatMap((group) => group.rules)
 
-/** What a process that has an API, a worker, a beat and limits reports, once each has done something. */
+/** What a process that has an API, a worker, a beat, limits and a bound of its queues reports, once each has done something. */
 let known: Exposition
 beforeAll(async () => {
   // A store that keeps limits.
   const lab = new Lab('memory')
-  const app = new Celeriac({ broker: lab.url, logger: createLogger('silent') })
+  const app = new Celeriac({ broker: lab.url, maxQueueLength: 1000, logger: createLogger('silent') })
   const add = app.task('add', (x: number) => x)
   app.limit('api', { breaker: { failures: 1, within: '1m', pause: '1h' } })
   const fail = app.task('fail', () => Promise.reject(new Error('down')), { uses: 'api' })
