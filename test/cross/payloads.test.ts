@@ -71,16 +71,17 @@ onStores(
       const { task, state } = flaky(app)
       const worker = await lab().work(app)
       const sent = await Promise.all([1, 2, 3, 4].map(() => task.delay(LARGE)))
-      for (const one of sent) await expect(one.get(wait)).rejects.toThrow()
+      const tagged = await task.applyAsync([LARGE], { tags: ['of a customer'] })
+      for (const one of [...sent, tagged]) await expect(one.get(wait)).rejects.toThrow()
       await eventually(
         () => app.deadLetters.count(),
-        ({ celery = 0 }) => celery === 4,
+        ({ celery = 0 }) => celery === 5,
       )
       await worker.stop()
       const ids = sent.map(({ id }) => id) as [string, string, string, string]
       const [plain, changed, dropped, forgotten] = ids
       const { backend } = await storesOf(app)
-      await backend.forget(ids)
+      await backend.forget([...ids, tagged.id])
       expect(await sweepLater(app, 8 * DAY)).toBe(0)
       expect((await app.deadLetters.get(plain))?.args).toEqual([LARGE])
       const blind = await lab().app().deadLetters.get(plain)
@@ -93,6 +94,10 @@ onStores(
       expect(await app.forgetJobs({ ids: [forgotten] }, { dryRun: true })).toMatchObject({ removed: { payloads: 1 } })
       expect(await app.forgetJobs({ ids: [forgotten] })).toMatchObject({
         ids: [forgotten],
+        removed: { deadLetters: 1, payloads: 1 },
+      })
+      expect(await app.forgetJobs({ tag: 'of a customer' })).toMatchObject({
+        ids: [tagged.id],
         removed: { deadLetters: 1, payloads: 1 },
       })
       // Without the key, and without payloads.
