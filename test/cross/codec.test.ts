@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, describe, expect, test } from 'vitest'
 import { Seals } from '../../src/codec/seals.ts'
+import { createHttp } from '../../src/http/api.ts'
+import { serve } from '../../src/http/server/serve.ts'
 import { chain, chord } from '../../src/index.ts'
 import { Outbox, outboxSchema } from '../../src/outbox/outbox.ts'
 import { onStores, useLab } from '../app/lab.ts'
@@ -92,6 +94,34 @@ onStores(
   },
   { memory: false },
 )
+
+describe('over HTTP', () => {
+  const lab = useLab('sqlite')
+
+  test('an API without the key shows no input of a dead letter, does not edit it, and sends it again', async () => {
+    const app = lab().app({ codec: codecOf() })
+    const { task, state } = flaky(app)
+    const worker = await lab().work(app)
+    const sent = await task.delay(SENTINEL)
+    await expect(sent.get(wait)).rejects.toThrow()
+    await worker.stop()
+    const blind = lab().app()
+    flaky(blind)
+    const server = await serve(createHttp(blind, { expose: [...blind.tasks.values()] as never } as never), { port: 0 })
+    lab().after(() => server.close())
+    const url = `${server.url}/v1/dead/${sent.id}`
+    const shown = await (await fetch(url)).text()
+    expect(shown).toContain('CodecError')
+    expect(shown).not.toContain(SENTINEL)
+    const headers = { 'content-type': 'application/json' }
+    const edited = await fetch(url, { method: 'PATCH', headers, body: JSON.stringify({ input: ['x'] }) })
+    expect([edited.status, await edited.json()]).toMatchObject([501, { detail: expect.stringContaining('is sealed') }])
+    expect((await fetch(`${url}/redrive`, { method: 'POST' })).status).toBe(200)
+    state.fails = false
+    await lab().work(app)
+    expect(await sent.get(wait)).toBe(SENTINEL)
+  })
+})
 
 describe('what is opened and cannot be read', () => {
   const lab = useLab('sqlite')

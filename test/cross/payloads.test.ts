@@ -12,7 +12,8 @@ import { onStores, useLab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
 import { sqliteText } from '../codec/dump.ts'
 import { codecOf } from '../codec/keys.ts'
-import { inFull } from '../tier.ts'
+import { emptyRabbit } from '../rabbitmq/shared.ts'
+import { inFull, isFull } from '../tier.ts'
 import { eventually } from '../wait.ts'
 import { charging, DAY, flaky, HOUR, LARGE, payloadsIn, SENTINEL, sweepLater, textIn, wait } from './lab.ts'
 
@@ -250,6 +251,21 @@ describe('on a SQLite file', () => {
     expect(() => lab().app({ codec: codecOf(), payloads })).toThrow(ArgumentError)
   })
 })
+
+const rpc = (): void => {
+  const lab = useLab('rabbitmq', emptyRabbit)
+
+  test('large sealed inputs and results, which are replies', async () => {
+    const { folder, payloads } = await payloadsIn()
+    const app = lab().app({ backend: 'rpc://', codec: codecOf(), payloads })
+    const { task, state } = flaky(app)
+    state.fails = false
+    await lab().work(app)
+    expect(await (await task.delay(LARGE)).get(wait)).toBe(LARGE)
+    expect(textIn(folder)).not.toContain(SENTINEL)
+  })
+}
+if (isFull) describe('with rpc://', rpc)
 
 describe('an outbox', () => {
   const lab = useLab('memory')
