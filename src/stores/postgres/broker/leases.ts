@@ -1,7 +1,7 @@
 import { queueChannelSql } from '../connection/listening.ts'
 import type { Row, Statement, Step } from '../connection/pipeline.ts'
 import { arrayOf } from '../connection/rows.ts'
-import { isLaneSql, queueOfSql } from '../schema/limitTables.ts'
+import { isLaneSql, nothingReadySql, queueOfSql } from '../schema/limitTables.ts'
 import { returningNow } from './lanes.ts'
 
 /*
@@ -137,7 +137,7 @@ function dropping(name: string, isTheirs: string): Statement {
     ), unbound AS (
       DELETE FROM celeriac.binding AS b WHERE consumer IS NOT NULL AND ${isTheirs} AND (
         exchange <> '' OR NOT EXISTS (SELECT FROM celeriac.binding WHERE queue = b.queue AND exchange <> '')
-        AND NOT EXISTS (SELECT FROM celeriac.message WHERE queue = b.queue AND due IS NULL)
+        AND ${nothingReadySql('b.queue')}
         AND NOT EXISTS (SELECT FROM celeriac.lane l JOIN celeriac.message m ON m.queue = l.name
           WHERE l.queue = b.queue AND m.due IS NULL)
       ) RETURNING exchange

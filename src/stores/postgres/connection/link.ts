@@ -21,8 +21,7 @@ const SILENCE_MARGIN_MS = 2000
 
 /**
  * Settings of our connections, whatever the role or the database has. Each statement looks up rows by an index, one
- * after the other; what the planner assumes of tables that were empty a moment ago must not lead it to read them whole,
- * nor to keep all rows of an index for a join: a plan stays in use after a million rows have come.
+ * after the other; what the planner assumes of tables that were empty a moment ago must not lead it to read them whole.
  * A later statement of a transaction sees what others have committed meanwhile, and a backslash in our texts is one.
  */
 const SETTINGS: Readonly<Record<string, string>> = {
@@ -31,7 +30,6 @@ const SETTINGS: Readonly<Record<string, string>> = {
   enable_bitmapscan: 'off',
   enable_hashjoin: 'off',
   enable_mergejoin: 'off',
-  enable_material: 'off',
   plan_cache_mode: 'force_generic_plan',
   default_transaction_isolation: 'read committed',
   standard_conforming_strings: 'on',

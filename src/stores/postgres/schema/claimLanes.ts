@@ -1,5 +1,5 @@
 import { NOT_CLAIMED } from '../broker/claims.ts'
-import { CORRECTED, FULL, GATE, GATE_FROM, IS_AHEAD, TOKENS } from './limitTables.ts'
+import { CORRECTED, FULL, GATE, GATE_FROM, IS_AHEAD, LANE_IS_VACANT, nothingReadySql, TOKENS } from './limitTables.ts'
 
 /*
  * The claim of messages with limits: one function, as what passes is decided while the limits are locked. It returns
@@ -247,15 +247,13 @@ const CLEAN = `
     checked := ARRAY(SELECT id FROM celeriac.lane WHERE id = ANY (checked) FOR UPDATE SKIP LOCKED);
     vain := ARRAY(
       SELECT id FROM celeriac.lane l WHERE id = ANY (checked)
-      AND NOT EXISTS (SELECT FROM celeriac.message m WHERE m.queue = l.name AND m.due IS NULL AND ${NOT_CLAIMED})
+      AND ${nothingReadySql('l.name', ` AND ${NOT_CLAIMED}`)}
     );
     UPDATE celeriac.lane SET blocked = NULL, turn = nextval('celeriac.lane_turn')
     WHERE id = ANY (checked) AND blocked = 0 AND id <> ALL (vain);
     PERFORM celeriac.drop_lanes(ARRAY(
       SELECT id FROM celeriac.lane l WHERE id = ANY (vain)
-      AND NOT EXISTS (SELECT FROM celeriac.message m WHERE m.queue = l.name AND m.due IS NULL)
-      AND NOT EXISTS (SELECT FROM celeriac.message m WHERE m.queue = l.name AND m.due IS NOT NULL
-        AND starts_with(m.queue, 'celeriac' || '.lane.'))
+      AND ${LANE_IS_VACANT}
     ), moment);
   END IF;
   IF lane_count > 0 THEN

@@ -1,5 +1,6 @@
+import { NOT_CLAIMED } from '../broker/claims.ts'
 import { queueChannelSql } from '../connection/listening.ts'
-import { GATE, GATE_FROM, IDLE, isLaneSql, queueOfSql, TOKENS } from './limitTables.ts'
+import { GATE, GATE_FROM, IDLE, isLaneSql, LANE_IS_VACANT, nothingReadySql, queueOfSql, TOKENS } from './limitTables.ts'
 
 /** Channel on which pauses are announced. */
 export const PAUSE_TOPIC = 'pauses'
@@ -107,7 +108,10 @@ BEGIN
   UPDATE celeriac.limiter m SET held = m.held + u.count
   FROM celeriac.lane l CROSS JOIN unnest(l.limiters, l.counts) AS u (limiter, count)
   WHERE l.id = of_lane AND m.id = u.limiter AND u.count > 0;
-END $$;
+END $$;`
+
+/** Drops what is empty. */
+export const TIDY_LIMITS: string = `
 -- At most so many lanes and limits after these ids: empty ones are dropped. Returns how many, and the last ids.
 CREATE FUNCTION celeriac.tidy_limits(INOUT last_lane bigint, INOUT last_limiter bigint, most integer, OUT dropped integer)
 LANGUAGE plpgsql AS $$
@@ -125,23 +129,20 @@ BEGIN
   PERFORM pg_advisory_xact_lock_shared(hashtext('celeriac.limits'), 0);
   vain := ARRAY(
     SELECT id FROM celeriac.lane l WHERE id = ANY (found_lanes)
-    AND NOT EXISTS (SELECT FROM celeriac.message m WHERE m.queue = l.name AND m.due IS NULL)
-    AND NOT EXISTS (SELECT FROM celeriac.message m WHERE m.queue = l.name AND m.due IS NOT NULL AND ${isLaneSql('m.queue')})
+    AND ${LANE_IS_VACANT}
     FOR UPDATE SKIP LOCKED
   );
   -- Once more: a message may have come before they were locked.
   vain := ARRAY(
     SELECT id FROM celeriac.lane l WHERE id = ANY (vain)
-    AND NOT EXISTS (SELECT FROM celeriac.message m WHERE m.queue = l.name AND m.due IS NULL)
-    AND NOT EXISTS (SELECT FROM celeriac.message m WHERE m.queue = l.name AND m.due IS NOT NULL AND ${isLaneSql('m.queue')})
+    AND ${LANE_IS_VACANT}
   );
   PERFORM celeriac.drop_lanes(vain, moment);
   dropped := cardinality(vain) + celeriac.drop_limiters(found_limits, moment);
   -- One that came back while a message was entering it.
   PERFORM celeriac.enter_lanes(array_agg(l.name), NULL, NULL) FROM celeriac.lane l
   WHERE l.id = ANY (found_lanes) AND l.blocked = 0
-  AND EXISTS (SELECT FROM celeriac.message m WHERE m.queue = l.name AND m.due IS NULL
-    AND (SELECT 1 FROM celeriac.claim c WHERE c.seq = m.seq) IS NULL);
+  AND NOT ${nothingReadySql('l.name', ` AND ${NOT_CLAIMED}`)};
   last_lane := CASE WHEN cardinality(found_lanes) < most THEN 0 ELSE found_lanes[most] END;
   last_limiter := CASE WHEN cardinality(found_limits) < most THEN 0 ELSE found_limits[most] END;
 END $$;`
@@ -274,4 +275,4 @@ export const STATE_COLUMNS: string = `m.held, m.paused,
 /** SQL: a limiter `m` that is listed though no message waits. */
 export const IN_USE: string = `NOT (${IDLE})`
 
-export const LIMIT_FUNCTIONS: string = `${ENTER}${RETURN}${CONTROL}`
+export const LIMIT_FUNCTIONS: string = `${ENTER}${RETURN}${TIDY_LIMITS}${CONTROL}`

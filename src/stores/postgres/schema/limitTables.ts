@@ -22,6 +22,19 @@ export function queueOfSql(queue: string): string {
   return `CASE WHEN ${isLaneSql(queue)} THEN substr(${queue}, ${LANE_QUEUE_START + 1}) ELSE ${queue} END`
 }
 
+/**
+ * SQL: no message is ready in this queue or lane. As a value, so that it is looked up in the index for each one: a join
+ * reads all of the index where its plan was made while that was empty.
+ */
+export function nothingReadySql(queue: string, condition = ''): string {
+  return `(SELECT 1 FROM celeriac.message m WHERE m.queue = ${queue} AND m.due IS NULL${condition} LIMIT 1) IS NULL`
+}
+
+/** SQL: no message is ready or delayed in the lane `l`. */
+export const LANE_IS_VACANT: string = `${nothingReadySql('l.name')}
+    AND (SELECT 1 FROM celeriac.message m WHERE m.queue = l.name AND m.due IS NOT NULL
+      AND ${isLaneSql('m.queue')} LIMIT 1) IS NULL`
+
 /** The tables of limits. */
 export const LIMIT_TABLES: string = `
 CREATE SEQUENCE celeriac.lane_turn;

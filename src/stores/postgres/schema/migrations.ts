@@ -3,7 +3,7 @@ import { OWN_FUNCTION, REQUIRE_FUNCTION } from '../gate.ts'
 import { CLAIM_LANES } from './claimLanes.ts'
 import { DEAD_LETTER_TABLE } from './deadLetterTable.ts'
 import { DROP_LANES } from './dropLanes.ts'
-import { LIMIT_FUNCTIONS } from './limitFunctions.ts'
+import { LIMIT_FUNCTIONS, TIDY_LIMITS } from './limitFunctions.ts'
 import { LIMIT_TABLES } from './limitTables.ts'
 import { SUBMIT_FUNCTION } from './submitFunction.ts'
 import { TABLES } from './tables.ts'
@@ -18,6 +18,11 @@ function step(version: number, minCompatible: number, describe: string, sql: str
   return { version, minCompatible, describe, sql, run: (execute) => execute(sql) }
 }
 
+/** The same functions, in place of those of before. */
+function inPlace(functions: string): string {
+  return functions.replaceAll('CREATE FUNCTION', 'CREATE OR REPLACE FUNCTION')
+}
+
 /** Every version of the tables, in order. */
 export const POSTGRES_STEPS: readonly PostgresStep[] = [
   step(
@@ -28,5 +33,11 @@ export const POSTGRES_STEPS: readonly PostgresStep[] = [
   ),
   // What a process of version 1 does to a held message with limits returns its permits, too: by a trigger.
   step(2, 1, 'adds limits and lanes', `${LIMIT_TABLES}${LIMIT_FUNCTIONS}${CLAIM_LANES}${DROP_LANES}${LANE_VIEWS}`),
-  step(3, 1, 'adds dead letters', DEAD_LETTER_TABLE),
+  // What looks for messages of lanes does it by the index, whenever its plan was made.
+  step(
+    3,
+    1,
+    'adds dead letters; lanes that are empty are found by an index',
+    `${DEAD_LETTER_TABLE}${inPlace(CLAIM_LANES)}${inPlace(TIDY_LIMITS)}`,
+  ),
 ]
