@@ -31,7 +31,14 @@ function define(app: Celeriac) {
     if (isBroken) throw new Reject(`no address ${to}`)
     return to
   })
-  return [mail]
+  const pay = app.task(
+    'pay',
+    (card: { number: string; holder: string }) => {
+      throw new Reject(`the bank of ${card.holder} refuses ${card.number}`)
+    },
+    { sensitive: ['card.number'] },
+  )
+  return [mail, pay]
 }
 
 test('the typed client lists, shows, edits, sends again and drops; each sees their own alone', async () => {
@@ -92,6 +99,26 @@ test.each([
   const response = await fetch(`${proxy.url}/v1/dead${query}`, { method, headers: ROOT })
   expect(response.status).toBe(400)
   expect(await response.json()).toMatchObject({ errors: [{ parameter }] })
+})
+
+test('what a task calls sensitive is shown neither in its input nor in its error, and is kept whole', async () => {
+  const [ann, root] = [ANN, ROOT].map((person) => createClient(proxy.url, { token: tokenOf(person) }))
+  if (!ann || !root) throw new Error('no clients')
+  const card = { number: '4000-1234', holder: 'Ann' }
+  const { id } = await ann.submit('pay' as never, [card] as never)
+  const worker = new Worker(house.app, { logger: false })
+  await worker.start()
+  await until(async () => (await house.app.deadLetters.count()).celery === 1)
+  await worker.stop()
+  const seen = await ann.deadLetters.get(id)
+  expect(seen).toMatchObject({ args: [{ number: '…', holder: 'Ann' }], kwargs: {} })
+  expect(JSON.stringify(seen)).not.toContain(card.number)
+  expect(await house.app.deadLetters.get(id)).toMatchObject({ args: [card] })
+  expect(await root.deadLetters.edit(id, [{ ...card, number: '4000-5678' }])).toMatchObject({
+    args: [{ number: '…', holder: 'Ann' }],
+  })
+  expect(await house.app.deadLetters.get(id)).toMatchObject({ args: [{ number: '4000-5678' }] })
+  await root.deadLetters.drop(id)
 })
 
 test('every answer was as the document of the API says', () => {

@@ -5,6 +5,8 @@ import type { Envelope } from '../../protocol/envelope.ts'
 import { errorInfo } from '../../protocol/exception.ts'
 import { decodeTask } from '../../protocol/message.ts'
 import { ALL_CONTENT_TYPES } from '../../protocol/serializer.ts'
+import { shownCall } from '../../tasks/bind.ts'
+import type { TaskDefinition } from '../../tasks/definition.ts'
 import { requirePayloads, type Stores } from '../stores.ts'
 
 /** One time that a worker gave up a message. */
@@ -79,6 +81,19 @@ export async function wholeOf(
 ): Promise<Envelope> {
   if (isOffloaded(envelope.headers)) return requirePayloads(stores).reader.envelope(envelope)
   return stores.opens ? stores.opens(envelope) : envelope
+}
+
+/** As people see it: without what its task calls `sensitive`, where the task is known here. */
+export function shownContent(
+  letter: DeadLetterContent,
+  definition: TaskDefinition | undefined,
+): Omit<DeadLetterContent, 'args' | 'kwargs'> & { readonly args: unknown; readonly kwargs: unknown } {
+  const sensitive = definition?.options.sensitive
+  if (!sensitive) return letter
+  const { args, kwargs } = letter
+  // What cannot be read may have it anywhere.
+  if (!args || !kwargs) return { ...letter, body: undefined }
+  return { ...letter, ...shownCall({ args, kwargs }, sensitive, definition) }
 }
 
 export async function contentOf(

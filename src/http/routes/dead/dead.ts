@@ -1,4 +1,5 @@
 import type { Context } from 'hono'
+import { shownContent } from '../../../calls/dead/info.ts'
 import {
   DEATH_REASONS,
   type DeadLetterContentDocument,
@@ -69,7 +70,7 @@ export function redriveLetters(c: Context, scope: HttpScope): Promise<Response> 
 
 /** `GET /dead/{id}` */
 export function showLetter(c: Context, scope: HttpScope): Promise<Response> {
-  return answered(c, () => withLetter(c, scope, async (letter) => respond(contentOf(letter))))
+  return answered(c, () => withLetter(c, scope, async (letter) => respond(contentOf(scope, letter))))
 }
 
 /** `PATCH /dead/{id}` */
@@ -161,7 +162,7 @@ async function edit(c: Context, scope: HttpScope, { id, task }: DeadLetterInfo):
     throw thrown
   }
   const changed = await scope.app.deadLetters.get(id)
-  return changed ? respond(contentOf(changed)) : respondProblem(unknown(c), path)
+  return changed ? respond(contentOf(scope, changed)) : respondProblem(unknown(c), path)
 }
 
 async function drop({ app }: HttpScope, id: string): Promise<Response> {
@@ -244,7 +245,8 @@ function deathOf({ reason, error, diedAt, worker }: DeathInfo): DeathDocument {
   return { reason, error, diedAt: diedAt.toISOString(), worker }
 }
 
-function contentOf(letter: DeadLetterContent): DeadLetterContentDocument {
-  const { args, kwargs, problem, body } = letter
+function contentOf({ app }: HttpScope, letter: DeadLetterContent): DeadLetterContentDocument {
+  const definition = letter.task === undefined ? undefined : app.tasks.get(letter.task)?.definition
+  const { args, kwargs, problem, body } = shownContent(letter, definition)
   return { ...documentOf(letter), args, kwargs, problem, body } as DeadLetterContentDocument
 }
