@@ -33,7 +33,7 @@ export interface BackendOptions {
   readonly storeTimeout?: number
   /** How many intermediate states and emissions are kept per task in `events`, the newest; default 1000, 0: none. */
   readonly eventLog?: number
-  /** How many dead letters are kept, and how long. Default: 100,000, for 30 days. */
+  /** How many dead letters are kept, how many bytes, and how long. Default: 100,000, 1 GiB, for 30 days. */
   readonly deadLetters?: DeadLetterBounds
   /** Where moments are read from. Default: the system's clock. */
   readonly clock?: Clock

@@ -119,6 +119,7 @@ function sealedLetters(letters: DeadLetterStore, { messages, records }: Seals): 
     drop: (ids) => letters.drop(ids),
     remove: (id, version) => letters.remove(id, version),
     count: () => letters.count(),
+    amount: () => letters.amount(),
     trim: () => letters.trim(),
     reopen: async (metas) => letters.reopen(metas.map((meta) => records.seal(meta))),
   }

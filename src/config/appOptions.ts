@@ -241,8 +241,8 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
     type: 'DeadLetterOptions',
     parse: parseDeadLetters,
     default: {},
-    absent: "`{ failed: false, expires: '30d', max: 100000 }`",
-    doc: '[messages that workers give up](how-to/after-an-outage.md): which are kept, how many, how long: `{ failed, expires, max }`',
+    absent: "`{ failed: false, expires: '30d', max: 100000, maxBytes: '1 GiB' }`",
+    doc: '[messages that workers give up](how-to/after-an-outage.md): which are kept, how many, how long: `{ failed, expires, max, maxBytes }`',
   },
   alwaysEager: {
     kind: 'flag',

@@ -133,8 +133,8 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
    */
   eventLog?: number | undefined
   /**
-   * Messages that workers give up: which are kept, how many, how long: `{ failed, expires, max }`. Default: `{ failed:
-   * false, expires: '30d', max: 100000 }`.
+   * Messages that workers give up: which are kept, how many, how long: `{ failed, expires, max, maxBytes }`. Default:
+   * `{ failed: false, expires: '30d', max: 100000, maxBytes: '1 GiB' }`.
    */
   deadLetters?: DeadLetterOptions | undefined
   /**

@@ -5,7 +5,7 @@ import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { isTopicPattern } from '../std/glob.ts'
 import { type OptionTable, readOptions } from '../std/optionTable.ts'
-import { requireObject, shown } from '../std/validate.ts'
+import { bytesOf, requireObject, shown } from '../std/validate.ts'
 import { MAX_CONCURRENCY } from './task/limitOptions.ts'
 
 type Exchange = NonNullable<QueueOptions['exchange']>
@@ -16,6 +16,8 @@ const EXCHANGE_KINDS: readonly ExchangeKind[] = ['direct', 'topic', 'fanout']
 export const ON_FULL: readonly ('reject' | 'drop-oldest')[] = ['reject', 'drop-oldest']
 /** More fit into no store. */
 export const MAX_QUEUE_LENGTH = 1_000_000_000
+/** 1 TiB */
+const MAX_DEAD_BYTES = 1024 ** 4
 
 /** AMQP writes the length of a name in one byte. */
 const MAX_NAME_BYTES = 255
@@ -94,6 +96,11 @@ export interface DeadLetterOptions {
   expires?: Duration | undefined
   /** How many are kept; of more the oldest are dropped. Default `100000`. */
   max?: number | undefined
+  /**
+   * How many bytes their messages may take, as a number or a text like `'64 MiB'`; of more the oldest are dropped, but
+   * not the newest. Default `'1 GiB'`.
+   */
+  maxBytes?: number | string | undefined
   // </DEAD_LETTER_OPTIONS>
 }
 
@@ -103,6 +110,7 @@ export interface DeadLetterConfig {
   /** ms; 0: for ever. */
   readonly expires: number
   readonly max: number
+  readonly maxBytes: number
 }
 
 export const DEAD_LETTER_OPTIONS: OptionTable<DeadLetterOptions, DeadLetterConfig> = {
@@ -123,6 +131,13 @@ export const DEAD_LETTER_OPTIONS: OptionTable<DeadLetterOptions, DeadLetterConfi
     max: 10_000_000,
     default: 100_000,
     doc: 'how many are kept; of more the oldest are dropped',
+  },
+  maxBytes: {
+    kind: 'value',
+    type: 'number | string',
+    parse: (value, where) => bytesOf(value, where, 1, MAX_DEAD_BYTES),
+    default: '1 GiB',
+    doc: "how many bytes their messages may take, as a number or a text like `'64 MiB'`; of more the oldest are dropped, but not the newest",
   },
 }
 

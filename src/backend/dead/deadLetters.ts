@@ -87,12 +87,21 @@ export interface DeadLetterPage {
   readonly cursor?: string | undefined
 }
 
-/** How many are kept, and how long. */
+/** How many are kept, how many bytes of messages, and how long. */
 export interface DeadLetterBounds {
   /** ms; 0: for ever. */
   readonly expires: number
   /** The oldest ones above this number are dropped. */
   readonly max: number
+  /** The oldest ones whose messages are above these bytes are dropped. The newest stays, whatever its size. */
+  readonly maxBytes: number
+}
+
+/** How much is kept. */
+export interface DeadLetterAmount {
+  readonly letters: number
+  /** Of their messages as they are stored: headers, properties and body. */
+  readonly bytes: number
 }
 
 /** Dead letters of all processes that share the store, within `DeadLetterBounds`. */
@@ -114,7 +123,9 @@ export interface DeadLetterStore {
   remove(id: string, version: number): Promise<void>
   /** How many there are, by queue. */
   count(): Promise<ReadonlyMap<string, number>>
-  /** Drop what has expired, and the oldest above the bound. The store does that by itself, too, from time to time. */
+  /** How much all of them are, also those that have expired and are still there. Without reading them. */
+  amount(): Promise<DeadLetterAmount>
+  /** Drop what has expired, and the oldest above the bounds. The store does that by itself, too, from time to time. */
   trim(): Promise<void>
   /** Write these records over those of their ids, also over final ones, but not over SUCCESS. */
   reopen(metas: readonly TaskMeta[]): Promise<void>

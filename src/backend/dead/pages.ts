@@ -15,8 +15,8 @@ import type {
  * What every store does alike with dead letters: how they are written down, and what fits a filter.
  */
 
-/** How many are kept, and how long, where that is not said. */
-export const DEFAULT_BOUNDS: DeadLetterBounds = { expires: 30 * 86_400_000, max: 100_000 }
+/** How many are kept, how many bytes, and how long, where that is not said. */
+export const DEFAULT_BOUNDS: DeadLetterBounds = { expires: 30 * 86_400_000, max: 100_000, maxBytes: 1024 ** 3 }
 
 /** How many are read for one page where the store cannot search: a page takes some ten milliseconds. */
 const MAX_SEARCHED = 1000
@@ -111,6 +111,11 @@ export function headText({ headers, properties }: NewDeadLetter['envelope']): st
   )
 }
 
-function sizeOf(body: string | Uint8Array): number {
-  return Buffer.byteLength(body)
+/** Bytes that a message takes, with its headers and properties as `headText` writes them. */
+export function messageSize(head: string, body: string | Uint8Array): number {
+  return sizeOf(head) + sizeOf(body)
+}
+
+function sizeOf(text: string | Uint8Array): number {
+  return Buffer.byteLength(text)
 }

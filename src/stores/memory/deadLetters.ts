@@ -1,5 +1,6 @@
 import type {
   DeadLetter,
+  DeadLetterAmount,
   DeadLetterBounds,
   DeadLetterPage,
   DeadLetterQuery,
@@ -7,7 +8,15 @@ import type {
   KeptDeadLetter,
   NewDeadLetter,
 } from '../../backend/dead/deadLetters.ts'
-import { DEFAULT_BOUNDS, editedFacts, factsText, headText, pageOf, readFacts } from '../../backend/dead/pages.ts'
+import {
+  DEFAULT_BOUNDS,
+  editedFacts,
+  factsText,
+  headText,
+  messageSize,
+  pageOf,
+  readFacts,
+} from '../../backend/dead/pages.ts'
 import type { SubmissionMetadata } from '../../backend/unitOfWork.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
 import { readMessage } from '../../protocol/packedMessage.ts'
@@ -34,6 +43,8 @@ export class MemoryDeadLetters implements DeadLetterStore {
   readonly #bounds: DeadLetterBounds
   /** In the order of their versions. */
   readonly #letters = new Map<string, Kept>()
+  /** Of all messages. */
+  #bytes = 0
   #count = 0
 
   constructor(parts: MemoryDeadLetterParts) {
@@ -51,8 +62,17 @@ export class MemoryDeadLetters implements DeadLetterStore {
 
   #keep(id: string, facts: string, of: Pick<DeadLetter, 'owner' | 'tags'>, envelope: Envelope): void {
     const letter = readFacts(facts, { id, version: ++this.#count, ...of })
-    this.#letters.delete(id)
-    this.#letters.set(id, { letter, head: headText(envelope), body: envelope.body })
+    this.#delete(id)
+    const kept = { letter, head: headText(envelope), body: envelope.body }
+    this.#letters.set(id, kept)
+    this.#bytes += messageSize(kept.head, kept.body)
+  }
+
+  /** False where there was none. */
+  #delete(id: string): boolean {
+    const kept = this.#letters.get(id)
+    if (kept) this.#bytes -= messageSize(kept.head, kept.body)
+    return this.#letters.delete(id)
   }
 
   async list(query: DeadLetterQuery): Promise<DeadLetterPage> {
@@ -83,11 +103,11 @@ export class MemoryDeadLetters implements DeadLetterStore {
   }
 
   async drop(ids: readonly string[]): Promise<number> {
-    return ids.filter((id) => this.#letters.delete(id)).length
+    return ids.filter((id) => this.#delete(id)).length
   }
 
   async remove(id: string, version: number): Promise<void> {
-    if (this.#letters.get(id)?.letter.version === version) this.#letters.delete(id)
+    if (this.#letters.get(id)?.letter.version === version) this.#delete(id)
   }
 
   async count(): Promise<ReadonlyMap<string, number>> {
@@ -95,6 +115,10 @@ export class MemoryDeadLetters implements DeadLetterStore {
     const counts = new Map<string, number>()
     for (const { letter } of this.#letters.values()) counts.set(letter.queue, (counts.get(letter.queue) ?? 0) + 1)
     return counts
+  }
+
+  async amount(): Promise<DeadLetterAmount> {
+    return { letters: this.#letters.size, bytes: this.#bytes }
   }
 
   async reopen(metas: readonly TaskMeta[]): Promise<void> {
@@ -106,11 +130,12 @@ export class MemoryDeadLetters implements DeadLetterStore {
   }
 
   #trim(): void {
-    const { expires, max } = this.#bounds
+    const { expires, max, maxBytes } = this.#bounds
     const from = expires === 0 ? 0 : this.#parts.clock.now() - expires
     for (const [id, { letter }] of this.#letters) {
-      if (letter.died >= from && this.#letters.size <= max) return
-      this.#letters.delete(id)
+      const { size } = this.#letters
+      if (letter.died >= from && size <= max && (this.#bytes <= maxBytes || size === 1)) return
+      this.#delete(id)
     }
   }
 }

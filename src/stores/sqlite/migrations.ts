@@ -39,7 +39,7 @@ export const SQLITE_STEPS: readonly SqliteStep[] = [
   {
     version: 5,
     minCompatible: 2,
-    describe: 'tables for dead letters: celeriac_dead_letter, celeriac_dead_message',
+    describe: 'tables for dead letters: celeriac_dead_letter, celeriac_dead_message, celeriac_dead_amount',
     run: (db) => db.exec(DEAD_LETTER_TABLES),
   },
 ]

@@ -227,6 +227,7 @@ CREATE TABLE celeriac_dead_letter (
   died INTEGER NOT NULL,
   owner TEXT,
   tags TEXT,                            -- JSON: an array of texts
+  size INTEGER NOT NULL,                -- bytes of its message
   facts TEXT NOT NULL                   -- JSON: see backend/dead/pages.ts
 ) STRICT;
 CREATE INDEX celeriac_dead_letter_task ON celeriac_dead_letter (task, seq);
@@ -237,8 +238,15 @@ CREATE TABLE celeriac_dead_message (
   head TEXT NOT NULL,                   -- JSON: headers and properties
   body ANY NOT NULL                     -- text or bytes, still serialized
 ) STRICT;
+-- One row: how much all of them are.
+CREATE TABLE celeriac_dead_amount (letters INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT;
+INSERT INTO celeriac_dead_amount VALUES (0, 0);
+CREATE TRIGGER celeriac_dead_letter_kept AFTER INSERT ON celeriac_dead_letter BEGIN
+  UPDATE celeriac_dead_amount SET letters = letters + 1, bytes = bytes + new.size;
+END;
 CREATE TRIGGER celeriac_dead_letter_dropped AFTER DELETE ON celeriac_dead_letter BEGIN
   DELETE FROM celeriac_dead_message WHERE seq = old.seq;
+  UPDATE celeriac_dead_amount SET letters = letters - 1, bytes = bytes - old.size;
 END;`
 
 /** One row. Every write transaction reads it first. */

@@ -1,5 +1,6 @@
 import type {
   DeadLetter,
+  DeadLetterAmount,
   DeadLetterBounds,
   DeadLetterPage,
   DeadLetterQuery,
@@ -76,13 +77,26 @@ const COUNT: Statement = {
   name: 'count_dead_letters',
   text: 'SELECT queue, count(*) FROM celeriac.dead_letter GROUP BY queue',
 }
-/** `$1`: what died before has expired; `$2`: how many are kept. The oldest, as far as they have expired or are more. */
+const AMOUNT: Statement = {
+  name: 'amount_of_dead_letters',
+  text: 'SELECT count(*), coalesce(sum(size), 0) FROM celeriac.dead_letter',
+}
+/**
+ * `$1`: what died before has expired; `$2`: how many are kept; `$3`: how many bytes. The oldest, as far as they have
+ * expired or are more.
+ */
 const TRIM: Statement = {
   name: 'trim_dead_letters',
   text: `DELETE FROM celeriac.dead_letter WHERE seq IN (
       SELECT seq FROM (SELECT seq, died FROM celeriac.dead_letter ORDER BY seq LIMIT ${MAX_TRIMMED}) AS oldest
       WHERE died < $1::bigint
         OR seq <= (SELECT seq FROM celeriac.dead_letter ORDER BY seq DESC OFFSET $2::bigint LIMIT 1)
+        OR seq <= (
+          SELECT seq FROM (
+            SELECT seq, row_number() OVER newest AS place, sum(size) OVER newest AS bytes FROM celeriac.dead_letter
+            WINDOW newest AS (ORDER BY seq DESC ROWS UNBOUNDED PRECEDING)
+          ) AS kept WHERE bytes > $3::bigint AND place > 1 ORDER BY seq DESC LIMIT 1
+        )
     ) RETURNING 1`,
 }
 
@@ -208,9 +222,14 @@ export class PostgresDeadLetters implements DeadLetterStore {
     return new Map(rows.map(([queue, count]) => [queue as string, Number(count)]))
   }
 
+  async amount(): Promise<DeadLetterAmount> {
+    const [[letters, bytes] = []] = await this.#rows({ statement: AMOUNT, values: [] })
+    return { letters: Number(letters), bytes: Number(bytes) }
+  }
+
   async trim(): Promise<void> {
     for (;;) {
-      const values = [this.#from, this.#bounds.max]
+      const values = [this.#from, this.#bounds.max, this.#bounds.maxBytes]
       const [dropped = []] = await this.#parts.database.run([{ statement: TRIM, values }], { repeatable: true })
       if (dropped.length < MAX_TRIMMED) return
     }

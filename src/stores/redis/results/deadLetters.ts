@@ -1,5 +1,6 @@
 import type {
   DeadLetter,
+  DeadLetterAmount,
   DeadLetterBounds,
   DeadLetterPage,
   DeadLetterQuery,
@@ -93,10 +94,18 @@ return count
 `,
 }
 
-/** ARGV: base, max, from, how many at most. Answers 1 where there may be more. */
+/** ARGV: base, max, bytes, from, how many at most. Answers 1 where there may be more. */
 const TRIM: Script = {
   name: 'trim dead letters',
-  source: `${DEAD_LUA}return dead_trim(ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]))`,
+  source: `${DEAD_LUA}local numbers = {}
+for at = 2, 5 do numbers[at] = tonumber(ARGV[at]) end
+return dead_trim(ARGV[1], unpack(numbers, 2, 5))`,
+}
+
+/** ARGV: base. Answers how many there are, and the bytes of their messages. */
+const AMOUNT: Script = {
+  name: 'amount of dead letters',
+  source: `return { redis.call('ZCARD', ARGV[1]), tonumber(redis.call('GET', ARGV[1] .. '-bytes') or 0) }`,
 }
 
 /** KEYS are records; ARGV are value, status, ttl of each. Those that are there, and are not SUCCESS, are replaced. */
@@ -176,7 +185,8 @@ export class RedisDeadLetters implements DeadLetterStore {
   /** The arguments of `bury`. */
   #buried(letter: NewDeadLetter): readonly [how: string, text: Arg] {
     const facts = Buffer.from(factsText(letter))
-    const how = `${this.#bounds.max} ${this.#from} ${facts.length} ${letter.id}`
+    const { max, maxBytes } = this.#bounds
+    const how = `${max} ${maxBytes} ${this.#from} ${facts.length} ${letter.id}`
     return [how, Buffer.concat([facts, messageOf(letter.envelope)])]
   }
 
@@ -239,8 +249,13 @@ export class RedisDeadLetters implements DeadLetterStore {
     return new Map(pieces(found, 2).map(([queue, count]) => [queue as string, Number(count)]))
   }
 
+  async amount(): Promise<DeadLetterAmount> {
+    const [letters, bytes] = (await this.#script(AMOUNT, [this.#base])) as [number, number]
+    return { letters, bytes }
+  }
+
   async trim(): Promise<void> {
-    const args = [this.#base, this.#bounds.max, this.#from, MAX_TRIMMED]
+    const args = [this.#base, this.#bounds.max, this.#bounds.maxBytes, this.#from, MAX_TRIMMED]
     while ((await this.#script(TRIM, args)) === 1);
   }
 

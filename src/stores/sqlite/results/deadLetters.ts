@@ -1,6 +1,7 @@
 import type { StatementSync } from 'node:sqlite'
 import type {
   DeadLetter,
+  DeadLetterAmount,
   DeadLetterBounds,
   DeadLetterPage,
   DeadLetterQuery,
@@ -8,7 +9,15 @@ import type {
   KeptDeadLetter,
   NewDeadLetter,
 } from '../../../backend/dead/deadLetters.ts'
-import { DEFAULT_BOUNDS, editedFacts, factsText, headText, pageOf, readFacts } from '../../../backend/dead/pages.ts'
+import {
+  DEFAULT_BOUNDS,
+  editedFacts,
+  factsText,
+  headText,
+  messageSize,
+  pageOf,
+  readFacts,
+} from '../../../backend/dead/pages.ts'
 import type { Envelope } from '../../../protocol/envelope.ts'
 import { readMessage } from '../../../protocol/packedMessage.ts'
 import type { TaskMeta } from '../../../protocol/result.ts'
@@ -66,6 +75,7 @@ export class SqliteDeadLetters implements DeadLetterStore {
   readonly #drop: StatementSync
   readonly #load: StatementSync
   readonly #count: StatementSync
+  readonly #amount: StatementSync
   readonly #trim: StatementSync
   readonly #lists = new Map<string, StatementSync>()
 
@@ -73,19 +83,22 @@ export class SqliteDeadLetters implements DeadLetterStore {
     const { db } = parts.file
     this.#parts = parts
     this.#bounds = parts.bounds ?? DEFAULT_BOUNDS
-    this.#add = db.prepare(`INSERT INTO celeriac_dead_letter (id, task, queue, reason, died, owner, tags, facts)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?)`)
+    this.#add = db.prepare(`INSERT INTO celeriac_dead_letter (id, task, queue, reason, died, owner, tags, size, facts)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
     this.#addMessage = db.prepare('INSERT INTO celeriac_dead_message (seq, head, body) VALUES (?, ?, ?)')
     this.#remove = db.prepare('DELETE FROM celeriac_dead_letter WHERE id = ? AND seq = ?')
     this.#drop = db.prepare('DELETE FROM celeriac_dead_letter WHERE id = ?')
     this.#load = db.prepare(`SELECT seq, id, owner, tags, facts, head, body
       FROM celeriac_dead_letter JOIN celeriac_dead_message USING (seq) WHERE id = ?`)
     this.#count = db.prepare('SELECT queue, count(*) AS count FROM celeriac_dead_letter GROUP BY queue')
-    // The oldest, as far as they have expired or are too many.
+    this.#amount = db.prepare('SELECT letters, bytes FROM celeriac_dead_amount')
+    // The oldest, as far as they have expired, or are too many or too large; `upto` and `before`: with and without it.
     this.#trim = db.prepare(`DELETE FROM celeriac_dead_letter WHERE seq IN (
-      SELECT seq FROM celeriac_dead_letter
-      WHERE seq IN (SELECT seq FROM celeriac_dead_letter ORDER BY seq LIMIT :limit + 0)
-        AND (died < :from OR seq <= (SELECT seq FROM celeriac_dead_letter ORDER BY seq DESC LIMIT 1 OFFSET :max))
+      SELECT seq FROM (
+        SELECT seq, died, row_number() OVER oldest AS upto, sum(size) OVER oldest - size AS before
+        FROM (SELECT seq, died, size FROM celeriac_dead_letter ORDER BY seq LIMIT :limit + 0)
+        WINDOW oldest AS (ORDER BY seq ROWS UNBOUNDED PRECEDING)
+      ) WHERE died < :from OR upto <= :letters - :max OR (before < :bytes - :maxBytes AND upto < :letters)
     )`)
   }
 
@@ -110,8 +123,10 @@ export class SqliteDeadLetters implements DeadLetterStore {
     const { id, task = null, queue, reason, died, envelope } = letter
     this.#drop.run(id)
     const kept = tags && tags.length > 0 ? JSON.stringify(tags) : null
-    const { lastInsertRowid } = this.#add.run(id, task, queue, reason, Math.floor(died), owner ?? null, kept, facts)
-    this.#addMessage.run(lastInsertRowid, headText(envelope), envelope.body)
+    const [head, when] = [headText(envelope), Math.floor(died)]
+    const size = messageSize(head, envelope.body)
+    const { lastInsertRowid } = this.#add.run(id, task, queue, reason, when, owner ?? null, kept, size, facts)
+    this.#addMessage.run(lastInsertRowid, head, envelope.body)
   }
 
   async list(query: DeadLetterQuery): Promise<DeadLetterPage> {
@@ -185,6 +200,15 @@ export class SqliteDeadLetters implements DeadLetterStore {
     return new Map((rows as unknown as { queue: string; count: number }[]).map(({ queue, count }) => [queue, count]))
   }
 
+  async amount(): Promise<DeadLetterAmount> {
+    return this.#parts.file.read(() => this.#amountNow())
+  }
+
+  #amountNow(): DeadLetterAmount {
+    const { letters, bytes } = this.#amount.get() as unknown as DeadLetterAmount
+    return { letters, bytes }
+  }
+
   reopen(metas: readonly TaskMeta[]): Promise<void> {
     const { file, records } = this.#parts
     return file.writer.write(() => {
@@ -192,12 +216,13 @@ export class SqliteDeadLetters implements DeadLetterStore {
     })
   }
 
-  /** Drop what has expired, and what is above the bound, a window at a time. */
+  /** Drop what has expired, and what is above the bounds, a window at a time. */
   trim(): Promise<void> {
     const { file, clock } = this.#parts
-    const { expires, max } = this.#bounds
+    const { expires, max, maxBytes } = this.#bounds
     const from = expires === 0 ? 0 : Math.floor(clock.now() - expires)
-    const some = (limit: number): number => Number(this.#trim.run({ limit, from, max }).changes)
+    const some = (limit: number): number =>
+      Number(this.#trim.run({ limit, from, max, maxBytes, ...this.#amountNow() }).changes)
     return writeInWindows(file.writer, () => changeWindow(some), { unref: true })
   }
 }

@@ -7,6 +7,7 @@ import type {
 } from '../../../backend/dead/deadLetters.ts'
 import type { Message, Redriven, UnitOfWork } from '../../../backend/unitOfWork.ts'
 import type { Delivery } from '../../../broker/broker.ts'
+import type { Envelope } from '../../../protocol/envelope.ts'
 import { FAILURE, PENDING, RETRY, SUCCESS } from '../../../protocol/states.ts'
 import { envelopeOf, idsOf, metaOf, toQueue } from '../../factories.ts'
 import type { Kit } from '../../kit.ts'
@@ -14,7 +15,7 @@ import { Reader } from '../../reader.ts'
 import type { OpenedStores } from '../unitOfWorkSuite.ts'
 
 /** With which bounds the stores of this suite are opened. */
-export const SUITE_DEAD_LETTERS: DeadLetterBounds = { expires: 3_600_000, max: 20 }
+export const SUITE_DEAD_LETTERS: DeadLetterBounds = { expires: 3_600_000, max: 20, maxBytes: 100_000 }
 
 interface Place extends Omit<OpenedStores, 'close'> {
   readonly letters: DeadLetterStore
@@ -229,6 +230,58 @@ function bounding(it: Case): void {
     assert.deepEqual(await idsIn(letters, { oldest: true }), ids.slice(5))
     assert.equal((await letters.load(['0']))[0], undefined)
   })
+
+  it('maxBytes: the oldest whose messages are above it are dropped', async ({ letters }) => {
+    const ids = ['0', '1', '2', '3', '4']
+    for (const id of ids) await letters.put([letterOf(id, { envelope: sizedEnvelope(id, 30_000) })])
+    await letters.trim()
+    assert.deepEqual(await idsIn(letters, { oldest: true }), ['2', '3', '4'])
+    assert.deepEqual(await letters.load(['0', '1']), [undefined, undefined])
+    const headers = { text: 'é'.repeat(40_000) }
+    await letters.put([letterOf('5', { envelope: { ...envelopeOf('5'), headers } })])
+    await letters.trim()
+    assert.deepEqual(await idsIn(letters), ['5'])
+  })
+
+  it('maxBytes: the newest stays, whatever its size', async ({ letters }) => {
+    const { maxBytes } = SUITE_DEAD_LETTERS
+    await letters.put([letterOf('1')])
+    await letters.put([letterOf('large', { envelope: sizedEnvelope('large', 2 * maxBytes) })])
+    await letters.trim()
+    assert.deepEqual(await idsIn(letters), ['large'])
+    await letters.put([letterOf('2')])
+    await letters.trim()
+    assert.deepEqual(await idsIn(letters), ['2'])
+  })
+
+  it('amount: of all that are there, after each change', async ({ letters, unitOfWork }) => {
+    const amount = async (expected: number, sizes: number): Promise<void> => {
+      const { letters: count, bytes } = await letters.amount()
+      assert.equal(count, expected)
+      assert.ok(bytes >= sizes && bytes <= sizes + 1000 * count, `${bytes} bytes, of bodies ${sizes}`)
+    }
+    await amount(0, 0)
+    await letters.put(['1', '2', '3', '4'].map((id) => letterOf(id, { envelope: sizedEnvelope(id, 10_000) })))
+    await amount(4, 40_000)
+    await letters.put([letterOf('1', { envelope: sizedEnvelope('1', 20_000) })])
+    await amount(4, 50_000)
+    const [two, three, four] = await letters.load(['2', '3', '4'])
+    await letters.edit('2', two?.version ?? 0, sizedEnvelope('2', 5_000))
+    await amount(4, 45_000)
+    await letters.drop(['1', 'none'])
+    await letters.remove('3', three?.version ?? 0)
+    await letters.remove('3', three?.version ?? 0)
+    await amount(2, 15_000)
+    assert.ok(unitOfWork.redrive)
+    await unitOfWork.redrive([{ id: '4', version: four?.version ?? 0, message: messageOf('4') }])
+    await amount(1, 5_000)
+    await letters.drop(['2'])
+    await amount(0, 0)
+  })
+}
+
+function sizedEnvelope(id: string, bytes: number): Envelope {
+  return { ...envelopeOf(id), body: JSON.stringify('x'.repeat(bytes)) }
 }
 
 function messageOf(id: string): Message {
