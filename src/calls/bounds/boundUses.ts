@@ -6,10 +6,20 @@ import { keepingCapsOf, type QueueBounds, queueBoundsOf } from '../../config/que
 
 /** How much of what an app allows is used. */
 export interface BoundUse {
-  /** As `queue celery`, `results`, `bytes of results`, `events`, `bytes of events`. */
+  /**
+   * As `queue celery`, `results`, `bytes of results`, `events`, `bytes of events`, `dead letters`, `bytes of dead
+   * letters`.
+   */
   readonly what: string
   /** Name of the option that says the limit. */
-  readonly option: 'maxQueueLength' | 'maxResults' | 'maxResultBytes' | 'maxEvents' | 'maxEventBytes'
+  readonly option:
+    | 'maxQueueLength'
+    | 'maxResults'
+    | 'maxResultBytes'
+    | 'maxEvents'
+    | 'maxEventBytes'
+    | 'deadLetters.max'
+    | 'deadLetters.maxBytes'
   readonly used: number
   readonly limit: number
   /** At least 80 % are used. */
@@ -18,20 +28,37 @@ export interface BoundUse {
 
 interface Stores {
   readonly broker: Pick<Broker, 'size'>
-  readonly backend: Pick<ResultBackend, 'rows'>
+  readonly backend: Pick<ResultBackend, 'rows' | 'deadLetters'>
 }
 
 /**
  * Of all that the app bounds: its queues that have a name in its options, and these; what its result backend keeps,
- * which is counted for this.
+ * which is counted for this; dead letters, where there are some.
  */
 export async function boundUses(stores: Stores, config: Config, queues: Iterable<string>): Promise<BoundUse[]> {
   const boundOf = queueBoundsOf(config)
   const caps = keepingCapsOf(config)
   const ofQueues = boundOf ? await queueUses(stores.broker, boundOf, new Set([...namedQueues(config), ...queues])) : []
-  if (!caps || !stores.backend.rows) return ofQueues
-  const kept = await new Keeping(await stores.backend.rows()).amount(countsEvents(caps))
-  return [...ofQueues, ...keptUses(kept, caps)]
+  const ofLetters = await deadLetterUses(stores.backend, config)
+  return [...ofQueues, ...(await ofKept(stores.backend, caps)), ...ofLetters.filter(({ used }) => used > 0)]
+}
+
+async function ofKept(backend: Stores['backend'], caps: KeepingCaps | undefined): Promise<BoundUse[]> {
+  if (!caps || !backend.rows) return []
+  return keptUses(await new Keeping(await backend.rows()).amount(countsEvents(caps)), caps)
+}
+
+/** Empty where the backend keeps none. */
+export async function deadLetterUses(
+  backend: Pick<ResultBackend, 'deadLetters'>,
+  { deadLetters: { max, maxBytes } }: Pick<Config, 'deadLetters'>,
+): Promise<BoundUse[]> {
+  const amount = await (await backend.deadLetters?.())?.amount()
+  if (!amount) return []
+  return [
+    useOf('dead letters', 'deadLetters.max', amount.letters, max),
+    useOf('bytes of dead letters', 'deadLetters.maxBytes', amount.bytes, maxBytes),
+  ]
 }
 
 /** The queues that the options of an app name. */

@@ -4,7 +4,8 @@ import type { Broker } from '../../broker/broker.ts'
 import type { Config } from '../../config/config.ts'
 import type { QueueBounds } from '../../config/queueOptions.ts'
 import { uuid } from '../../std/id.ts'
-import { type BoundUse, keptUses, NOT_FULL, namedQueues, queueUses, useText } from './boundUses.ts'
+import { keptUses, namedQueues, queueUses } from './boundUses.ts'
+import { BoundWarnings } from './boundWarnings.ts'
 
 /** How often queues are looked at, ms, and what is kept, in looks. */
 const INTERVAL_MS = 15_000
@@ -26,7 +27,7 @@ export interface WatchParts {
 export class BoundsWatch {
   readonly #parts: WatchParts
   readonly #name: string = uuid()
-  readonly #warned = new Set<string>()
+  readonly #warnings: BoundWarnings
   #looks = 0
   #notBefore = 0
   #isClosed = false
@@ -34,6 +35,7 @@ export class BoundsWatch {
 
   constructor(parts: WatchParts) {
     this.#parts = parts
+    this.#warnings = new BoundWarnings(() => parts.config())
   }
 
   start(): void {
@@ -57,7 +59,10 @@ export class BoundsWatch {
   async look(): Promise<void> {
     if (!(await this.#isOurs())) return
     const { stores, boundOf } = this.#parts
-    if (boundOf) this.#judge(await queueUses(stores.broker, boundOf, new Set(namedQueues(this.#parts.config()))))
+    if (boundOf) {
+      const queues = new Set(namedQueues(this.#parts.config()))
+      this.#warnings.judge(await queueUses(stores.broker, boundOf, queues))
+    }
     if (this.#looks++ % LOOKS_PER_TRIM === 0) await this.#trim()
   }
 
@@ -70,7 +75,7 @@ export class BoundsWatch {
     this.#notBefore = now + (now - since) / COUNTED_SHARE
     const { logger } = this.#parts.config()
     if (dropped.results + dropped.logs > 0) logger.debug(dropped, 'results were dropped: more than the app keeps')
-    this.#judge(keptUses(kept, caps))
+    this.#warnings.judge(keptUses(kept, caps))
   }
 
   /** Where the backend keeps no notes, each process does it. */
@@ -84,18 +89,5 @@ export class BoundsWatch {
     if ((await notes.get(note.key)) !== this.#name) return false
     await notes.put(note)
     return true
-  }
-
-  #judge(uses: readonly BoundUse[]): void {
-    const { logger } = this.#parts.config()
-    for (const use of uses) {
-      const { what, option, used, limit, nearlyFull } = use
-      if (nearlyFull && !this.#warned.has(what)) {
-        this.#warned.add(what)
-        logger.warn({ what, option, used, limit }, `nearly full: ${useText(use)}`)
-      } else if (used < limit * NOT_FULL && this.#warned.delete(what)) {
-        logger.info({ what, option, used, limit }, `not nearly full any more: ${useText(use)}`)
-      }
-    }
   }
 }

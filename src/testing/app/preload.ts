@@ -6,6 +6,7 @@ export async function preload(): Promise<void> {
   await Promise.all([
     import('../../calls/bounds/boundStores.ts'),
     import('../../calls/bounds/boundUses.ts'),
+    import('../../calls/bounds/deadLetterWatch.ts'),
     import('../../calls/dead/deadLetters.ts'),
     import('../../calls/jobs/changeJob.ts'),
     import('../../calls/jobs/forgetJobs.ts'),

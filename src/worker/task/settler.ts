@@ -90,9 +90,10 @@ async function attempt(
   const { unitOfWork } = parts.stores
   for (let repeat = 0; ; repeat++) {
     try {
-      if (!acked) return await unitOfWork.settle(settlement())
-      await unitOfWork.write(settlement())
-      return true
+      const writing = settlement()
+      const done = acked ? await unitOfWork.write(writing).then(() => true) : await unitOfWork.settle(writing)
+      if (done && writing.publish?.some(({ dead }) => dead)) void watchDead(parts)
+      return done
     } catch (thrown) {
       const error = asError(thrown)
       const fault = faultOf(error)
@@ -102,6 +103,16 @@ async function attempt(
       if (mine || away || repeat === MAX_REPEATS) return { error, away }
     }
     await pauseForStore(repeat, parts.app.config.clock, parts.stopNow)
+  }
+}
+
+/** Loaded when a message is given up. Never rejects. */
+async function watchDead(parts: SettlerParts): Promise<void> {
+  try {
+    const { deadLetterWatch } = await import('../../calls/bounds/deadLetterWatch.ts')
+    deadLetterWatch(parts.stores.backend, parts.app.config).died()
+  } catch (error) {
+    tell(error, parts)
   }
 }
 

@@ -83,20 +83,18 @@ const AMOUNT: Statement = {
 }
 /**
  * `$1`: what died before has expired; `$2`: how many are kept; `$3`: how many bytes. The oldest, as far as they have
- * expired or are more.
+ * expired, or are too many or too large; `upto` and `before`: with and without it.
  */
 const TRIM: Statement = {
   name: 'trim_dead_letters',
-  text: `DELETE FROM celeriac.dead_letter WHERE seq IN (
-      SELECT seq FROM (SELECT seq, died FROM celeriac.dead_letter ORDER BY seq LIMIT ${MAX_TRIMMED}) AS oldest
-      WHERE died < $1::bigint
-        OR seq <= (SELECT seq FROM celeriac.dead_letter ORDER BY seq DESC OFFSET $2::bigint LIMIT 1)
-        OR seq <= (
-          SELECT seq FROM (
-            SELECT seq, row_number() OVER newest AS place, sum(size) OVER newest AS bytes FROM celeriac.dead_letter
-            WINDOW newest AS (ORDER BY seq DESC ROWS UNBOUNDED PRECEDING)
-          ) AS kept WHERE bytes > $3::bigint AND place > 1 ORDER BY seq DESC LIMIT 1
-        )
+  text: `WITH amount AS MATERIALIZED (SELECT count(*) AS letters, sum(size) AS bytes FROM celeriac.dead_letter)
+    DELETE FROM celeriac.dead_letter WHERE seq IN (
+      SELECT seq FROM amount, (
+        SELECT seq, died, row_number() OVER oldest AS upto, sum(size) OVER oldest - size AS before
+        FROM (SELECT seq, died, size FROM celeriac.dead_letter ORDER BY seq LIMIT ${MAX_TRIMMED}) AS few
+        WINDOW oldest AS (ORDER BY seq ROWS UNBOUNDED PRECEDING)
+      ) AS old
+      WHERE died < $1::bigint OR upto <= letters - $2::bigint OR (before < bytes - $3::bigint AND upto < letters)
     ) RETURNING 1`,
 }
 
