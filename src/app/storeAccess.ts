@@ -193,7 +193,8 @@ export abstract class StoreAccess {
 
   /**
    * How full what this app bounds is (`maxQueueLength`, `maxResults` and so on), of `queues` beside those of its
-   * options; of dead letters where there are some. Results and events are counted for this: seconds for millions. Rejects with StoreUnavailableError.
+   * options; of dead letters where there are some. Results and events are counted for this: seconds for millions.
+   * Rejects with StoreUnavailableError.
    */
   async bounds(queues: Iterable<string> = []): Promise<readonly BoundUse[]> {
     const { boundUses } = await import('../calls/bounds/boundUses.ts')

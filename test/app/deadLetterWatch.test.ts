@@ -37,7 +37,7 @@ onStores(['memory', 'sqlite', ...inFull('redis', 'postgres')], (lab) => {
       for (let at = 0; at < count; at++) await app.send('fails', [text])
       await until(async () => (await app.deadLetters.count()).celery === before + count)
     }
-    const logged = (count: number): Promise<void> => until(async () => lines.length === count)
+    const logged = (count: number): Promise<unknown> => until(async () => lines.length === count)
     await die(4)
     await logged(1)
     expect(lines).toEqual(['nearly full: dead letters: 4 of 5 (deadLetters.max), 80 %'])

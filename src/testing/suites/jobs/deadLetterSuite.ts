@@ -46,6 +46,7 @@ export function deadLetterSuite(kit: Kit, name: string, open: () => Promise<Open
     listing(one)
     changing(one)
     bounding(one)
+    boundingBytes(one)
     settling(one)
     redriving(one)
   })
@@ -230,7 +231,9 @@ function bounding(it: Case): void {
     assert.deepEqual(await idsIn(letters, { oldest: true }), ids.slice(5))
     assert.equal((await letters.load(['0']))[0], undefined)
   })
+}
 
+function boundingBytes(it: Case): void {
   it('maxBytes: the oldest whose messages are above it are dropped', async ({ letters }) => {
     const ids = ['0', '1', '2', '3', '4']
     for (const id of ids) await letters.put([letterOf(id, { envelope: sizedEnvelope(id, 30_000) })])
