@@ -60,7 +60,7 @@ export abstract class StoreAccess {
     }
     return {
       list: async (filter) => (await open()).list(filter),
-      get: async (id) => (await open()).get(id),
+      get: async (id, options) => (await open()).get(id, options),
       count: async () => (await open()).count(),
       edit: async (id, input) => (await open()).edit(id, input),
       redrive: async (selection, options) => (await open()).redrive(selection, options),

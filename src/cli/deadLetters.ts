@@ -1,7 +1,5 @@
 import type { App } from '../app/app.ts'
-import { shownContent } from '../calls/dead/info.ts'
 import { ArgumentError, UnknownJobError } from '../std/errors.ts'
-import { isRecord } from '../std/isRecord.ts'
 import { printable } from './fleet/printable.ts'
 import { clipped } from './jobFilter.ts'
 import { jsonText } from './json.ts'
@@ -59,10 +57,7 @@ async function listed(app: App, filter: DeadLetterSelection, limit: number, from
 
 /** `celeriac dead show`. Rejects with UnknownJobError. */
 export async function show(id: string, { json, ...options }: AppOptions & { json?: boolean }): Promise<void> {
-  const letter = await withApp(options, async (app) => {
-    const found = await app.deadLetters.get(id)
-    return found && shownContent(found, app.tasks.get(found.task ?? '')?.definition)
-  })
+  const letter = await withApp(options, (app) => app.deadLetters.get(id, { concealed: true }))
   if (!letter) throw new UnknownJobError(id, 'no dead letter has this id')
   if (json) {
     process.stdout.write(`${jsonText(letter)}\n`)
@@ -81,8 +76,8 @@ export async function show(id: string, { json, ...options }: AppOptions & { json
     ['lost runs', lost > 0 ? `${lost}` : undefined],
     ['owner', owner && printable(owner)],
     ['tags', tags.length > 0 ? tags.map(printable).join(', ') : undefined],
-    ['args', args === undefined ? undefined : jsonText(args)],
-    ['kwargs', isRecord(kwargs) && Object.keys(kwargs).length > 0 ? jsonText(kwargs) : undefined],
+    ['args', args && jsonText(args)],
+    ['kwargs', kwargs && Object.keys(kwargs).length > 0 ? jsonText(kwargs) : undefined],
     ['unreadable', problem && printable(problem)],
     ['body', body === undefined ? undefined : `${bytes} bytes: ${printable(body)}`],
   ]

@@ -67,7 +67,7 @@ export function sensitiveIn(given: Given, definition: TaskDefinition): readonly 
   return sensitive ? sensitiveTexts(given, sensitive, namesOf(definition)) : []
 }
 
-function namesOf(definition: TaskDefinition | undefined): readonly string[] {
+export function namesOf(definition: TaskDefinition | undefined): readonly string[] {
   return definition?.parameters?.list.map(({ name }) => name) ?? []
 }
 

@@ -9,12 +9,13 @@ import { argumentsEdit, edited } from '../../protocol/messageEdit.ts'
 import { pieces } from '../../std/chunks.ts'
 import type { Clock } from '../../std/clock.ts'
 import { ArgumentError, NotSupportedError, UnknownJobError } from '../../std/errors.ts'
-import { requireText, shown } from '../../std/validate.ts'
+import { requireFlag, requireText, shown } from '../../std/validate.ts'
 import type { TaskDefinition } from '../../tasks/definition.ts'
 import { checkedCall } from '../checkedCall.ts'
 import { PAGE_SIZE, requireIds, requireSince, requireTexts } from '../jobs/filterChecks.ts'
 import type { Stores } from '../stores.ts'
 import {
+  concealedContent,
   contentOf,
   type DeadLetterChoice,
   type DeadLetterContent,
@@ -77,6 +78,12 @@ export interface LetterEdit {
   readonly kwargs?: Readonly<Record<string, unknown>> | undefined
 }
 
+/** How one is read. */
+export interface GetLetterOptions {
+  /** As people may see it: `…` in place of what its task calls `sensitive`. Default `false`. */
+  readonly concealed?: boolean | undefined
+}
+
 /** The dead letters of an app: `app.deadLetters`. Each call rejects with StoreUnavailableError. */
 export interface DeadLetters {
   /**
@@ -85,7 +92,7 @@ export interface DeadLetters {
    */
   list(filter?: DeadLetterListFilter): Promise<DeadLetterList>
   /** One of them, with what its message holds; undefined where there is none. Rejects as `list`. */
-  get(id: string): Promise<DeadLetterContent | undefined>
+  get(id: string, options?: GetLetterOptions): Promise<DeadLetterContent | undefined>
   /** How many there are, by queue; with `rpc://` of the queues that the app knows. */
   count(): Promise<Readonly<Record<string, number>>>
   /**
@@ -124,10 +131,13 @@ export class OpenDeadLetters implements DeadLetters {
     return { letters: page.letters.map(infoOfLetter), cursor: page.cursor }
   }
 
-  async get(id: string): Promise<DeadLetterContent | undefined> {
+  async get(id: string, { concealed = false }: GetLetterOptions = {}): Promise<DeadLetterContent | undefined> {
     requireText(id, 'deadLetters.get: id')
+    requireFlag(concealed, 'deadLetters.get: concealed')
     const [letter] = await (await this.#store()).load([id])
-    return letter && contentOf(letter, this.#host.stores)
+    const content = letter && (await contentOf(letter, this.#host.stores))
+    if (!content || !concealed || content.task === undefined) return content
+    return concealedContent(content, this.#host.definition(content.task))
   }
 
   async count(): Promise<Readonly<Record<string, number>>> {

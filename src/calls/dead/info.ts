@@ -4,8 +4,9 @@ import type { DeathReason } from '../../protocol/deadLetterDocument.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
 import { errorInfo } from '../../protocol/exception.ts'
 import { decodeTask } from '../../protocol/message.ts'
+import { concealedCall } from '../../protocol/repr.ts'
 import { ALL_CONTENT_TYPES } from '../../protocol/serializer.ts'
-import { shownCall } from '../../tasks/bind.ts'
+import { namesOf } from '../../tasks/bind.ts'
 import type { TaskDefinition } from '../../tasks/definition.ts'
 import { requirePayloads, type Stores } from '../stores.ts'
 
@@ -84,16 +85,13 @@ export async function wholeOf(
 }
 
 /** As people see it: without what its task calls `sensitive`, where the task is known here. */
-export function shownContent(
-  letter: DeadLetterContent,
-  definition: TaskDefinition | undefined,
-): Omit<DeadLetterContent, 'args' | 'kwargs'> & { readonly args: unknown; readonly kwargs: unknown } {
+export function concealedContent(letter: DeadLetterContent, definition: TaskDefinition | undefined): DeadLetterContent {
   const sensitive = definition?.options.sensitive
   if (!sensitive) return letter
   const { args, kwargs } = letter
   // What cannot be read may have it anywhere.
   if (!args || !kwargs) return { ...letter, body: undefined }
-  return { ...letter, ...shownCall({ args, kwargs }, sensitive, definition) }
+  return { ...letter, ...concealedCall({ args, kwargs }, sensitive, namesOf(definition)) }
 }
 
 export async function contentOf(

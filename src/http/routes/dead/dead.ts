@@ -1,5 +1,4 @@
 import type { Context } from 'hono'
-import { shownContent } from '../../../calls/dead/info.ts'
 import {
   DEATH_REASONS,
   type DeadLetterContentDocument,
@@ -70,7 +69,7 @@ export function redriveLetters(c: Context, scope: HttpScope): Promise<Response> 
 
 /** `GET /dead/{id}` */
 export function showLetter(c: Context, scope: HttpScope): Promise<Response> {
-  return answered(c, () => withLetter(c, scope, async (letter) => respond(contentOf(scope, letter))))
+  return answered(c, () => withLetter(c, scope, async (letter) => respond(contentOf(letter))))
 }
 
 /** `PATCH /dead/{id}` */
@@ -161,8 +160,8 @@ async function edit(c: Context, scope: HttpScope, { id, task }: DeadLetterInfo):
     if (thrown instanceof ArgumentError) return respondProblem(wrong('#', thrown.message), path)
     throw thrown
   }
-  const changed = await scope.app.deadLetters.get(id)
-  return changed ? respond(contentOf(scope, changed)) : respondProblem(unknown(c), path)
+  const changed = await scope.app.deadLetters.get(id, { concealed: true })
+  return changed ? respond(contentOf(changed)) : respondProblem(unknown(c), path)
 }
 
 async function drop({ app }: HttpScope, id: string): Promise<Response> {
@@ -177,7 +176,7 @@ async function withLetter(
   then: (letter: DeadLetterContent) => Promise<Response>,
 ): Promise<Response> {
   const id = c.req.param('id') ?? ''
-  const letter = /^\P{Cc}{1,255}$/u.test(id) ? await scope.app.deadLetters.get(id) : undefined
+  const letter = /^\P{Cc}{1,255}$/u.test(id) ? await scope.app.deadLetters.get(id, { concealed: true }) : undefined
   return letter && mayChange(c, scope, letter) ? then(letter) : respondProblem(unknown(c), c.req.path)
 }
 
@@ -245,8 +244,7 @@ function deathOf({ reason, error, diedAt, worker }: DeathInfo): DeathDocument {
   return { reason, error, diedAt: diedAt.toISOString(), worker }
 }
 
-function contentOf({ app }: HttpScope, letter: DeadLetterContent): DeadLetterContentDocument {
-  const definition = letter.task === undefined ? undefined : app.tasks.get(letter.task)?.definition
-  const { args, kwargs, problem, body } = shownContent(letter, definition)
+function contentOf(letter: DeadLetterContent): DeadLetterContentDocument {
+  const { args, kwargs, problem, body } = letter
   return { ...documentOf(letter), args, kwargs, problem, body } as DeadLetterContentDocument
 }
