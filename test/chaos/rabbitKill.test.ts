@@ -21,7 +21,7 @@ test('RabbitMQ: thousands of tasks, random moments and every named point, in the
   timeout: isFull ? 450_000 : 180_000,
 }, async ({ annotate }) => {
   const report = await killAndCheck({
-    tasks: runs(isFull ? 10_000 : 6000),
+    tasks: runs(isFull ? 10_000 : 4500),
     random: RANDOM,
     points: POINTS,
     heirs: RABBIT_COPY_POINTS,

@@ -21,7 +21,7 @@ test('Redis: thousands of tasks, random moments and every named point: nothing i
   timeout: 120_000,
 }, async ({ annotate }) => {
   const report = await killAndCheck({
-    tasks: runs(isFull ? 10_000 : 6000),
+    tasks: runs(isFull ? 10_000 : 4500),
     random: RANDOM,
     points: POINTS,
     hits: 20,
