@@ -4,7 +4,7 @@ import type { UnitOfWork } from '../backend/unitOfWork.ts'
 import type { Config } from '../config/config.ts'
 import { keepingCapsOf, type QueueBounds, queueBoundsOf } from '../config/queueOptions.ts'
 import type { Payloads } from '../payloads/openPayloads.ts'
-import { PAYLOAD_HEADER } from '../protocol/callHeaders.ts'
+import { isInputElsewhere } from '../protocol/callHeaders.ts'
 import { isReference, type TaskMeta } from '../protocol/result.ts'
 import { isFinal, SUCCESS } from '../protocol/states.ts'
 import type { WorkflowTree } from '../protocol/workflowTree.ts'
@@ -62,8 +62,7 @@ export function keptInput(
   id: string,
   input: string | Uint8Array,
 ): Promise<string | Uint8Array> {
-  const isElsewhere = typeof input === 'string' && input.startsWith(PAYLOAD_HEADER)
-  return isElsewhere ? requirePayloads(stores).reader.input(id, input) : Promise.resolve(input)
+  return isInputElsewhere(input) ? requirePayloads(stores).reader.input(id, input) : Promise.resolve(input)
 }
 
 /** What revokes the tasks of a workflow. */

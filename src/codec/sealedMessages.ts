@@ -1,5 +1,5 @@
 import type { Message, SubmissionMetadata } from '../backend/unitOfWork.ts'
-import { PAYLOAD_HEADER } from '../protocol/callHeaders.ts'
+import { isInputElsewhere } from '../protocol/callHeaders.ts'
 import { decompress } from '../protocol/compression.ts'
 import { CODEC_HEADER, type Envelope, mayBePart } from '../protocol/envelope.ts'
 import { FAILED_HEADER } from '../protocol/failedTask.ts'
@@ -63,7 +63,7 @@ export class SealedMessages {
   /** The input that is kept of a call: mostly the body of its message, which is then sealed already. */
   sealMetadata(id: string, metadata: SubmissionMetadata, plain?: Envelope, sealed?: Envelope): SubmissionMetadata {
     const { input } = metadata
-    if (input === undefined || sealedIn(input) !== undefined || isElsewhere(input)) return metadata
+    if (input === undefined || sealedIn(input) !== undefined || isInputElsewhere(input)) return metadata
     const known = plain && sealed && plain !== sealed && plain.body === input ? sealedOf(sealed) : undefined
     const own = known ?? this.#sealer.seal(input, id, 'message')
     const value = typeof input === 'string' ? own : { ...own, ...BYTES_MARK }
@@ -104,11 +104,6 @@ export class SealedMessages {
     const sealed = isRecord(failed) ? failed[CODEC_HEADER] : undefined
     return sealed === undefined ? failed : JSON.parse(this.#sealer.open(sealed, id, 'failed').toString())
   }
-}
-
-/** A kept input that is in a payload store: it was sealed before it was put there. */
-function isElsewhere(input: string | Uint8Array): boolean {
-  return typeof input === 'string' && input.startsWith(PAYLOAD_HEADER)
 }
 
 function plainBody({ headers, body }: Envelope): string | Uint8Array {

@@ -1,4 +1,4 @@
-import { PAYLOAD_HEADER } from '../protocol/callHeaders.ts'
+import { INPUT_ELSEWHERE, isInputElsewhere, PAYLOAD_HEADER } from '../protocol/callHeaders.ts'
 import { PAYLOAD_MEMBER } from '../protocol/result.ts'
 import { PayloadError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
@@ -25,8 +25,6 @@ export interface PayloadReference {
 }
 
 const FORMATS: ReadonlySet<unknown> = new Set<PayloadFormat>(['json', 'msgpack', 'bytes', 'text'])
-/** How a kept input begins that is a reference: no body of a message does. */
-const INPUT_START = `${PAYLOAD_HEADER}:`
 
 /** The reference in the headers of a message. Throws PayloadError for one that is wrong, or of another job. */
 export function referenceOfMessage(headers: Readonly<Record<string, unknown>>): PayloadReference {
@@ -45,15 +43,15 @@ export function referenceOfResult(result: unknown, id: string): PayloadReference
 
 /** The kept input in place of a payload. */
 export function inputOf(reference: PayloadReference): string {
-  return `${INPUT_START}${JSON.stringify(reference)}`
+  return `${INPUT_ELSEWHERE}${JSON.stringify(reference)}`
 }
 
 /** The reference that a kept input is; undefined for the body of a message. Throws PayloadError. */
 export function referenceOfInput(input: string | Uint8Array, id: string): PayloadReference | undefined {
-  if (typeof input !== 'string' || !input.startsWith(INPUT_START)) return undefined
+  if (!isInputElsewhere(input)) return undefined
   let value: unknown
   try {
-    value = JSON.parse(input.slice(INPUT_START.length))
+    value = JSON.parse(input.slice(INPUT_ELSEWHERE.length))
   } catch (error) {
     throw new PayloadError('PAYLOAD_CORRUPT', `the kept input of job ${id}: its reference is no JSON`, { cause: error })
   }

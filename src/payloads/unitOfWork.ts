@@ -15,7 +15,7 @@ import type {
 } from '../backend/unitOfWork.ts'
 import type { Broker, Delivery, FoundMessage } from '../broker/broker.ts'
 import { faultOf } from '../broker/storeErrors.ts'
-import { PAYLOAD_HEADER } from '../protocol/callHeaders.ts'
+import { isOffloaded, PAYLOAD_HEADER } from '../protocol/callHeaders.ts'
 import { CODEC_HEADER } from '../protocol/envelope.ts'
 import { edited } from '../protocol/messageEdit.ts'
 import type { TaskMeta } from '../protocol/result.ts'
@@ -107,9 +107,8 @@ export class PayloadUnitOfWork implements UnitOfWork {
   }
 
   settle(settlement: Settlement): Promise<boolean> {
-    if (!this.#mayBeLong(settlement)) return this.#work.settle(settlement)
-    return this.#put(
-      async (offload) => ({ ...settlement, ...(await writingOf(settlement, offload)) }),
+    return this.#putWriting(
+      settlement,
       (ready) => this.#work.settle(ready),
       (done) => done,
     )
@@ -119,13 +118,11 @@ export class PayloadUnitOfWork implements UnitOfWork {
   #completions(inner: Completions): Completions {
     return {
       prepare: (settlement) =>
-        this.#mayBeLong(settlement)
-          ? this.#put(
-              async (offload) => ({ ...settlement, ...(await writingOf(settlement, offload)) }),
-              (ready) => inner.prepare(ready),
-              () => true,
-            )
-          : inner.prepare(settlement),
+        this.#putWriting(
+          settlement,
+          (ready) => inner.prepare(ready),
+          () => true,
+        ),
       write: (...given) => inner.write(...given),
       state: (delivery) => inner.state(delivery),
       notify: (chords) => inner.notify(chords),
@@ -144,9 +141,8 @@ export class PayloadUnitOfWork implements UnitOfWork {
   }
 
   write(writing: Writing): Promise<boolean> {
-    if (!this.#mayBeLong(writing)) return this.#work.write(writing)
-    return this.#put(
-      async (offload) => ({ ...writing, ...(await writingOf(writing, offload)) }),
+    return this.#putWriting(
+      writing,
       (ready) => this.#work.write(ready),
       (done) => done,
     )
@@ -154,6 +150,15 @@ export class PayloadUnitOfWork implements UnitOfWork {
 
   emit(output: Output, delivery: Delivery | undefined): Promise<boolean> {
     return this.#work.emit(output, delivery)
+  }
+
+  /** Write it, with references in place of what is long. */
+  #putWriting<Given extends Writing, Answer>(
+    given: Given,
+    write: (ready: Given) => Promise<Answer>,
+    took: (answer: Answer) => boolean,
+  ): Promise<Answer> {
+    return this.#mayBeLong(given) ? this.#put((offload) => writingOf(given, offload), write, took) : write(given)
   }
 
   /** Write what `put` makes. Where nothing was written, as `took` says, what was put for it is dropped. */
@@ -231,13 +236,12 @@ export class PayloadUnitOfWork implements UnitOfWork {
   async #asked(change: JobChange, found: FoundMessage): Promise<readonly [ChangedJob | undefined, JobChange]> {
     const before = changeOf(change, found)
     const { headers, properties } = found.envelope
-    if (before || headers[CODEC_HEADER] === undefined || (headers[PAYLOAD_HEADER] ?? null) === null)
-      return [before, change]
+    if (before || headers[CODEC_HEADER] === undefined || !isOffloaded(headers)) return [before, change]
     const body = await this.#bodyOf(headers)
     const { key } = referenceOfMessage(headers)
     const asked: JobChange = (now, meta) => {
       const own = now.envelope.headers
-      const isSame = (own[PAYLOAD_HEADER] ?? null) !== null && referenceOfMessage(own).key === key
+      const isSame = isOffloaded(own) && referenceOfMessage(own).key === key
       return change(isSame ? { ...now, envelope: { headers: own, properties, body } } : now, meta)
     }
     return [changeOf(asked, found), asked]
@@ -250,7 +254,7 @@ export class PayloadUnitOfWork implements UnitOfWork {
   ): Promise<Staged | undefined> {
     if (!before || !found) return undefined
     const headers = found.envelope.headers
-    const isReferring = (headers[PAYLOAD_HEADER] ?? null) !== null
+    const isReferring = isOffloaded(headers)
     const body = before.body ?? (before.queue !== undefined && isReferring ? await this.#bodyOf(headers) : undefined)
     if (body === undefined) return undefined
     const envelope = { ...found.envelope, headers: { ...headers, [PAYLOAD_HEADER]: null }, body }
@@ -291,7 +295,7 @@ function changeOf(change: JobChange, found: FoundMessage): ChangedJob | undefine
 }
 
 function withStaged(changed: ChangedJob, found: FoundMessage, staged: Staged | undefined): ChangedJob {
-  const isReferring = (found.envelope.headers[PAYLOAD_HEADER] ?? null) !== null
+  const isReferring = isOffloaded(found.envelope.headers)
   const isSame =
     staged !== undefined && sameBody(staged.body, changed.body) && (changed.body !== undefined || isReferring)
   if (isSame) {
@@ -327,7 +331,7 @@ async function submissionOf(submission: Submission, offload: Offload): Promise<S
 }
 
 /** Messages first: what is kept of their inputs is the same payload. Parts before the record, for the same reason. */
-async function writingOf(writing: Writing, offload: Offload): Promise<Writing> {
+async function writingOf<Given extends Writing>(writing: Given, offload: Offload): Promise<Given> {
   const { meta, publish, also, parts, metadata } = writing
   const messages = publish && (await inTurns(publish, (one) => offload.message(one)))
   const ends = parts && (await inTurns<ChordPart>(parts, (one) => offload.part(one)))

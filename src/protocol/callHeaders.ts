@@ -32,6 +32,14 @@ export function isOffloaded(headers: Headers): boolean {
   return (customHeader(headers, PAYLOAD_HEADER) ?? null) !== null
 }
 
+/** How a kept input begins that is in a payload store: no body of a message does. */
+export const INPUT_ELSEWHERE: string = `${PAYLOAD_HEADER}:`
+
+/** A kept input is in a payload store: this is where. */
+export function isInputElsewhere(input: string | Uint8Array): input is string {
+  return typeof input === 'string' && input.startsWith(INPUT_ELSEWHERE)
+}
+
 /** Header of ours: of a message that was a dead letter and was sent again, its deaths before, as JSON. */
 export const DEATHS_HEADER = 'celeriac_deaths'
 
