@@ -42,6 +42,11 @@ export function hasWords(words: readonly string[], { status, error, ...named }: 
   return wordsNotIn(left, [type, message]).length === 0
 }
 
+/** Whether this is a part of the class or the message of an error, in upper or lower case. */
+export function errorContains({ type, message }: Pick<ErrorInfo, 'type' | 'message'>, part: string): boolean {
+  return `${type}: ${message}`.toLowerCase().includes(part.toLowerCase())
+}
+
 /** The words that are in neither the id nor the task's name nor a tag: only the error can contain them. */
 export function wordsBeside(
   words: readonly string[],

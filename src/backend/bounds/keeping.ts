@@ -15,6 +15,11 @@ export interface KeepingCaps {
   readonly eventBytes?: number | undefined
 }
 
+/** Whether how much the event logs are has to be known. */
+export function countsEvents({ events, eventBytes }: KeepingCaps): boolean {
+  return events !== undefined || eventBytes !== undefined
+}
+
 /** How much is kept: of records those of jobs that have ended, of event logs all. */
 export interface KeptAmount {
   readonly results: number
@@ -104,7 +109,7 @@ export class Keeping {
   async trim(caps: KeepingCaps): Promise<Trimmed> {
     const none = Number.POSITIVE_INFINITY
     const { results = none, resultBytes = none, events = none, eventBytes = none } = caps
-    const kept = await this.amount(caps.events !== undefined || caps.eventBytes !== undefined)
+    const kept = await this.amount(countsEvents(caps))
     const ofLogs = { count: kept.events - events, bytes: kept.eventBytes - eventBytes }
     const logs = await this.#drop(ofLogs, kept.results, {
       events: true,

@@ -1,6 +1,6 @@
 import { isRecord } from '../../std/isRecord.ts'
 import { positionOf, requireLimit } from '../cursor.ts'
-import { hasWords, wordsOf } from '../jobSearch.ts'
+import { errorContains, hasWords, wordsOf } from '../jobSearch.ts'
 import type {
   DeadLetter,
   DeadLetterBounds,
@@ -62,9 +62,8 @@ function isUnfiltered({ task, tasks, queue, reason, since, owner, tag }: DeadLet
 
 /** `from`: those that died before this moment have expired. */
 function fitting(filter: DeadLetterFilter, from: number): (letter: DeadLetter) => boolean {
-  const { task, tasks, queue, reason, owner, tag, since = 0, q } = filter
+  const { task, tasks, queue, reason, error, owner, tag, since = 0, q } = filter
   const words = q === undefined ? undefined : wordsOf(q)
-  const error = filter.error?.toLowerCase()
   return (letter) => {
     const { id, tags } = letter
     if (letter.died < Math.max(since, from)) return false
@@ -74,8 +73,7 @@ function fitting(filter: DeadLetterFilter, from: number): (letter: DeadLetter) =
     if (reason !== undefined && letter.reason !== reason) return false
     if (owner !== undefined && letter.owner !== owner) return false
     if (tag !== undefined && !tags?.includes(tag)) return false
-    if (error !== undefined && !`${letter.error.type}: ${letter.error.message}`.toLowerCase().includes(error))
-      return false
+    if (error !== undefined && !errorContains(letter.error, error)) return false
     return !words || hasWords(words, { id, task: letter.task, tags, status: 'FAILURE', error: () => letter.error })
   }
 }

@@ -7,6 +7,7 @@ import { ConfigError } from '../../std/errors.ts'
 import type { RevokingStores } from '../revoke.ts'
 import { BoundedUnitOfWork } from './boundedUnitOfWork.ts'
 import { BoundsWatch } from './boundsWatch.ts'
+import { capOption } from './boundUses.ts'
 import { FullQueueLog } from './fullQueueLog.ts'
 import { OldestJobs } from './oldestJobs.ts'
 import { RoomCheck } from './roomCheck.ts'
@@ -56,7 +57,7 @@ function boundedUnitOfWork(stores: RevokingStores, { boundOf, followUps, config 
 }
 
 function problemOf({ broker, backend }: RevokingStores, { boundOf, caps, config }: BoundsHost): string | undefined {
-  const option = caps && CAP_OPTIONS.find(([name]) => caps[name] !== undefined)?.[1]
+  const option = caps && capOption(caps)
   if (option !== undefined && !backend.rows)
     return `${option}: expected none, as ${backend.url} keeps results without an order: bound them by resultExpires`
   if (broker.oldest && broker.take) return undefined
@@ -65,10 +66,3 @@ function problemOf({ broker, backend }: RevokingStores, { boundOf, caps, config 
   if (dropping === undefined && (maxQueueLength === 0 || onFull === 'reject')) return undefined
   return `queue ${dropping ?? queue}: onFull: expected 'reject', as ${broker.url} takes no job out of its queue, got 'drop-oldest'`
 }
-
-const CAP_OPTIONS: readonly (readonly [keyof KeepingCaps, string])[] = [
-  ['results', 'maxResults'],
-  ['resultBytes', 'maxResultBytes'],
-  ['events', 'maxEvents'],
-  ['eventBytes', 'maxEventBytes'],
-]

@@ -1,5 +1,5 @@
 import type { ResultBackend } from '../../backend/backend.ts'
-import { Keeping, type KeepingCaps, type KeptAmount } from '../../backend/bounds/keeping.ts'
+import { countsEvents, Keeping, type KeepingCaps, type KeptAmount } from '../../backend/bounds/keeping.ts'
 import type { Broker } from '../../broker/broker.ts'
 import type { Config } from '../../config/config.ts'
 import { keepingCapsOf, type QueueBounds, queueBoundsOf } from '../../config/queueOptions.ts'
@@ -80,15 +80,16 @@ export async function queueUses(
   return uses
 }
 
-export function countsEvents({ events, eventBytes }: KeepingCaps): boolean {
-  return events !== undefined || eventBytes !== undefined
-}
-
 export function keptUses(kept: KeptAmount, caps: KeepingCaps): BoundUse[] {
   return KEPT.flatMap(([name, what, option]) => {
     const limit = caps[name]
     return limit === undefined ? [] : [useOf(what, option, kept[name], limit)]
   })
+}
+
+/** The option that caps what is kept; undefined: none does. */
+export function capOption(caps: KeepingCaps): BoundUse['option'] | undefined {
+  return KEPT.find(([name]) => caps[name] !== undefined)?.[2]
 }
 
 const KEPT: readonly (readonly [keyof KeptAmount, string, BoundUse['option']])[] = [

@@ -1,4 +1,5 @@
 import type { ListFilter } from '../../backend/jobIndex.ts'
+import { errorContains } from '../../backend/jobSearch.ts'
 import type { SubmissionMetadata } from '../../backend/unitOfWork.ts'
 import { parseRate } from '../../config/taskValues.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
@@ -180,9 +181,7 @@ class Retry {
 }
 
 function hasError(meta: TaskMeta, wanted: string | undefined): boolean {
-  if (wanted === undefined) return true
-  const { type = '', message = '' } = infoOf(meta).error ?? {}
-  return `${type}: ${message}`.toLowerCase().includes(wanted.toLowerCase())
+  return wanted === undefined || errorContains(infoOf(meta).error ?? { type: '', message: '' }, wanted)
 }
 
 function check(filter: RetryFilter, limit: number): void {
