@@ -109,7 +109,7 @@ async function play(lab: Lab, codec: Codec | undefined, chords: boolean): Promis
     const joined = await chord([echo.s(sentinel('part')), echo.s('b')], list.s(sentinel('body'))).delay()
     expect(await joined.get({ timeout: '60s' })).toBe(sentinel('body'))
   }
-  await app.send('nobody', [sentinel('dead')])
+  await app.send('unknown', [sentinel('dead')])
   await app.send('echo', [sentinel('waiting')], { queue: 'later' })
   const held1 = await hold.delay(sentinel('positional'))
   await holding

@@ -15,7 +15,7 @@ import { codecOf } from '../codec/keys.ts'
 import { RedisServer } from '../redis/server.ts'
 import { inFull, isFull } from '../tier.ts'
 import { eventually } from '../wait.ts'
-import { charging, flaky, SENTINEL, wait } from './lab.ts'
+import { charging, flaky, letterOf, SENTINEL, wait } from './lab.ts'
 
 /* A codec beside completions, dead letters and an outbox. */
 
@@ -80,10 +80,7 @@ onStores(
       const { task } = flaky(app)
       await lab().work(app)
       const sent = await task.delay(SENTINEL)
-      await eventually(
-        () => app.deadLetters.get(sent.id),
-        (letter) => letter !== undefined,
-      )
+      await letterOf(app, sent.id)
       await app.deadLetters.redrive({ ids: [sent.id] })
       const letter = await eventually(
         () => app.deadLetters.get(sent.id),
@@ -138,10 +135,7 @@ describe('what is opened and cannot be read', () => {
       body: SENTINEL,
     })
     await broker.publish(sealed, { exchange: '', routingKey: 'celery' })
-    const letter = await eventually(
-      () => app.deadLetters.get('bad'),
-      (found) => found !== undefined,
-    )
+    const letter = await letterOf(app, 'bad')
     expect(letter?.reason).toBe('undecodable')
     expect(letter?.error.message).toBe('…')
     expect(sqliteText(lab())).not.toContain(SENTINEL)
@@ -197,10 +191,7 @@ const redis = (): void => {
     const { task } = flaky(app)
     await lab().work(app)
     const sent = await task.delay(SENTINEL)
-    await eventually(
-      () => app.deadLetters.get(sent.id),
-      (letter) => letter !== undefined,
-    )
+    await letterOf(app, sent.id)
     expect(await redisText(server)).not.toContain(SENTINEL)
   })
 }

@@ -9,6 +9,7 @@ import { currentTask, type TaskContext } from '../../src/tasks/current.ts'
 import type { Lab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
 import { folderOfTest } from '../payloads/lab.ts'
+import { eventually } from '../wait.ts'
 
 export const wait = { timeout: '30s' } as const
 export const HOUR = 3_600_000
@@ -43,6 +44,14 @@ export async function sweepLater(app: App, later: number): Promise<number> {
   const { clock } = app.config
   const moved = { now: () => clock.now() + later, after: clock.after.bind(clock) }
   return (await new PayloadSweep({ config: payloads.config, broker, backend, clock: moved }).step()).removed
+}
+
+/** The dead letter of this id, once it is there. */
+export function letterOf(app: App, id: string) {
+  return eventually(
+    () => app.deadLetters.get(id),
+    (letter) => letter !== undefined,
+  )
 }
 
 /** A task that fails until `mended` is called, and what it was called with. */
