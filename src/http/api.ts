@@ -11,6 +11,7 @@ import { metricsOf } from '../telemetry/metrics/metrics.ts'
 import { addGate } from './access/admission.ts'
 import { addRequestContext } from './adapters/requestScope.ts'
 import type { HttpScope } from './apiContext.ts'
+import { addFleetRoutes } from './fleet/fleet.ts'
 import { addWebhookMark } from './input/webhook.ts'
 import { countRequests } from './metrics.ts'
 import { type HttpOptions, parseHttpOptions } from './options.ts'
@@ -46,7 +47,7 @@ const STORE_RETRY_AFTER_S = '5'
  * Throws ArgumentError for wrong options. The contract is `docs/http.md`.
  */
 export function createHttp(app: App, options: HttpOptions): Hono {
-  const { base, scope, gate, docs, info } = parseHttpOptions(app, options)
+  const { base, scope, gate, docs, info, fleet } = parseHttpOptions(app, options)
   const api = new Hono()
   const counts = scope.metrics && metricsOf(app)
   if (scope.metrics) countRequests(api, scope.metrics)
@@ -73,9 +74,10 @@ export function createHttp(app: App, options: HttpOptions): Hono {
   addWaitRoute(api, base, scope)
   if (app.config.payloads?.secrets.length) addUploadRoutes(api, base, scope)
   if (gate.authorize) addLimitRoutes(api, base, scope)
+  if (fleet) addFleetRoutes(api, base, scope)
   api.notFound((c) => respondProblem({ kind: 'not-found', detail: `nothing is at ${c.req.path}` }, c.req.path))
   api.onError((error, c) => respondError(app, error, c.req.method, c.req.path))
-  if (!gate.authorize && !gate.limiter && !gate.cors) {
+  if (!gate.authorize && !gate.limiter && !gate.cors && !gate.readOnly) {
     const { load } = gate
     const failed = (error: unknown, method: string, path: string): Response => respondError(app, error, method, path)
     openDirectly(api, { base, scope, load, respondError: failed })

@@ -11,6 +11,7 @@ import type { Authorize } from './access/auth.ts'
 import { type CorsOptions, parseCors } from './access/crossOrigin.ts'
 import { type RateLimit, RateLimiter } from './access/rateLimit.ts'
 import type { HttpScope } from './apiContext.ts'
+import { type FleetOptions, type ParsedFleetOptions, parseFleet } from './fleet/options.ts'
 import { type HttpMetrics, httpMetricsOf } from './metrics.ts'
 import { type ApiInfo, parseInfo } from './openapi/info.ts'
 import { Durations } from './output/retryAfter.ts'
@@ -65,11 +66,15 @@ export interface HttpOptions {
    * scope `metrics`. Default `true`.
    */
   metrics?: boolean | undefined
+  /** Resources about all that runs, waits and fails, by role: queues, workers, schedules. Default: none. */
+  fleet?: boolean | FleetOptions | undefined
+  /** Refuse every request that would change something. Default `false`. */
+  readOnly?: boolean | undefined
   // </HTTP_OPTIONS>
 }
 
 /** Each option by itself: times in ms. */
-interface ParsedOptions extends Pick<HttpOptions, 'expose' | 'authorize' | 'rateLimit' | 'info' | 'cors'> {
+interface ParsedOptions extends Pick<HttpOptions, 'expose' | 'authorize' | 'rateLimit' | 'info' | 'cors' | 'fleet'> {
   readonly basePath: string
   readonly maxBody: number
   readonly maxConcurrent: number
@@ -79,6 +84,7 @@ interface ParsedOptions extends Pick<HttpOptions, 'expose' | 'authorize' | 'rate
   readonly heartbeat: number
   readonly docs: boolean
   readonly metrics: boolean
+  readonly readOnly: boolean
 }
 
 const MIN_HEARTBEAT_MS = 10
@@ -176,6 +182,18 @@ export const HTTP_OPTIONS: OptionTable<HttpOptions, ParsedOptions> = {
     doc: 'count requests and tasks, and report them to Prometheus at [`/metrics`](http.md#metrics)',
     more: 'With `authorize` only to those with the scope `metrics`.',
   },
+  fleet: {
+    kind: 'value',
+    type: 'boolean | FleetOptions',
+    absent: 'none',
+    doc: 'resources about all that runs, waits and fails, by role: queues, workers, schedules',
+  },
+  readOnly: {
+    kind: 'flag',
+    check: requireFlag,
+    default: false,
+    doc: 'refuse every request that would change something',
+  },
 }
 
 /** An API's options, parsed once. */
@@ -185,6 +203,7 @@ export interface ParsedHttpOptions {
   readonly gate: GateOptions
   readonly docs: boolean
   readonly info: ApiInfo
+  readonly fleet: ParsedFleetOptions | undefined
 }
 
 /** Throws ArgumentError for whatever is wrong, also in JavaScript. */
@@ -214,7 +233,9 @@ export function parseHttpOptions(app: App, options: HttpOptions): ParsedHttpOpti
       limiter: rateLimit && new RateLimiter(rateLimit),
       cors: parseCors(parsed.cors),
       load: new Load(parsed.maxConcurrent),
+      readOnly: parsed.readOnly,
     },
+    fleet: parseFleet(parsed.fleet, authorize !== undefined),
     docs: parsed.docs,
     info: parseInfo(parsed.info),
   }

@@ -2,9 +2,10 @@ import type { Context, Hono } from 'hono'
 import { headersOf } from '../input/header.ts'
 import { type Problem, respondProblem } from '../output/problem.ts'
 import { type Authorize, requireIdentity } from './auth.ts'
-import { type Cors, corsHeaders, crossOriginProblem, preflight } from './crossOrigin.ts'
+import { type Cors, corsHeaders, crossOriginProblem, preflight, SAFE_METHODS } from './crossOrigin.ts'
 import { type Identity, identify } from './identity.ts'
 import type { RateLimiter } from './rateLimit.ts'
+import { isOnlyViewer } from './roles.ts'
 
 /** What every request must pass. */
 export interface GateOptions {
@@ -12,6 +13,8 @@ export interface GateOptions {
   readonly limiter: RateLimiter | undefined
   readonly cors: Cors | undefined
   readonly load: Load
+  /** Nothing may be changed. */
+  readonly readOnly: boolean
 }
 
 /** The requests that are worked on. */
@@ -34,6 +37,9 @@ export class Load {
     this.#working--
   }
 }
+
+const VIEWER: Problem = { kind: 'forbidden', detail: 'a viewer changes nothing' }
+const READ_ONLY: Problem = { kind: 'forbidden', detail: 'this API is read-only' }
 
 /** Headers that every answer gets. */
 type More = Record<string, string>
@@ -72,6 +78,7 @@ function enter(c: Context, options: GateOptions, more: More): Response | undefin
   if (answer) return answer
   const foreign = crossOriginProblem(method, header, cors)
   if (foreign) return respondProblem(foreign, path)
+  if (options.readOnly && !SAFE_METHODS.has(method)) return respondProblem(READ_ONLY, path)
   return authorize ? authorizeAndCount(c, authorize, limiter, more) : limiter && count(c, limiter, undefined, more)
 }
 
@@ -93,6 +100,7 @@ async function authorizeAndCount(
   }
   requireIdentity(found, 'authorize')
   identify(c, found)
+  if (isOnlyViewer(found) && !SAFE_METHODS.has(c.req.method)) return respondProblem(VIEWER, path)
   return limiter && count(c, limiter, found, more)
 }
 

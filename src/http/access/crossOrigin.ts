@@ -29,7 +29,8 @@ export function parseCors(options: CorsOptions | undefined): Cors | undefined {
   return { origins: new Set(origins), credentials }
 }
 
-const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
+/** Those that change nothing (RFC 9110 §9.2.1). */
+export const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /**
  * What is wrong with a request that a page of another origin made a browser send, where it would change something.

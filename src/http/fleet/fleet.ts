@@ -1,0 +1,24 @@
+import type { Context, Hono } from 'hono'
+import type { HttpScope } from '../apiContext.ts'
+import { methodNotAllowed } from '../output/method.ts'
+
+type Answer = (c: Context, scope: HttpScope) => Response | Promise<Response>
+
+/** One resource: its path below the base, and what answers each method. Its code is loaded by the first request. */
+export interface FleetRoute {
+  readonly path: string
+  readonly answers: Readonly<Partial<Record<'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', Answer>>>
+}
+
+/** Every resource of the fleet. Where two fit a path, the first one answers. */
+export const FLEET_ROUTES: readonly FleetRoute[] = []
+
+/** The resources of a fleet: what runs, waits and fails in all processes on the stores of the app, exposed or not. */
+export function addFleetRoutes(api: Hono, base: string, scope: HttpScope): void {
+  for (const { path, answers } of FLEET_ROUTES) {
+    const methods = Object.entries(answers)
+    for (const [method, answer] of methods) api.on(method, `${base}${path}`, (c) => answer(c, scope))
+    const allowed = methods.flatMap(([method]) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
+    api.all(`${base}${path}`, methodNotAllowed(allowed.join(', ')))
+  }
+}
