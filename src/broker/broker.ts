@@ -209,6 +209,13 @@ export interface Broker {
    * is served last; those of its lanes where no other waits. Changes nothing. Only where there is `take`.
    */
   oldest?(queue: string, count: number): Promise<readonly string[]>
+  /**
+   * Take the messages of tasks that have waited in the queue for the longest time, at most `count`; other messages
+   * stay. Only where there is no `oldest`: in a store that gives each message to the next one that takes. Rejects with
+   * ConfigError where the queue is served by priority, where it has arguments that are not those of its options, and
+   * where this user may not read it.
+   */
+  takeOldest?(queue: string, count: number): Promise<readonly Delivery[]>
   /** Which messages `find` and `change` know. Absent: all; `limited`: those that wait in lanes, or did. */
   readonly finds?: 'limited'
   /**

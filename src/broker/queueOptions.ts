@@ -37,3 +37,8 @@ export interface QueueOptions {
   concurrency?: number | undefined
   // </QUEUE_OPTIONS>
 }
+
+/** True where a queue with these options is served by priority. */
+export function hasPriorities({ maxPriority, arguments: given }: QueueOptions = {}): boolean {
+  return (maxPriority ?? given?.['x-max-priority']) !== undefined
+}

@@ -6,7 +6,7 @@ import { every } from '../../src/beat/when/every.ts'
 import type { Task } from '../../src/calls/task.ts'
 import { chain, chord, group } from '../../src/calls/workflow.ts'
 import { ArgumentError, QueueFullError } from '../../src/std/errors.ts'
-import { isFull } from '../tier.ts'
+import { inFull, isFull } from '../tier.ts'
 import { type Lab, onEachStore, onStores, type StoreKind, until } from './lab.ts'
 
 const suites = (suite: (lab: () => Lab, kind: StoreKind) => void): void =>
@@ -86,7 +86,7 @@ suites((lab, kind) => {
   })
 })
 
-onStores(['memory', 'sqlite', 'redis'], (lab) => {
+onStores(['memory', 'sqlite', 'redis', ...inFull('rabbitmq')], (lab) => {
   test('drop-oldest: each job that was dropped has an end, and its chord, too', async () => {
     const lines: unknown[] = []
     const logger = { ...QUIET, warn: (_: unknown, text: string) => lines.push(text), child: () => logger }

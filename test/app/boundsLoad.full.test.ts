@@ -14,6 +14,9 @@ import { type Lab, onStores } from './lab.ts'
 const SECONDS = 15
 const CAP = 200
 
+/** Of RabbitMQ; other stores have one kind. */
+type QueueType = 'classic' | 'quorum'
+
 interface Counts {
   readonly taken: number
   readonly refused: number
@@ -27,9 +30,9 @@ class Flood {
   readonly #children: ChildProcess[] = []
   readonly #journals: string[] = []
 
-  start({ url, backend = url }: Lab, onFull: string): ChildProcess {
+  start({ url, backend = url }: Lab, onFull: string, type: QueueType): ChildProcess {
     const journal = join(this.#folder, `${this.#journals.length}`)
-    const args = [url, backend, onFull, String(CAP), String(SECONDS), journal]
+    const args = [url, backend, onFull, String(CAP), String(SECONDS), journal, type]
     const child = fork(join(import.meta.dirname, 'children', 'flood.ts'), args, {
       execArgv: ['--disable-warning=ExperimentalWarning', '--conditions=source'],
     })
@@ -57,9 +60,9 @@ async function statesOf(app: App, ids: readonly string[]): Promise<Record<string
   return states
 }
 
-function floods(lab: () => Lab, isExact: boolean, onFull: 'reject' | 'drop-oldest'): void {
-  test(`${onFull}: producers at the cap, one of them killed: each job has an end, memory stays flat`, async () => {
-    const app = lab().app({ maxQueueLength: CAP, onFull, lease: '2s' })
+function floods(lab: () => Lab, isExact: boolean, onFull: 'reject' | 'drop-oldest', type: QueueType = 'classic'): void {
+  test(`${onFull}, ${type}: producers at the cap, one of them killed: each job has an end, memory stays flat`, async () => {
+    const app = lab().app({ maxQueueLength: CAP, onFull, lease: '2s', queues: { celery: { type } } })
     app.task('work', async (n: number) => {
       await sleep(5)
       return n
@@ -67,8 +70,8 @@ function floods(lab: () => Lab, isExact: boolean, onFull: 'reject' | 'drop-oldes
     const flood = new Flood()
     lab().after(() => flood.end())
     const worker = await lab().work(app, { concurrency: 8 })
-    const killed = flood.start(lab(), onFull)
-    const child = flood.start(lab(), onFull)
+    const killed = flood.start(lab(), onFull, type)
+    const child = flood.start(lab(), onFull, type)
     const [counting, ended] = [once(child, 'message'), once(child, 'exit')]
     let longest = 0
     const sampling = setInterval(() => {
@@ -95,6 +98,7 @@ function floods(lab: () => Lab, isExact: boolean, onFull: 'reject' | 'drop-oldes
       async () => worker.busy,
       (busy) => busy === 0,
     )
+    console.log(JSON.stringify({ onFull, type, longest, taken: counts.taken, refused: counts.refused, states }))
     expect(counts.others).toEqual([])
     expect(counts.taken).toBeGreaterThan(100)
     if (onFull === 'reject') expect(counts.refused).toBeGreaterThan(100)
@@ -108,3 +112,5 @@ function floods(lab: () => Lab, isExact: boolean, onFull: 'reject' | 'drop-oldes
 onStores(['sqlite', 'redis', 'postgres'], (lab) => floods(lab, true, 'reject'), { memory: false })
 onStores(['sqlite', 'redis', 'postgres'], (lab) => floods(lab, true, 'drop-oldest'), { memory: false })
 onStores(['rabbitmq'], (lab) => floods(lab, false, 'reject'), { memory: false })
+onStores(['rabbitmq'], (lab) => floods(lab, false, 'drop-oldest'), { memory: false })
+onStores(['rabbitmq'], (lab) => floods(lab, false, 'drop-oldest', 'quorum'), { memory: false })

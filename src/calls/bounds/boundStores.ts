@@ -1,6 +1,7 @@
 import type { KeepingCaps } from '../../backend/bounds/keeping.ts'
 import type { FollowUp } from '../../backend/followUp.ts'
 import type { UnitOfWork } from '../../backend/unitOfWork.ts'
+import { hasPriorities } from '../../broker/queueOptions.ts'
 import type { Config } from '../../config/config.ts'
 import type { QueueBounds } from '../../config/queueOptions.ts'
 import { ConfigError } from '../../std/errors.ts'
@@ -9,7 +10,7 @@ import { BoundedUnitOfWork } from './boundedUnitOfWork.ts'
 import { BoundsWatch } from './boundsWatch.ts'
 import { capOption } from './boundUses.ts'
 import { FullQueueLog } from './fullQueueLog.ts'
-import { OldestJobs } from './oldestJobs.ts'
+import { dropsOldest, OldestJobs } from './oldestJobs.ts'
 import { RoomCheck } from './roomCheck.ts'
 
 /** What an app says of its bounds. */
@@ -52,7 +53,7 @@ function boundedUnitOfWork(stores: RevokingStores, { boundOf, followUps, config 
     now: () => clock.now(),
     log: new FullQueueLog(() => config().logger),
     room: unitOfWork.atomic ? undefined : new RoomCheck(broker),
-    oldest: broker.oldest && broker.take ? new OldestJobs(stores, followUps(), clock) : undefined,
+    oldest: dropsOldest(broker) ? new OldestJobs(stores, followUps(), clock) : undefined,
   })
 }
 
@@ -60,9 +61,17 @@ function problemOf({ broker, backend }: RevokingStores, { boundOf, caps, config 
   const option = caps && capOption(caps)
   if (option !== undefined && !backend.rows)
     return `${option}: expected none, as ${backend.url} keeps results without an order: bound them by resultExpires`
-  if (broker.oldest && broker.take) return undefined
   const { queues, queue, onFull, maxQueueLength } = config()
-  const dropping = [queue, ...Object.keys(queues)].find((name) => boundOf?.(name)?.onFull === 'drop-oldest')
-  if (dropping === undefined && (maxQueueLength === 0 || onFull === 'reject')) return undefined
-  return `queue ${dropping ?? queue}: onFull: expected 'reject', as ${broker.url} takes no job out of its queue, got 'drop-oldest'`
+  const dropping = [queue, ...Object.keys(queues)].filter((name) => boundOf?.(name)?.onFull === 'drop-oldest')
+  if (dropsOldest(broker)) {
+    const urgent = broker.takeOldest && dropping.find((name) => hasPriorities(queues[name]))
+    return urgent && refusal(urgent, `${broker.url} gives the most urgent message of a queue with maxPriority first`)
+  }
+  const [first] = dropping
+  if (first === undefined && (maxQueueLength === 0 || onFull === 'reject')) return undefined
+  return refusal(first ?? queue, `${broker.url} takes no job out of its queue`)
+}
+
+function refusal(queue: string, why: string): string {
+  return `queue ${queue}: onFull: expected 'reject', as ${why}, got 'drop-oldest'`
 }

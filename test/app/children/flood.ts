@@ -5,15 +5,17 @@ import { Celeriac, QueueFullError } from 'celeriac'
  * Calls a task as often as it can for so many seconds. The ids of the calls that were taken are lines of the journal.
  * Sends its counts at the end.
  */
-const [broker, backend, onFull, maxQueueLength, seconds, journal] = process.argv.slice(2) as [
+const [broker, backend, onFull, maxQueueLength, seconds, journal, type] = process.argv.slice(2) as [
   string,
   string,
   'reject' | 'drop-oldest',
   string,
   string,
   string,
+  'classic' | 'quorum',
 ]
-const app = new Celeriac({ broker, backend, onFull, maxQueueLength: Number(maxQueueLength), logger: false })
+const queues = { celery: { type } }
+const app = new Celeriac({ broker, backend, onFull, maxQueueLength: Number(maxQueueLength), queues, logger: false })
 const task = app.task('work', (n: number) => n)
 const file = openSync(journal, 'a')
 const started = performance.now()

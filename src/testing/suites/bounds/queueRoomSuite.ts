@@ -4,7 +4,7 @@ import type { Submission, UnitOfWork } from '../../../backend/unitOfWork.ts'
 import type { Broker } from '../../../broker/broker.ts'
 import { BoundedUnitOfWork } from '../../../calls/bounds/boundedUnitOfWork.ts'
 import { FullQueueLog } from '../../../calls/bounds/fullQueueLog.ts'
-import { OldestJobs } from '../../../calls/bounds/oldestJobs.ts'
+import { dropsOldest, OldestJobs } from '../../../calls/bounds/oldestJobs.ts'
 import { RoomCheck } from '../../../calls/bounds/roomCheck.ts'
 import type { QueueBound } from '../../../config/queueOptions.ts'
 import { encodeException } from '../../../protocol/exception.ts'
@@ -38,7 +38,7 @@ function bounded({ broker, backend, unitOfWork }: RoomPlace, bound: QueueBound):
     now: () => Date.now(),
     log: new FullQueueLog(() => createLogger('silent')),
     room: unitOfWork.atomic ? undefined : new RoomCheck(broker),
-    oldest: broker.oldest && new OldestJobs({ broker, backend, unitOfWork }, [], CLOCK),
+    oldest: dropsOldest(broker) ? new OldestJobs({ broker, backend, unitOfWork }, [], CLOCK) : undefined,
   })
 }
 
@@ -151,7 +151,7 @@ function unbounded(it: Case): void {
 function dropping(it: Case): void {
   it('drop-oldest: the oldest is revoked for each that finds no room', async (place) => {
     const { backend, broker, read } = place
-    if (!broker.oldest) return
+    if (!dropsOldest(broker)) return
     const unitOfWork = bounded(place, { limit: 3, onFull: 'drop-oldest' })
     const ids = ['1', '2', '3', '4', '5']
     for (const id of ids) assert.equal(await unitOfWork.submit(submissionOf(id)), true)
@@ -169,7 +169,7 @@ function dropping(it: Case): void {
 
   it('drop-oldest: many at once', async (place) => {
     const { backend, broker } = place
-    if (!broker.oldest) return
+    if (!dropsOldest(broker)) return
     const unitOfWork = bounded(place, { limit: 10, onFull: 'drop-oldest' })
     const ids = Array.from({ length: 60 }, (_, at) => `${at}`)
     await Promise.all(ids.map((id) => unitOfWork.submit(submissionOf(id))))
