@@ -3,7 +3,7 @@ import { systemClock } from '../std/clock.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { requireLog } from '../std/log.ts'
 import type { OptionTable } from '../std/optionTable.ts'
-import { requireFunctions, requireString, shown } from '../std/validate.ts'
+import { requireFlag, requireFunctions, requireString, shown } from '../std/validate.ts'
 import type { CeleriacOptions } from './celeriacOptions.ts'
 import type { Config } from './parsedConfig.ts'
 import { MAX_QUEUE_LENGTH, ON_FULL, parseDeadLetters, parseQueues } from './queueOptions.ts'
@@ -271,7 +271,10 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
   codec: {
     kind: 'value',
     type: 'Codec',
-    check: (codec, where) => requireFunctions(codec, ['seal', 'open'], where),
+    check: (codec, where) => {
+      requireFunctions(codec, ['seal', 'open'], where)
+      requireFlag(codec.required ?? false, `${where}: required`)
+    },
     absent: 'none',
     doc: '[seals all payloads](how-to/encrypt-payloads.md) that the app sends and stores, and opens them: `aesGcm({ keys })` of `celeriac/codec`, or an object with `seal` and `open`',
   },

@@ -119,12 +119,12 @@ export class PayloadError extends CeleriacError {
 }
 
 /**
- * What a codec has sealed cannot be opened: with the code `NO_KEY` because its key is not here, else because it was
- * changed or belongs elsewhere.
+ * What a codec has sealed cannot be opened: with the code `NO_KEY` because its key is not here, with `NOT_SEALED`
+ * because it is not sealed and has to be, else because it was changed or belongs elsewhere.
  */
 export class CodecError extends DecodeError {
-  override readonly code: 'CANNOT_OPEN' | 'NO_KEY'
-  constructor(message: string, code: 'CANNOT_OPEN' | 'NO_KEY' = 'CANNOT_OPEN', options?: ErrorOptions) {
+  override readonly code: 'CANNOT_OPEN' | 'NO_KEY' | 'NOT_SEALED'
+  constructor(message: string, code: CodecError['code'] = 'CANNOT_OPEN', options?: ErrorOptions) {
     super(message, options)
     this.code = code
   }
