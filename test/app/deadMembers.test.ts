@@ -7,7 +7,7 @@ import { type Lab, onStores } from './lab.ts'
 
 /*
  * A member of a chord that has died is sent again, and succeeds. While another member has not ended, the chord is open,
- * and the new end takes the place of the first one; a chord that has ended does not come back.
+ * and the new end counts instead of the first one; a chord that has ended does not come back.
  */
 
 const WAIT = { timeout: '60s' } as const
