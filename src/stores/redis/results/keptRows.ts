@@ -1,0 +1,228 @@
+import type { KeptAmount, KeptRow, KeptRows, Read, Wanted } from '../../../backend/bounds/keeping.ts'
+import { STATUS_HEAD_BYTES } from '../../../protocol/result.ts'
+import { pieces } from '../../../std/chunks.ts'
+import type { Arg, RedisConnection, Script } from '../connection/connection.ts'
+import { LOG_OF_LUA, STATUS_LUA } from './recordScript.ts'
+
+/*
+ * The records of a database, Celery's too, as far as it matters how much they are. There is no index of them: the keys
+ * are walked with SCAN, which sees each record that is there for the whole walk. The order of the walk has nothing to
+ * do with any order of the records. All clients wait while a step runs: it is short.
+ */
+
+/** Records of one step: about a millisecond. */
+const MAX_STEP_ROWS = 100
+/** Keys of others are passed over in a step as long as it has made fewer scans than this, each of so many keys. */
+const MAX_SCANS = 20
+const SCANNED_KEYS = 100
+/** A record that does not begin with its state is read as a whole, if it is not longer than this. */
+const MAX_READ_BYTES = 65_536
+/** Records that never expire come after all others, those that were submitted first first. */
+const NEVER_FROM = 2 ** 52
+/** How far apart two reads of the same expiry may be, ms. */
+const EXPIRY_SLACK_MS = 100
+
+/**
+ * Lua: `size_of_ended(key)`: the bytes of a record that is final, and its first ones; nil for any other.
+ * `expiry_of(key, head)`: `KeptRow.expires`.
+ */
+const ROWS_LUA = `${STATUS_LUA}${LOG_OF_LUA}
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function moment_in(text, name)
+  local _, at = string.find(text, name, 1, true)
+  local pattern = '^[^%d]-(%d%d%d%d)-(%d%d)-(%d%d)T(%d%d):(%d%d):(%d%d)%.?(%d?%d?%d?)'
+  local year, month, day, hour, minute, second, ms = string.match(string.sub(text, (at or #text) + 1, (at or 0) + 50), pattern)
+  if not year then return nil end
+  local days = (year * 12 + month) * 31 + day
+  return (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + (tonumber(ms) or 0)
+end
+-- Celery's own records have no moment of the submission, but that of their end, behind the result.
+local function moment_of(key, head)
+  local moment = moment_in(head, 'date_submitted')
+  for _, bytes in ipairs({512, ${MAX_READ_BYTES}}) do
+    moment = moment or moment_in(redis.call('GETRANGE', key, -bytes, -1), 'date_done')
+  end
+  return moment or 0
+end
+local function expiry_of(key, head)
+  local left = redis.call('PTTL', key)
+  return left >= 0 and now + left or ${NEVER_FROM} + moment_of(key, head)
+end
+local function size_of_ended(key)
+  local head = redis.pcall('GETRANGE', key, 0, ${STATUS_HEAD_BYTES - 1})
+  if type(head) == 'table' then
+    -- The key of another program.
+    if string.find(head.err, 'WRONGTYPE', 1, true) then return nil end
+    error(head.err)
+  end
+  local size = redis.call('STRLEN', key)
+  local status = status_in(head) or (size > 0 and size <= ${MAX_READ_BYTES} and status_of(key, head))
+  if FINAL[status] then return size, head end
+end
+`
+
+/**
+ * Lua for the scripts that walk. ARGV: cursor, pattern of the keys, how many records at most, the beginning of their
+ * keys, that of the keys of metadata, 1 where events are counted.
+ */
+const WALK_LUA = `${ROWS_LUA}
+local cursor, pattern, limit, record, origin, counts = unpack(ARGV)
+local keys = {}
+for scan = 1, ${MAX_SCANS} do
+  local found = redis.call('SCAN', cursor, 'MATCH', pattern, 'COUNT', math.min(limit, ${SCANNED_KEYS}))
+  cursor = found[1]
+  for _, key in ipairs(found[2]) do keys[#keys + 1] = key end
+  if cursor == '0' or #keys >= tonumber(limit) then break end
+end
+local function bytes_of(key, size) return size + redis.call('STRLEN', origin .. string.sub(key, #record + 1)) end
+local function events_of(key)
+  local count = counts == '1' and redis.pcall('LLEN', log_of(key)) or 0
+  if type(count) == 'table' or count == 0 then return 0, 0 end
+  return count, redis.call('MEMORY', 'USAGE', log_of(key), 'SAMPLES', 0)
+end
+`
+
+/** Answers the cursor, how many records are final, their bytes, the events of all, their bytes. */
+const SUM: Script = {
+  name: 'sum of records',
+  source: `${WALK_LUA}
+local results, bytes, events, event_bytes = 0, 0, 0, 0
+for _, key in ipairs(keys) do
+  local size = size_of_ended(key)
+  if size then results, bytes = results + 1, bytes + bytes_of(key, size) end
+  local count, of_log = events_of(key)
+  events, event_bytes = events + count, event_bytes + of_log
+end
+return {cursor, results, bytes, events, event_bytes}
+`,
+}
+
+/** ARGV of a walk, then until which expiry, and one of how many. Answers the cursor, then the fields of each row. */
+const ENDED: Script = {
+  name: 'ended records',
+  source: `${WALK_LUA}
+local till, one_of = tonumber(ARGV[7]), tonumber(ARGV[8])
+local out = {cursor}
+for _, key in ipairs(keys) do
+  local wanted = one_of == 1 or tonumber(string.sub(redis.sha1hex(key), 1, 8), 16) % one_of == 0
+  local size, head
+  if wanted and now + redis.call('PTTL', key) <= till then size, head = size_of_ended(key) end
+  local expires = size and expiry_of(key, head)
+  if size and expires <= till then
+    local count, of_log = events_of(key)
+    local at = #out
+    out[at + 1], out[at + 2], out[at + 3], out[at + 4], out[at + 5] = key, expires, bytes_of(key, size), count, of_log
+  end
+end
+return out
+`,
+}
+
+/**
+ * Lua for the scripts that drop. ARGV: the beginning of the keys of records, that of the keys of metadata, the index of
+ * jobs; then for each record its key and its expiry. One that became another since then stays: it expires later.
+ */
+const DROP_LUA = `${ROWS_LUA}
+local record, origin, jobs = unpack(ARGV)
+local function each(change)
+  for at = 4, #ARGV, 2 do
+    local key = ARGV[at]
+    local size, head = size_of_ended(key)
+    if size and expiry_of(key, head) <= ARGV[at + 1] + ${EXPIRY_SLACK_MS} then change(key) end
+  end
+end
+`
+
+const DROP: Script = {
+  name: 'drop records',
+  source: `${DROP_LUA}
+each(function(key)
+  local id = string.sub(key, #record + 1)
+  redis.call('UNLINK', key, log_of(key), origin .. id)
+  redis.call('ZREM', jobs, id)
+end)
+`,
+}
+
+/** The numbers of events stay as they are. */
+const DROP_LOGS: Script = {
+  name: 'drop logs of records',
+  source: `${DROP_LUA}each(function(key) redis.pcall('LTRIM', log_of(key), -1, -1) end)`,
+}
+
+/** How the keys of what is kept begin, and the key of the index. */
+export interface KeptKeys {
+  readonly record: string
+  readonly metadata: string
+  readonly jobs: string
+}
+
+/** The records of a database. */
+export class RedisKeptRows implements KeptRows {
+  readonly #connection: RedisConnection
+  readonly #keys: KeptKeys
+
+  constructor(connection: RedisConnection, keys: KeptKeys) {
+    this.#connection = connection
+    this.#keys = keys
+  }
+
+  async sum(from: string, limit: number, events: boolean): Promise<Read & KeptAmount> {
+    const answer = (await this.#walk(SUM, from, limit, events)) as [string, number, number, number, number]
+    const [cursor, results, resultBytes, count, eventBytes] = answer
+    return { ...readOf(cursor), results, resultBytes, events: count, eventBytes }
+  }
+
+  async ended(
+    from: string,
+    limit: number,
+    { until, oneOf, events }: Wanted,
+  ): Promise<Read & { readonly rows: readonly KeptRow[] }> {
+    const [cursor, ...cells] = (await this.#walk(ENDED, from, limit, events, until, oneOf)) as [string, ...Cell[]]
+    return { ...readOf(cursor), rows: pieces(cells, ROW_CELLS).map(rowOf) }
+  }
+
+  drop(rows: readonly KeptRow[]): Promise<void> {
+    return this.#each(DROP, rows)
+  }
+
+  dropLogs(rows: readonly KeptRow[]): Promise<void> {
+    return this.#each(DROP_LOGS, rows)
+  }
+
+  #walk(script: Script, from: string, limit: number, events: boolean, ...more: readonly Arg[]): Promise<unknown> {
+    const { record, metadata } = this.#keys
+    const rows = Math.min(limit, MAX_STEP_ROWS)
+    const args = [from || START, `${literal(record)}*`, rows, record, metadata, events ? 1 : 0, ...more]
+    return this.#connection.script(script, [], args)
+  }
+
+  async #each(script: Script, rows: readonly KeptRow[]): Promise<void> {
+    const { record, metadata, jobs } = this.#keys
+    for (const some of pieces(rows, MAX_STEP_ROWS)) {
+      const args = some.flatMap(({ key, expires }) => [key, expires])
+      await this.#connection.script(script, [], [record, metadata, jobs, ...args])
+    }
+  }
+}
+
+/** The cursor of SCAN at the beginning of a walk, and after its end. */
+const START = '0'
+
+function readOf(cursor: string): Read {
+  return { next: cursor === START ? undefined : cursor }
+}
+
+type Cell = string | number
+const ROW_CELLS = 5
+
+function rowOf([key, ...cells]: readonly Cell[]): KeptRow {
+  const [expires = 0, bytes = 0, events = 0, eventBytes = 0] = cells.map(Number)
+  return { key: String(key), expires, bytes, events, eventBytes }
+}
+
+/** A text as a pattern of Redis that fits this text alone. */
+function literal(text: string): string {
+  return text.replaceAll(/[\\*?[\]^-]/g, String.raw`\$&`)
+}
