@@ -10,13 +10,17 @@ import { LOG_OF_LUA, STATUS_LUA } from './recordScript.ts'
  * do with any order of the records. All clients wait while a step runs: it is short.
  */
 
-/** Records of one step: about a millisecond. */
-const MAX_STEP_ROWS = 100
-/** Keys of others are passed over in a step as long as it has made fewer scans than this, each of so many keys. */
-const MAX_SCANS = 20
-const SCANNED_KEYS = 100
+/** Commands of one step of a walk: about a millisecond. It ends at the first scan of so many keys after them. */
+const MAX_STEP_COMMANDS = 250
+const SCANNED_KEYS = 50
+/** What a scan costs, in such commands: keys of others are passed over. */
+const SCAN_COST = 15
+/** Records that one step drops. */
+const MAX_DROPPED = 50
 /** A record that does not begin with its state is read as a whole, if it is not longer than this. */
 const MAX_READ_BYTES = 65_536
+/** How many fields of a name are looked at for a moment. */
+const MAX_NAMES = 100
 /** Records that never expire come after all others, those that were submitted first first. */
 const NEVER_FROM = 2 ** 52
 /** How far apart two reads of the same expiry may be, ms. */
@@ -27,15 +31,24 @@ const EXPIRY_SLACK_MS = 100
  * `expiry_of(key, head)`: `KeptRow.expires`.
  */
 const ROWS_LUA = `${STATUS_LUA}${LOG_OF_LUA}
+local commands = 0
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+-- In ms, as if all months had 31 days: for an order.
 local function moment_in(text, name)
-  local _, at = string.find(text, name, 1, true)
   local pattern = '^[^%d]-(%d%d%d%d)-(%d%d)-(%d%d)T(%d%d):(%d%d):(%d%d)%.?(%d?%d?%d?)'
-  local year, month, day, hour, minute, second, ms = string.match(string.sub(text, (at or #text) + 1, (at or 0) + 50), pattern)
-  if not year then return nil end
-  local days = (year * 12 + month) * 31 + day
-  return (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + (tonumber(ms) or 0)
+  local at = 0
+  -- A result may contain the name, too.
+  for found = 1, ${MAX_NAMES} do
+    local _, last = string.find(text, name, at + 1, true)
+    if not last then return nil end
+    at = last
+    local year, month, day, hour, minute, second, ms = string.match(string.sub(text, at + 1, at + 50), pattern)
+    if year then
+      local days = (year * 12 + month) * 31 + day
+      return (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + (tonumber(ms) or 0)
+    end
+  end
 end
 -- Celery's own records have no moment of the submission, but that of their end, behind the result.
 local function moment_of(key, head)
@@ -57,28 +70,38 @@ local function size_of_ended(key)
     error(head.err)
   end
   local size = redis.call('STRLEN', key)
+  commands = commands + 2
   local status = status_in(head) or (size > 0 and size <= ${MAX_READ_BYTES} and status_of(key, head))
   if FINAL[status] then return size, head end
 end
 `
 
 /**
- * Lua for the scripts that walk. ARGV: cursor, pattern of the keys, how many records at most, the beginning of their
- * keys, that of the keys of metadata, 1 where events are counted.
+ * Lua for the scripts that walk: `walk(see)` calls `see` for each key, and answers the next cursor. ARGV: cursor,
+ * pattern of the keys, about how many of them at most, the beginning of the keys of records, that of the keys of
+ * metadata, 1 where events are counted.
  */
 const WALK_LUA = `${ROWS_LUA}
-local cursor, pattern, limit, record, origin, counts = unpack(ARGV)
-local keys = {}
-for scan = 1, ${MAX_SCANS} do
-  local found = redis.call('SCAN', cursor, 'MATCH', pattern, 'COUNT', math.min(limit, ${SCANNED_KEYS}))
-  cursor = found[1]
-  for _, key in ipairs(found[2]) do keys[#keys + 1] = key end
-  if cursor == '0' or #keys >= tonumber(limit) then break end
+local from, pattern, limit, record, origin, counts = unpack(ARGV)
+local function walk(see)
+  local cursor, keys = from, 0
+  repeat
+    local found = redis.call('SCAN', cursor, 'MATCH', pattern, 'COUNT', math.min(limit, ${SCANNED_KEYS}))
+    cursor, keys, commands = found[1], keys + #found[2], commands + ${SCAN_COST}
+    for _, key in ipairs(found[2]) do see(key) end
+  until cursor == '0' or commands >= ${MAX_STEP_COMMANDS} or keys >= tonumber(limit)
+  return cursor
 end
-local function bytes_of(key, size) return size + redis.call('STRLEN', origin .. string.sub(key, #record + 1)) end
+local function bytes_of(key, size)
+  commands = commands + 1
+  return size + redis.call('STRLEN', origin .. string.sub(key, #record + 1))
+end
 local function events_of(key)
-  local count = counts == '1' and redis.pcall('LLEN', log_of(key)) or 0
+  if counts ~= '1' then return 0, 0 end
+  local count = redis.pcall('LLEN', log_of(key))
+  commands = commands + 1
   if type(count) == 'table' or count == 0 then return 0, 0 end
+  commands = commands + 1
   return count, redis.call('MEMORY', 'USAGE', log_of(key), 'SAMPLES', 0)
 end
 `
@@ -88,12 +111,12 @@ const SUM: Script = {
   name: 'sum of records',
   source: `${WALK_LUA}
 local results, bytes, events, event_bytes = 0, 0, 0, 0
-for _, key in ipairs(keys) do
+local cursor = walk(function(key)
   local size = size_of_ended(key)
   if size then results, bytes = results + 1, bytes + bytes_of(key, size) end
   local count, of_log = events_of(key)
   events, event_bytes = events + count, event_bytes + of_log
-end
+end)
 return {cursor, results, bytes, events, event_bytes}
 `,
 }
@@ -103,8 +126,9 @@ const ENDED: Script = {
   name: 'ended records',
   source: `${WALK_LUA}
 local till, one_of = tonumber(ARGV[7]), tonumber(ARGV[8])
-local out = {cursor}
-for _, key in ipairs(keys) do
+local out = {''}
+out[1] = walk(function(key)
+  commands = commands + 1
   local wanted = one_of == 1 or tonumber(string.sub(redis.sha1hex(key), 1, 8), 16) % one_of == 0
   local size, head
   if wanted and now + redis.call('PTTL', key) <= till then size, head = size_of_ended(key) end
@@ -114,7 +138,7 @@ for _, key in ipairs(keys) do
     local at = #out
     out[at + 1], out[at + 2], out[at + 3], out[at + 4], out[at + 5] = key, expires, bytes_of(key, size), count, of_log
   end
-end
+end)
 return out
 `,
 }
@@ -193,14 +217,13 @@ export class RedisKeptRows implements KeptRows {
 
   #walk(script: Script, from: string, limit: number, events: boolean, ...more: readonly Arg[]): Promise<unknown> {
     const { record, metadata } = this.#keys
-    const rows = Math.min(limit, MAX_STEP_ROWS)
-    const args = [from || START, `${literal(record)}*`, rows, record, metadata, events ? 1 : 0, ...more]
+    const args = [from || START, `${literal(record)}*`, limit, record, metadata, events ? 1 : 0, ...more]
     return this.#connection.script(script, [], args)
   }
 
   async #each(script: Script, rows: readonly KeptRow[]): Promise<void> {
     const { record, metadata, jobs } = this.#keys
-    for (const some of pieces(rows, MAX_STEP_ROWS)) {
+    for (const some of pieces(rows, MAX_DROPPED)) {
       const args = some.flatMap(({ key, expires }) => [key, expires])
       await this.#connection.script(script, [], [record, metadata, jobs, ...args])
     }
