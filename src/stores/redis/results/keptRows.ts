@@ -125,7 +125,7 @@ return {cursor, results, bytes, events, event_bytes}
 const ENDED: Script = {
   name: 'ended records',
   source: `${WALK_LUA}
-local till, one_of = tonumber(ARGV[7]), tonumber(ARGV[8])
+local till, one_of = ARGV[7] + ${EXPIRY_SLACK_MS}, tonumber(ARGV[8])
 local out = {''}
 out[1] = walk(function(key)
   commands = commands + 1
