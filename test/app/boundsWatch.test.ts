@@ -4,6 +4,7 @@ import { BoundsWatch } from '../../src/calls/bounds/boundsWatch.ts'
 import { look } from '../../src/cli/commands/doctor.ts'
 import { keepingCapsOf, queueBoundsOf } from '../../src/config/queueOptions.ts'
 import { ConfigError } from '../../src/std/errors.ts'
+import type { RedisBroker } from '../../src/stores/redis/broker/broker.ts'
 import { project, run } from '../cli/harness.ts'
 import { inFull } from '../tier.ts'
 import { onStores } from './lab.ts'
@@ -81,6 +82,25 @@ onStores(['memory', 'sqlite', 'redis', ...inFull('postgres')], (lab) => {
       ['results', 5],
       ['events', expect.any(Number)],
     ])
+  })
+})
+
+onStores(['redis'], (lab) => {
+  test('what the server refuses is logged, once', async () => {
+    const { broker } = await storesOf(lab().app())
+    const { connection } = broker as RedisBroker
+    await connection.command('ACL', 'SETUSER', 'nobody', 'on', 'nopass', '~*', '&*', '+@all', '-scan')
+    lab().after(() => connection.command('ACL', 'DELUSER', 'nobody'))
+    const { watch, lines } = await watchOf(
+      lab().app({ broker: lab().url.replace('redis://', 'redis://nobody:x@'), maxResults: 5 }),
+    )
+    for (let at = 0; at < 9; at++) await watch.look()
+    expect(lines).toEqual([
+      { level: 'warn', text: expect.stringMatching(/^bounds were not kept: redis:.*can't run this command/) },
+    ])
+    await connection.command('ACL', 'SETUSER', 'nobody', '+scan')
+    for (let at = 0; at < 4; at++) await watch.look()
+    expect(lines).toHaveLength(1)
   })
 })
 
