@@ -79,7 +79,7 @@ export interface KeptRows {
   sum(from: string, limit: number, events: boolean): Promise<Read & KeptAmount>
   /** Those of the rows from this place on, at most so many, that are wanted, in their order. */
   ended(from: string, limit: number, wanted: Wanted): Promise<Read & { readonly rows: readonly KeptRow[] }>
-  /** Drop those of these records that are still final, with their event logs, and what was said of their jobs. */
+  /** Drop those of these records that are still final, with their event logs, and the metadata of their jobs. */
   drop(rows: readonly KeptRow[]): Promise<void>
   /** Drop the event logs of records that are final, but the newest entry of each: so all numbers stay as they are. */
   dropLogs(rows: readonly KeptRow[]): Promise<void>

@@ -92,7 +92,7 @@ function drops(it: Case): void {
     }
   })
 
-  it('with a record goes what was said of its job', async (place) => {
+  it('with a record goes the metadata of its job', async (place) => {
     const { backend } = place
     if (!backend.rows || !backend.jobs) return
     for (const [at, id] of ['1', '2'].entries()) {
