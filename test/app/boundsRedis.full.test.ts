@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { Keeping } from '../../src/backend/bounds/keeping.ts'
 import { BoundsWatch } from '../../src/calls/bounds/boundsWatch.ts'
-import { keepingCapsOf } from '../../src/config/queueOptions.ts'
 import { SUCCESS } from '../../src/protocol/states.ts'
 import { pieces } from '../../src/std/chunks.ts'
 import type { RedisBackend } from '../../src/stores/redis/results/backend.ts'
@@ -173,9 +172,10 @@ test(
     const numbers = await left()
     expect(numbers.length).toBeGreaterThan(CAP)
     await expectWhole(numbers)
-    const { config } = app
-    const stores = await storesOf(app)
-    const watch = new BoundsWatch({ stores, boundOf: undefined, caps: keepingCapsOf(config), config: () => config })
+    const parts = { stores: await storesOf(app), boundOf: undefined, caps: { results: CAP } }
+    const watch = new BoundsWatch({ ...parts, config: () => app.config })
+    watch.start()
+    lab.after(() => watch.close())
     // It waits until the note of the killed one has expired.
     await eventually(
       async () => {

@@ -12,6 +12,8 @@ import { BoundWarnings } from './boundWarnings.ts'
 /** How often queues are looked at, ms, and what is kept, in looks. */
 const INTERVAL_MS = 15_000
 const LOOKS_PER_TRIM = 4
+/** How long the note of a process counts, ms. */
+const NOTE_MS = 2 * INTERVAL_MS
 /** What is kept is counted for at most this part of the time; while it is counted, for at most the second one. */
 const COUNTED_SHARE = 0.01
 const BUSY_SHARE = 0.2
@@ -33,6 +35,8 @@ export class BoundsWatch {
   readonly #warnings: BoundWarnings
   #looks = 0
   #notBefore = 0
+  /** When the note was renewed. */
+  #renewed = 0
   #isClosed = false
   #cancel: () => void = () => undefined
   #trimming: Promise<void> | undefined
@@ -88,7 +92,7 @@ export class BoundsWatch {
     const { stores, caps } = this.#parts
     try {
       if (!caps || !stores.backend.rows || performance.now() < this.#notBefore) return
-      await this.#trimTo(caps, await stores.backend.rows())
+      await this.#trimTo(caps, await stores.backend.rows(), stores.backend.notes !== undefined)
     } catch (error) {
       if (!this.#stop.signal.aborted) this.#failed(error)
     } finally {
@@ -96,7 +100,7 @@ export class BoundsWatch {
     }
   }
 
-  async #trimTo(caps: KeepingCaps, rows: KeptRows): Promise<void> {
+  async #trimTo(caps: KeepingCaps, rows: KeptRows, shares: boolean): Promise<void> {
     this.#stop = new AbortController()
     const { signal } = this.#stop
     let busy = 0
@@ -104,6 +108,9 @@ export class BoundsWatch {
       busy += took
       this.#notBefore = performance.now() + busy / COUNTED_SHARE
       await sleep(took / BUSY_SHARE - took, undefined, { ref: false, signal })
+      // This process stood still: another one may count and drop by now.
+      if (shares && performance.now() - this.#renewed > NOTE_MS) this.#stop.abort()
+      signal.throwIfAborted()
     }
     const { kept, dropped } = await new Keeping(rows, pause).trim(caps)
     this.#failure = undefined
@@ -126,10 +133,13 @@ export class BoundsWatch {
     const { notes } = stores.backend
     if (!notes) return true
     const { name, clock } = config()
-    const note = { key: `bounds ${name}`, value: this.#name, expires: clock.now() + 2 * INTERVAL_MS }
-    if (await notes.putIfAbsent(note)) return true
-    if ((await notes.get(note.key)) !== this.#name) return false
-    await notes.put(note)
+    const since = performance.now()
+    const note = { key: `bounds ${name}`, value: this.#name, expires: clock.now() + NOTE_MS }
+    if (!(await notes.putIfAbsent(note))) {
+      if ((await notes.get(note.key)) !== this.#name) return false
+      await notes.put(note)
+    }
+    this.#renewed = since
     return true
   }
 }
