@@ -17,8 +17,11 @@ const SCANNED_KEYS = 50
 const SCAN_COST = 15
 /** Records that one step drops. */
 const MAX_DROPPED = 50
-/** A record that does not begin with its state is read as a whole, if it is not longer than this. */
-const MAX_READ_BYTES = 65_536
+/** A record that does not begin with its state is read as a whole, if it is not longer than this, and costs so much. */
+const MAX_DECODED_BYTES = 4096
+const DECODE_COST = 20
+/** How far from its end a moment is looked for. */
+const MAX_TAIL_BYTES = 65_536
 /** How many fields of a name are looked at for a moment. */
 const MAX_NAMES = 100
 /** Records that never expire come after all others, those that were submitted first first. */
@@ -53,7 +56,7 @@ end
 -- Celery's own records have no moment of the submission, but that of their end, behind the result.
 local function moment_of(key, head)
   local moment = moment_in(head, 'date_submitted')
-  for _, bytes in ipairs({512, ${MAX_READ_BYTES}}) do
+  for _, bytes in ipairs({512, ${MAX_TAIL_BYTES}}) do
     moment = moment or moment_in(redis.call('GETRANGE', key, -bytes, -1), 'date_done')
   end
   return moment or 0
@@ -71,8 +74,12 @@ local function size_of_ended(key)
   end
   local size = redis.call('STRLEN', key)
   commands = commands + 2
-  local status = status_in(head) or (size > 0 and size <= ${MAX_READ_BYTES} and status_of(key, head))
-  if FINAL[status] then return size, head end
+  local status = status_in(head)
+  if not status and size > 0 and size <= ${MAX_DECODED_BYTES} then
+    commands = commands + ${DECODE_COST}
+    status = status_of(key, head)
+  end
+  if status and FINAL[status] then return size, head end
 end
 `
 
