@@ -72,6 +72,18 @@ test("Celery's records that never expire: those that ended first go, before them
   }
 })
 
+test('a server without PEXPIRETIME: those that expire first go', async () => {
+  open()
+  await server.cli('ACL', 'SETUSER', 'old', 'on', 'nopass', '~*', '&*', '+@all', '-pexpiretime')
+  const ids = ['1', '2', '3', '4']
+  for (const id of ids.toReversed()) await backend.store(metaOf(id, SUCCESS, { result_expires: Number(id) * DAY }))
+  await backend.connection.command('AUTH', 'old', 'x')
+  const { dropped } = await (await keeping()).trim({ results: 2 })
+  expect(dropped.results).toBe(2)
+  await backend.connection.command('AUTH', 'default', '')
+  expect(await keys()).toEqual(['celery-task-meta-3', 'celery-task-meta-4'])
+})
+
 test('what is no record of a job that has ended is neither counted nor dropped', async () => {
   open()
   const others = ['celery-taskset-meta-1', 'xcelery-task-meta-1', 'celery-task-metax1', 'app_celery-task-meta-1']

@@ -26,7 +26,7 @@ const MAX_TAIL_BYTES = 65_536
 const MAX_NAMES = 100
 /** Records that never expire come after all others, those that were submitted first first. */
 const NEVER_FROM = 2 ** 52
-/** How far apart two reads of the same expiry may be, ms. */
+/** How far apart two reads of the same expiry may be on Redis 6.2, which knows it only from now on, ms. */
 const EXPIRY_SLACK_MS = 100
 
 /**
@@ -35,8 +35,16 @@ const EXPIRY_SLACK_MS = 100
  */
 const ROWS_LUA = `${STATUS_LUA}${LOG_OF_LUA}
 local commands = 0
+local is_exact = type(redis.pcall('PEXPIRETIME', '')) == 'number'
+local slack = is_exact and 0 or ${EXPIRY_SLACK_MS}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+-- ms since the epoch; below 0: never, or there is no such key.
+local function end_of(key)
+  if is_exact then return redis.call('PEXPIRETIME', key) end
+  local left = redis.call('PTTL', key)
+  return left < 0 and left or now + left
+end
 -- In ms, as if all months had 31 days: for an order.
 local function moment_in(text, name)
   local pattern = '^[^%d]-(%d%d%d%d)-(%d%d)-(%d%d)T(%d%d):(%d%d):(%d%d)%.?(%d?%d?%d?)'
@@ -62,8 +70,8 @@ local function moment_of(key, head)
   return moment or 0
 end
 local function expiry_of(key, head)
-  local left = redis.call('PTTL', key)
-  return left >= 0 and now + left or ${NEVER_FROM} + moment_of(key, head)
+  local at = end_of(key)
+  return at >= 0 and at or ${NEVER_FROM} + moment_of(key, head)
 end
 local function size_of_ended(key)
   local head = redis.pcall('GETRANGE', key, 0, ${STATUS_HEAD_BYTES - 1})
@@ -132,13 +140,13 @@ return {cursor, results, bytes, events, event_bytes}
 const ENDED: Script = {
   name: 'ended records',
   source: `${WALK_LUA}
-local till, one_of = ARGV[7] + ${EXPIRY_SLACK_MS}, tonumber(ARGV[8])
+local till, one_of = ARGV[7] + slack, tonumber(ARGV[8])
 local out = {''}
 out[1] = walk(function(key)
   commands = commands + 1
   local wanted = one_of == 1 or tonumber(string.sub(redis.sha1hex(key), 1, 8), 16) % one_of == 0
   local size, head
-  if wanted and now + redis.call('PTTL', key) <= till then size, head = size_of_ended(key) end
+  if wanted and end_of(key) <= till then size, head = size_of_ended(key) end
   local expires = size and expiry_of(key, head)
   if size and expires <= till then
     local count, of_log = events_of(key)
@@ -160,7 +168,7 @@ local function each(change)
   for at = 4, #ARGV, 2 do
     local key = ARGV[at]
     local size, head = size_of_ended(key)
-    if size and expiry_of(key, head) <= ARGV[at + 1] + ${EXPIRY_SLACK_MS} then change(key) end
+    if size and expiry_of(key, head) <= ARGV[at + 1] + slack then change(key) end
   end
 end
 `
