@@ -155,6 +155,7 @@ test(
     const numbers = await left()
     expect(numbers.length).toBeGreaterThan(CAP)
     await expectWhole(numbers)
+    const end = (await size()) - (numbers.length - CAP)
     const parts = { stores: await storesOf(app), boundOf: undefined, caps: { results: CAP } }
     const watch = new BoundsWatch({ ...parts, config: () => app.config })
     watch.start()
@@ -163,9 +164,9 @@ test(
     await eventually(
       async () => {
         await watch.look()
-        return (await left()).length
+        return size()
       },
-      (count) => count <= CAP,
+      (now) => now <= end,
       TIMEOUT,
     )
     const rest = await left()
