@@ -107,7 +107,7 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
     min: 1,
     absent: 'any number',
     doc: '[how many records](how-to/how-large-may-it-grow.md#results-and-events) of jobs that have ended are kept, beside `resultExpires`: those that expire first are dropped',
-    more: 'Checked once a minute. Not on Redis and `rpc://`.',
+    more: 'Checked once a minute. Not on `rpc://`.',
   },
   maxResultBytes: {
     kind: 'count',

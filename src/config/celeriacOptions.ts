@@ -61,7 +61,7 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
   resultExpires?: Duration | undefined
   /**
    * How many records of jobs that have ended are kept, beside `resultExpires`: those that expire first are dropped.
-   * Checked once a minute. Not on Redis and `rpc://`. Default: any number.
+   * Checked once a minute. Not on `rpc://`. Default: any number.
    */
   maxResults?: number | undefined
   /** The same for the bytes of these records, with the input that is kept with them. Default: any number. */

@@ -59,8 +59,7 @@ function boundedUnitOfWork(stores: RevokingStores, { boundOf, followUps, config 
 
 function problemOf({ broker, backend }: RevokingStores, { boundOf, caps, config }: BoundsHost): string | undefined {
   const option = caps && capOption(caps)
-  if (option !== undefined && !backend.rows)
-    return `${option}: expected none, as ${backend.url} keeps results without an order: bound them by resultExpires`
+  if (option !== undefined && !backend.rows) return `${option}: expected none, as ${backend.url} stores no results`
   const { queues, queue, onFull, maxQueueLength } = config()
   const dropping = [queue, ...Object.keys(queues)].filter((name) => boundOf?.(name)?.onFull === 'drop-oldest')
   if (dropsOldest(broker)) {
