@@ -102,7 +102,12 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
    */
   maxQueueLength?: number | undefined
   /**
-   * What a call does when as many wait in its queue: `'reject'`: it throws `QueueFullError`, and sends nothing;
+   * How many bytes may wait in each queue, as a number or a text like `'64 MiB'`; `0`: any number. Not on RabbitMQ,
+   * which has its own bound in bytes. Default `0`.
+   */
+  maxQueueBytes?: number | string | undefined
+  /**
+   * What a call does when as much waits in its queue: `'reject'`: it throws `QueueFullError`, and sends nothing;
    * `'drop-oldest'`: the oldest job there is revoked, and the call is sent. Default `'reject'`.
    */
   onFull?: 'reject' | 'drop-oldest' | undefined

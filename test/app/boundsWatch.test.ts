@@ -65,6 +65,19 @@ onStores(['memory', 'sqlite', 'redis', ...inFull('postgres')], (lab) => {
     expect(lines).toHaveLength(3)
   })
 
+  test('bytes nearly full: a warning, and it is shown', async () => {
+    const app = lab().app({ queues: { mail: { maxQueueBytes: 10_000 } } })
+    app.task('work', (text: string) => text)
+    const { watch, lines } = await watchOf(app)
+    await app.send('work', ['x'.repeat(7200)], { queue: 'mail' })
+    await watch.look()
+    const text = expect.stringMatching(/^nearly full: bytes of queue mail: 8\d{3} of 10000 \(maxQueueBytes\), 8\d %$/)
+    expect(lines).toEqual([{ level: 'warn', text }])
+    const [use] = await app.bounds()
+    expect(use).toMatchObject({ what: 'bytes of queue mail', limit: 10_000, nearlyFull: true })
+    expect((await look(app)).find(({ check }) => check === 'nearly-full')?.text).toMatch(/^bytes of queue mail: 8/)
+  })
+
   test('results beyond the cap are dropped, and none of a job that waits', async () => {
     const app = lab().app({ maxResults: 5, maxEvents: 1000 })
     const work = app.task('work', (n: number) => n)
@@ -104,13 +117,17 @@ onStores(['redis'], (lab) => {
   })
 })
 
-onStores(['redis', ...inFull('rabbitmq')], (lab) => {
+onStores(['redis', ...inFull('rabbitmq')], (lab, kind) => {
   test('what the store cannot bound is refused at the start', async () => {
     const results = lab().app({ maxResults: 5, backend: 'rpc://' })
     await expect(results.connect()).rejects.toThrow(/^maxResults: expected none, as rpc:.* stores no results$/)
     await expect(results.connect()).rejects.toBeInstanceOf(ConfigError)
     const dropping = lab().app({ maxQueueLength: 5, onFull: 'drop-oldest' })
     await dropping.connect()
+    const sized = lab().app({ queues: { mail: { maxQueueBytes: '1 MiB' } } })
+    if (kind === 'rabbitmq')
+      await expect(sized.connect()).rejects.toThrow(/^queue mail: maxQueueBytes: .*max-length-bytes/)
+    else await sized.connect()
   })
 })
 

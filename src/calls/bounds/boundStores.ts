@@ -4,11 +4,12 @@ import type { UnitOfWork } from '../../backend/unitOfWork.ts'
 import { hasPriorities } from '../../broker/queueOptions.ts'
 import type { Config } from '../../config/config.ts'
 import type { QueueBounds } from '../../config/queueOptions.ts'
+import type { Envelope } from '../../protocol/envelope.ts'
 import { ConfigError } from '../../std/errors.ts'
 import type { RevokingStores } from '../revoke.ts'
 import { BoundedUnitOfWork } from './boundedUnitOfWork.ts'
 import { BoundsWatch } from './boundsWatch.ts'
-import { capOption } from './boundUses.ts'
+import { capOption, type QueueSizes } from './boundUses.ts'
 import { FullQueueLog } from './fullQueueLog.ts'
 import { dropsOldest, OldestJobs } from './oldestJobs.ts'
 import { RoomCheck } from './roomCheck.ts'
@@ -48,20 +49,39 @@ function boundedUnitOfWork(stores: RevokingStores, { boundOf, followUps, config 
   if (!boundOf) return unitOfWork
   const { clock } = config()
   return new BoundedUnitOfWork(unitOfWork, {
+    broker,
     backend,
     boundOf,
     now: () => clock.now(),
     log: new FullQueueLog(() => config().logger),
-    room: unitOfWork.atomic ? undefined : new RoomCheck(broker),
+    room: unitOfWork.atomic ? undefined : new RoomCheck(broker, sentBytes(broker, config())),
     oldest: dropsOldest(broker) ? new OldestJobs(stores, followUps(), clock) : undefined,
   })
 }
 
+/** Of a message, before its input is sealed, or put elsewhere: about what will wait. */
+function sentBytes({ bytes }: QueueSizes, { codec, payloads }: Config): (envelope: Envelope) => number {
+  return (envelope) => {
+    const plain = bytes?.of(envelope) ?? 0
+    const sealed = codec ? plain * SEALED_FACTOR : plain
+    if (!payloads || sealed <= payloads.threshold) return Math.ceil(sealed)
+    return (bytes?.of({ ...envelope, body: '' }) ?? 0) + REFERENCE_BYTES
+  }
+}
+/** A sealed input is base64. */
+const SEALED_FACTOR = 4 / 3
+/** About what refers to an input that is kept elsewhere. */
+const REFERENCE_BYTES = 250
+
 function problemOf({ broker, backend }: RevokingStores, { boundOf, caps, config }: BoundsHost): string | undefined {
   const option = caps && capOption(caps)
   if (option !== undefined && !backend.rows) return `${option}: expected none, as ${backend.url} stores no results`
-  const { queues, queue, onFull, maxQueueLength } = config()
-  const dropping = [queue, ...Object.keys(queues)].filter((name) => boundOf?.(name)?.onFull === 'drop-oldest')
+  const { queues, queue, onFull, maxQueueLength, maxQueueBytes } = config()
+  const named = [queue, ...Object.keys(queues)]
+  const sized = named.find((name) => boundOf?.(name)?.bytes !== undefined)
+  if (!broker.bytes && (sized !== undefined || maxQueueBytes > 0))
+    return `queue ${sized ?? queue}: maxQueueBytes: expected none, as ${broker.url} does not say how many bytes wait: bound it there, by a policy with max-length-bytes and overflow: reject-publish`
+  const dropping = named.filter((name) => boundOf?.(name)?.onFull === 'drop-oldest')
   if (dropsOldest(broker)) {
     const urgent = broker.takeOldest && dropping.find((name) => hasPriorities(queues[name]))
     return urgent && refusal(urgent, `${broker.url} gives the most urgent message of a queue with maxPriority first`)

@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ResultBackend } from '../../backend/backend.ts'
 import { Keeping, type KeepingCaps, type KeptRows } from '../../backend/bounds/keeping.ts'
-import type { Broker } from '../../broker/broker.ts'
 import type { Config } from '../../config/config.ts'
 import type { QueueBounds } from '../../config/queueOptions.ts'
 import { StoreUnavailableError } from '../../std/errors.ts'
 import { uuid } from '../../std/id.ts'
-import { keptUses, namedQueues, queueUses } from './boundUses.ts'
+import { keptUses, namedQueues, type QueueSizes, queueUses } from './boundUses.ts'
 import { BoundWarnings } from './boundWarnings.ts'
 
 /** How often queues are looked at, ms, and what is kept, in looks. */
@@ -19,7 +18,7 @@ const COUNTED_SHARE = 0.01
 const BUSY_SHARE = 0.2
 
 export interface WatchParts {
-  readonly stores: { readonly broker: Pick<Broker, 'size'>; readonly backend: Pick<ResultBackend, 'rows' | 'notes'> }
+  readonly stores: { readonly broker: QueueSizes; readonly backend: Pick<ResultBackend, 'rows' | 'notes'> }
   readonly boundOf: QueueBounds | undefined
   readonly caps: KeepingCaps | undefined
   config(): Config
