@@ -8,6 +8,7 @@ import { ConfigError } from '../../../src/std/errors.ts'
 import { envelopeOf, idsOf, toQueue } from '../../../src/testing/factories.ts'
 import { until } from '../../../src/testing/kit.ts'
 import { onStores } from '../../app/lab.ts'
+import { RabbitServer } from '../../rabbitmq/server.ts'
 import { eventually, within } from '../../wait.ts'
 import { AmqpScene } from './scene.ts'
 
@@ -60,7 +61,7 @@ onStores(
 )
 
 describe('on a server of its own', () => {
-  const scene = new AmqpScene()
+  const scene = new AmqpScene(() => RabbitServer.start())
 
   test('the connection is lost while the oldest is held: it is delivered again, and nothing else changes', async () => {
     const { proxy, url } = await scene.proxy()
