@@ -116,7 +116,9 @@ function floods(lab: () => Lab, above: number, bound: Bound, type: QueueType = '
     expect(counts.taken).toBeGreaterThan(100)
     if (onFull === 'reject') expect(counts.refused).toBeGreaterThan(100)
     // For how-large-may-it-grow.md.
-    console.log(`${lab().kind}, ${name}, ${onFull}, ${type}: ${largest.toFixed(3)} of the bound, ${JSON.stringify(counts)}`)
+    console.log(
+      `${lab().kind}, ${name}, ${onFull}, ${type}: ${largest.toFixed(3)} of the bound, ${JSON.stringify(counts)}`,
+    )
     expect(largest).toBeLessThanOrEqual(above)
     expect(largest).toBeGreaterThan(0.5)
     expect(counts.rss).toBeLessThan(counts.warm * 1.5)
