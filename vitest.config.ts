@@ -7,6 +7,7 @@ import { LongestFirst } from './test/sequencer.ts'
 
 /** `import 'celeriac'` means src/ here, in the tests and in every Node process and thread that they start. */
 const conditions = ['source']
+const preload = `--import=${new URL('test/resolve.mjs', import.meta.url).href}`
 const nodeFlags = ['--conditions=source', '--disable-warning=ExperimentalWarning']
 
 /** Every test file. */
@@ -25,7 +26,10 @@ export default defineConfig({
     maxWorkers: Math.min(5, 2 * availableParallelism() + 1),
     execArgv: nodeFlags,
     // The many processes that the tests start compile the same files: each of them once.
-    env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/node-compile', import.meta.url)) },
+    env: {
+      NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/node-compile', import.meta.url)),
+      NODE_OPTIONS: [process.env.NODE_OPTIONS, preload].filter(Boolean).join(' '),
+    },
     // Far above what any test takes: machines of CI are slow for minutes, and waits say what they waited for (test/wait.ts).
     testTimeout: 150_000,
     // A hook may start a server.

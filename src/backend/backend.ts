@@ -96,7 +96,7 @@ export interface ResultBackend {
   readonly groups?: SavedGroups
   /** Joins of groups. */
   readonly chords?: ChordStore
-  /** What is kept, in the order of submission. Absent where what is kept has no order, as on Redis. */
+  /** What is kept, for bounds. Absent where nothing is stored. */
   rows?(): Promise<KeptRows>
   /** Messages that workers have given up; loaded when they are first needed. */
   deadLetters?(): Promise<DeadLetterStore>

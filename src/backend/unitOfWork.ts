@@ -1,6 +1,6 @@
 import type { ChangedMessage, Delivery, FoundMessage, Route } from '../broker/broker.ts'
 import type { LimitStore } from '../broker/limits.ts'
-import type { QueueNeed } from '../broker/waitingCounts.ts'
+import type { MaxWaiting, QueueNeed } from '../broker/waitingCounts.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import type { TaskMeta } from '../protocol/result.ts'
 import type { AddedMember, Adding, ChordPart, CompleteChord, OpenChord } from './chords.ts'
@@ -15,11 +15,11 @@ export interface Message {
   readonly route: Route
   readonly notBefore?: number
   /**
-   * Of a submission to exchange '': rejects with QueueFullError where its queue would have more waiting messages than
-   * this, all that is submitted together counted; then nothing of it is written. Absent: it is always taken, as all
-   * that workers send is.
+   * Of a submission to exchange '': rejects with QueueFullError where more than this would wait in its queue, all that
+   * is submitted together counted; then nothing of it is written. Absent: it is always taken, as all that workers send
+   * is.
    */
-  readonly maxWaiting?: number | undefined
+  readonly maxWaiting?: MaxWaiting | undefined
   /** With `maxWaiting`: a count that was made shortly before is not used, as room was made since. */
   readonly countAgain?: boolean
   /**
@@ -92,19 +92,27 @@ export function messagesOf(submissions: readonly Submission[]): readonly Message
   return submissions.flatMap(({ message }) => message ?? [])
 }
 
-function needOf({ route, maxWaiting: limit, countAgain: again = false }: Partial<Message> = {}): readonly QueueNeed[] {
-  return limit === undefined || !route ? [] : [{ queue: route.routingKey, limit, count: 1, again }]
+/** Whether one of these needs room in its queue. */
+export function isBounded(submissions: readonly Submission[]): boolean {
+  return submissions.some(({ message }) => message?.maxWaiting !== undefined)
 }
 
-/** The room that these need, in the order of the queues' names; of those without `maxWaiting` none. */
-export function needsOf(submissions: readonly Submission[]): readonly QueueNeed[] {
-  if (submissions.length === 1) return needOf(submissions[0]?.message)
+/**
+ * The room that these need, in the order of the queues' names; of those without `maxWaiting` none. `bytesOf`: of a
+ * message, as it will be stored; asked where bytes are bounded.
+ */
+export function needsOf(
+  submissions: readonly Submission[],
+  bytesOf: (envelope: Envelope) => number,
+): readonly QueueNeed[] {
   const needs = new Map<string, QueueNeed>()
   for (const { message } of submissions) {
     if (message?.maxWaiting === undefined) continue
-    const queue = message.route.routingKey
-    const { limit, count } = needs.get(queue) ?? { limit: message.maxWaiting, count: 0 }
-    needs.set(queue, { queue, limit, count: count + 1, again: message.countAgain === true })
+    const { route, maxWaiting: max, envelope, countAgain: again = false } = message
+    const queue = route.routingKey
+    const { messages, bytes } = needs.get(queue) ?? { messages: 0, bytes: 0 }
+    const own = max.bytes === undefined ? 0 : bytesOf(envelope)
+    needs.set(queue, { queue, max, messages: messages + 1, bytes: bytes + own, again })
   }
   return [...needs.values()].sort((one, other) => (one.queue < other.queue ? -1 : 1))
 }

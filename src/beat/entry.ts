@@ -124,7 +124,7 @@ function textOf(value: object, path: string): string {
 }
 
 function read(text: string, what: string): object {
-  if (isSealedText(text)) throw unopened(what)
+  if (isSealedText(text)) throw unopened(what, text)
   const value = deserialize(text, CONTENT_TYPES.json, 'utf-8', JSON_ONLY)
   if (typeof value === 'object' && value !== null) return value
   throw new DecodeError(`${what}: expected an object, got ${text.slice(0, 100)}`)

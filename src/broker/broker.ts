@@ -169,6 +169,14 @@ export interface ChangedMessage extends MessageEdit {
  */
 export type MessageChange = (found: FoundMessage) => ChangedMessage | undefined
 
+/** Bytes of messages, as a store keeps them. */
+export interface MessageBytes {
+  /** Of all that wait in the queue, as `Broker.size` counts them. Rejects as `size`. */
+  waiting(queue: string): Promise<number>
+  /** What this message takes once it waits, or a little more. */
+  of(envelope: Envelope): number
+}
+
 /** Transports messages between processes. */
 export interface Broker {
   /** For people to read: no password in it. */
@@ -209,6 +217,13 @@ export interface Broker {
    * is served last; those of its lanes where no other waits. Changes nothing. Only where there is `take`.
    */
   oldest?(queue: string, count: number): Promise<readonly string[]>
+  /**
+   * Take the messages of tasks that have waited in the queue for the longest time, at most `count`; other messages
+   * stay. Only where there is no `oldest`: in a store that gives each message to the next one that takes. Rejects with
+   * ConfigError where the queue is served by priority, where it has arguments that are not those of its options, and
+   * where this user may not read it.
+   */
+  takeOldest?(queue: string, count: number): Promise<readonly Delivery[]>
   /** Which messages `find` and `change` know. Absent: all; `limited`: those that wait in lanes, or did. */
   readonly finds?: 'limited'
   /**
@@ -228,6 +243,8 @@ export interface Broker {
    * with StoreUnavailableError when it does not answer.
    */
   size(queue: string): Promise<number>
+  /** Absent where the store does not say how many bytes wait in a queue. */
+  readonly bytes?: MessageBytes
   /**
    * What lies in these queues, and in the store, as far as that costs little, however much lies there: for metrics. A
    * queue that did not exist may be counted as empty for a minute after another process has made it. Rejects as `size`.

@@ -29,11 +29,21 @@ export interface QueueOptions {
    */
   maxQueueLength?: number | undefined
   /**
-   * What a call does when as many wait: `'reject'`: it throws `QueueFullError`; `'drop-oldest'`: the oldest job is
+   * How many bytes may wait in it, as a number or a text like `'64 MiB'`; `0`: any number. Default: the app's option of
+   * that name.
+   */
+  maxQueueBytes?: number | string | undefined
+  /**
+   * What a call does when as much waits: `'reject'`: it throws `QueueFullError`; `'drop-oldest'`: the oldest job is
    * revoked. Default: the app's option of that name.
    */
   onFull?: 'reject' | 'drop-oldest' | undefined
   /** How many of its tasks may run at once, over all workers. Default: any number. */
   concurrency?: number | undefined
   // </QUEUE_OPTIONS>
+}
+
+/** True where a queue with these options is served by priority. */
+export function hasPriorities({ maxPriority, arguments: given }: QueueOptions = {}): boolean {
+  return (maxPriority ?? given?.['x-max-priority']) !== undefined
 }

@@ -64,16 +64,25 @@ export interface TakenOut {
  */
 export async function takeOut(
   stores: RevokingStores,
-  { id, known, reason = 'revoked' }: TakenOut,
+  job: TakenOut,
   followUps: readonly FollowUp[],
   clock: Clock,
 ): Promise<boolean | undefined> {
-  const { broker, unitOfWork } = stores
-  const delivery = await broker.take?.(id, known?.queue)
-  if (!delivery) return undefined
+  const delivery = await stores.broker.take?.(job.id, job.known?.queue)
+  return delivery && endTaken(stores, delivery, job, followUps, clock)
+}
+
+/** End a job whose message is held here. False when it was no longer there to be settled. */
+export async function endTaken(
+  stores: RevokingStores,
+  delivery: Delivery,
+  { id, known, reason = 'revoked' }: TakenOut,
+  followUps: readonly FollowUp[],
+  clock: Clock,
+): Promise<boolean> {
   const now = clock.now()
   const record = revokedRecord(id, known, reason, isoOf(now))
-  return unitOfWork.settle(await revokedSettlement(delivery, record, stores, followUps, now))
+  return stores.unitOfWork.settle(await revokedSettlement(delivery, record, stores, followUps, now))
 }
 
 /** It never runs: its record, and what follows from its end. */

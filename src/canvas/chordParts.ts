@@ -131,7 +131,7 @@ function textOf(value: Readonly<Record<string, unknown>>): string {
 
 /** Read what `callback` says. Throws DecodeError. */
 export function readBodyCall(callback: string): BodyCall {
-  if (isSealedText(callback)) throw unopened('the call of the body of a chord')
+  if (isSealedText(callback)) throw unopened('the call of the body of a chord', callback)
   const call = deserialize(callback, CONTENT_TYPES.json, 'utf-8', JSON_ONLY)
   if (!isRecord(call) || typeof call.id !== 'string' || typeof call.rootId !== 'string')
     throw new DecodeError('the call of the body of a chord: expected an object with body, id and rootId')

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto'
 import { ArgumentError, CodecError } from '../std/errors.ts'
-import { refuseUnknown, shown } from '../std/validate.ts'
+import { refuseUnknown, requireFlag, shown } from '../std/validate.ts'
 import type { Codec, SealedBytes, SealedPlace } from './codec.ts'
 
 export type { Codec, SealedBytes, SealedField, SealedPlace } from './codec.ts'
@@ -11,9 +11,11 @@ export interface AesGcmOptions {
   readonly keys: Readonly<Record<string, Uint8Array | string>>
   /** Name of the key that seals. Default: the only key. */
   readonly seal?: string | undefined
+  /** Refuse what is not sealed, as `Codec.required`. Default `false`. */
+  readonly required?: boolean | undefined
 }
 
-const KNOWN: ReadonlySet<string> = new Set(['keys', 'seal'])
+const KNOWN: ReadonlySet<string> = new Set(['keys', 'seal', 'required'])
 const KEY_BYTES = 32
 const KEY_NAME = /^[\w.-]{1,64}$/
 /** First byte of all that is sealed. */
@@ -32,7 +34,8 @@ const CIPHER = 'aes-256-gcm'
  */
 export function aesGcm(options: AesGcmOptions): Codec {
   refuseUnknown(options, KNOWN, 'aesGcm')
-  const { keys, seal } = options
+  const { keys, seal, required = false } = options
+  requireFlag(required, 'aesGcm: required')
   if (typeof keys !== 'object' || keys === null || Object.keys(keys).length === 0)
     throw new ArgumentError(`aesGcm: keys: expected an object of keys by their names, got ${noKeys(keys)}`)
   const masters = new Map(Object.entries(keys).map(([name, key]) => [checkedName(name), masterKey(name, key)]))
@@ -41,7 +44,7 @@ export function aesGcm(options: AesGcmOptions): Codec {
   const master = sealing === undefined ? undefined : masters.get(sealing)
   if (sealing === undefined || !master)
     throw new ArgumentError(`aesGcm: seal: expected one of ${names.join(', ')}, got ${shown(seal)}`)
-  return new AesGcm(masters, sealing, master)
+  return new AesGcm(masters, sealing, master, required)
 }
 
 /** Without its value, which may be a key. */
@@ -65,11 +68,13 @@ function masterKey(name: string, key: unknown): KeyObject {
 }
 
 class AesGcm implements Codec {
+  readonly required: boolean
   readonly #masters: ReadonlyMap<string, KeyObject>
   readonly #master: KeyObject
   readonly #headers: SealedBytes['headers']
 
-  constructor(masters: ReadonlyMap<string, KeyObject>, sealing: string, master: KeyObject) {
+  constructor(masters: ReadonlyMap<string, KeyObject>, sealing: string, master: KeyObject, required: boolean) {
+    this.required = required
     this.#masters = masters
     this.#master = master
     this.#headers = Object.freeze({ key: sealing })

@@ -44,6 +44,11 @@ export interface SealedBytes {
  * returns: a key that has to be fetched is fetched before the app is made.
  */
 export interface Codec {
+  /**
+   * Refuse what is not sealed: such a message is not run, such a record is read with a CodecError of the code
+   * `NOT_SEALED` in place of its result. Default: it is read, so that an app can begin to seal while others wait.
+   */
+  readonly required?: boolean | undefined
   /** What it throws fails the call, and in a worker delays the end of the task until it does not throw. */
   seal(bytes: Uint8Array, place: SealedPlace): SealedBytes
   /** Throws for bytes that were changed, or belong to another place: CodecError, or anything. */

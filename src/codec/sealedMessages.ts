@@ -1,7 +1,7 @@
 import type { Message, SubmissionMetadata } from '../backend/unitOfWork.ts'
 import { isInputElsewhere } from '../protocol/callHeaders.ts'
 import { decompress } from '../protocol/compression.ts'
-import { CODEC_HEADER, type Envelope, mayBePart } from '../protocol/envelope.ts'
+import { CODEC_HEADER, type Envelope, mayBePart, REFUSED_TEXT } from '../protocol/envelope.ts'
 import { FAILED_HEADER } from '../protocol/failedTask.ts'
 import { HIDDEN } from '../protocol/repr.ts'
 import { ALL_CONTENT_TYPES, CONTENT_TYPES, deserialize, write } from '../protocol/serializer.ts'
@@ -77,7 +77,7 @@ export class SealedMessages {
   /** A kept input, as it was; sealed where it cannot be opened: its reader says so. */
   openInput(id: string, input: string | Uint8Array): string | Uint8Array {
     const sealed = sealedIn(input)
-    if (sealed === undefined) return input
+    if (sealed === undefined) return this.#sealer.required && !isInputElsewhere(input) ? REFUSED_TEXT : input
     try {
       const bytes = this.#sealer.open(sealed, id, 'message')
       return isRecord(sealed) && 'bytes' in sealed ? bytes : bytes.toString()
@@ -89,8 +89,11 @@ export class SealedMessages {
 
   #open(envelope: Envelope): Envelope {
     const { headers, properties } = envelope
-    if (headers[CODEC_HEADER] === undefined) return envelope
     const id = typeof headers.id === 'string' ? headers.id : ''
+    if (headers[CODEC_HEADER] === undefined) {
+      this.#sealer.accept(`the message of ${id}`)
+      return envelope
+    }
     const bytes = this.#sealer.open(sealedOf(envelope), id, 'message')
     // To leave a property out costs ten times as much.
     const rest: Record<string, unknown> = { ...headers, [CODEC_HEADER]: undefined }
@@ -102,6 +105,7 @@ export class SealedMessages {
 
   #openFailed(failed: unknown, id: string): unknown {
     const sealed = isRecord(failed) ? failed[CODEC_HEADER] : undefined
+    if (sealed === undefined) this.#sealer.accept(`the failed task in the message of ${id}`)
     return sealed === undefined ? failed : JSON.parse(this.#sealer.open(sealed, id, 'failed').toString())
   }
 }

@@ -1,9 +1,9 @@
 import { type Emission, readEmission } from '../protocol/emission.ts'
 import { encodePlain, type SerializerName } from '../protocol/encoding.ts'
-import { CODEC_HEADER } from '../protocol/envelope.ts'
+import { CODEC_HEADER, unsealed } from '../protocol/envelope.ts'
 import { hasError } from '../protocol/exception.ts'
 import { HIDDEN } from '../protocol/repr.ts'
-import { sealedResult, type TaskMeta } from '../protocol/result.ts'
+import { isReference, sealedResult, type TaskMeta } from '../protocol/result.ts'
 import { ALL_CONTENT_TYPES, CONTENT_TYPES, deserialize, write } from '../protocol/serializer.ts'
 import { PENDING, RECEIVED, STARTED, SUCCESS } from '../protocol/states.ts'
 import { CodecError } from '../std/errors.ts'
@@ -45,16 +45,13 @@ export class SealedRecords {
   sealResult(id: string, status: string, result: unknown, traceback: string | null = null): unknown {
     const plain = [result === undefined ? null : encodePlain(result, 'result', this.#serializer, 1), traceback]
     const sealed = this.#sealer.seal(write(plain, this.#serializer).body, id, fieldOf(status))
-    if (!hasError(status) || !isRecord(result) || typeof result.exc_type !== 'string') return { [CODEC_HEADER]: sealed }
-    const { exc_type, exc_module = null, celeriac } = result
-    const own = isRecord(celeriac) ? { celeriac: { ...celeriac, message: HIDDEN } } : {}
-    return { exc_type, exc_message: [HIDDEN], exc_module, ...own, [CODEC_HEADER]: sealed }
+    return { ...classOf(status, result), [CODEC_HEADER]: sealed }
   }
 
   /** One that cannot be opened gets a problem that says why. */
   open(meta: TaskMeta): TaskMeta {
     const sealed = sealedResult(meta.result)
-    if (sealed === undefined) return meta
+    if (sealed === undefined) return this.#accepted(meta)
     const { problem: _, ...rest } = meta
     try {
       const [result, traceback] = this.#opened(sealed, meta.task_id, meta.status)
@@ -65,10 +62,29 @@ export class SealedRecords {
     }
   }
 
-  /** Throws CodecError. */
+  /** One that is not sealed; where that is refused, with a problem: of an error its class stays. */
+  #accepted(meta: TaskMeta): TaskMeta {
+    const { task_id: id, status, result, problem } = meta
+    if (!this.#sealer.required || problem || WITHOUT_PAYLOAD.has(status) || isInClear(result)) return meta
+    return {
+      ...meta,
+      result: classOf(status, result) ?? null,
+      traceback: null,
+      problem: unsealed(`the record of ${id}`),
+    }
+  }
+
+  /** Of a part of a chord. Throws CodecError. */
   openResult(id: string, status: string, result: unknown): unknown {
+    return isInClear(result) ? result : this.openKept(id, status, result)
+  }
+
+  /** One that was kept elsewhere. Throws CodecError. */
+  openKept(id: string, status: string, result: unknown): unknown {
     const sealed = sealedResult(result)
-    return sealed === undefined ? result : this.#opened(sealed, id, status)[0]
+    if (sealed !== undefined) return this.#opened(sealed, id, status)[0]
+    this.#sealer.accept(`the result of ${id}`)
+    return result
   }
 
   /** Kind and attempt stay in clear. */
@@ -81,7 +97,10 @@ export class SealedRecords {
   /** Throws CodecError. */
   openEmission(id: string, emission: Emission): Emission {
     const sealed = sealedResult(emission.value)
-    if (sealed === undefined) return emission
+    if (sealed === undefined) {
+      this.#sealer.accept(`the output of ${id}`)
+      return emission
+    }
     const bytes = this.#sealer.open(sealed, id, 'output')
     const { kind, attempt, value } = readEmission(bytes)
     if (kind === emission.kind && attempt === emission.attempt) return { kind, attempt, value }
@@ -96,6 +115,19 @@ export class SealedRecords {
     if (Array.isArray(read) && read.length === 2) return read
     throw new CodecError(`the record of ${id}: expected a sealed result and traceback`)
   }
+}
+
+/** Never sealed: what says where a result is, and why a codec opened nothing. */
+function isInClear(result: unknown): boolean {
+  return isReference(result) || isOfCodec(result)
+}
+
+/** The class of an error, without what it says; undefined for any other result. */
+function classOf(status: string, result: unknown): Record<string, unknown> | undefined {
+  if (!hasError(status) || !isRecord(result) || typeof result.exc_type !== 'string') return undefined
+  const { exc_type, exc_module = null, celeriac } = result
+  const own = isRecord(celeriac) ? { celeriac: { ...celeriac, message: HIDDEN } } : {}
+  return { exc_type, exc_message: [HIDDEN], exc_module, ...own }
 }
 
 /** Why a worker refused a sealed message: everyone may know, and a caller with another key can read it. */

@@ -1,4 +1,3 @@
-import { CodecError } from '../std/errors.ts'
 import type { EntryChange, ScheduleStore, StoredEntry, StoredRun } from '../stores/scheduleStore.ts'
 import type { Sealer } from './sealer.ts'
 
@@ -6,11 +5,11 @@ import type { Sealer } from './sealer.ts'
 export function sealedSchedule(inner: ScheduleStore, sealer: Sealer): ScheduleStore {
   const entry = (stored: StoredEntry): StoredEntry => ({
     ...stored,
-    text: opened(stored.text, () => sealer.openText(stored.text, stored.name, 'schedule')),
+    text: sealer.openText(stored.text, stored.name, 'schedule'),
   })
   const run = (stored: StoredRun): StoredRun => ({
     ...stored,
-    text: opened(stored.text, () => sealer.openText(stored.text, stored.id, 'run')),
+    text: sealer.openText(stored.text, stored.id, 'run'),
   })
   return {
     url: inner.url,
@@ -29,15 +28,6 @@ export function sealedSchedule(inner: ScheduleStore, sealer: Sealer): ScheduleSt
     takeRuns: async (...given) => (await inner.takeRuns(...given)).map(run),
     endRuns: (ids) => inner.endRuns(ids),
     onChange: (listener) => inner.onChange(listener),
-  }
-}
-
-function opened(text: string, open: () => string): string {
-  try {
-    return open()
-  } catch (error) {
-    if (error instanceof CodecError) return text
-    throw error
   }
 }
 

@@ -12,6 +12,7 @@ import { Seals } from './seals.ts'
 export interface Sealing {
   /** Opens what was kept elsewhere. `opens` and `result` throw CodecError; an input stays sealed then. */
   readonly opening: {
+    readonly required: boolean
     result(id: string, result: unknown): unknown
     input(id: string, input: string | Uint8Array): string | Uint8Array
   } & Required<Pick<OpenStores, 'opens'>>
@@ -37,8 +38,9 @@ export function sealedStores<Opened extends OpenStores>(
     schedule: async (app) => sealedSchedule(await stores.schedule(app), seals.sealer),
     opens: seals.messages.open,
     opening: {
+      required: seals.sealer.required,
       opens: seals.messages.open,
-      result: (id, result) => seals.records.openResult(id, SUCCESS, result),
+      result: (id, result) => seals.records.openKept(id, SUCCESS, result),
       input: (id, input) => seals.messages.openInput(id, input),
     },
     around: (unitOfWork) => new SealedUnitOfWork(unitOfWork, seals),

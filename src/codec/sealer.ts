@@ -1,4 +1,4 @@
-import { CODEC_HEADER, isSealedText } from '../protocol/envelope.ts'
+import { CODEC_HEADER, isSealedText, REFUSED_TEXT, unsealed } from '../protocol/envelope.ts'
 import { CodecError, ConfigError } from '../std/errors.ts'
 import { isRecord } from '../std/isRecord.ts'
 import type { Codec, SealedBytes, SealedField } from './codec.ts'
@@ -18,11 +18,14 @@ const MAX_SHARED = 64
 
 /** A codec with the texts around its bytes. */
 export class Sealer {
+  /** What is not sealed is refused. */
+  readonly required: boolean
   readonly #codec: Codec
   readonly #shared = new Map<string, string>()
 
   constructor(codec: Codec) {
     this.#codec = codec
+    this.required = codec.required === true
   }
 
   /** Throws ConfigError where the codec throws: what is to be sealed is never written in clear. */
@@ -71,10 +74,21 @@ export class Sealer {
     return sealed
   }
 
-  /** Any other text is returned as it is. Throws CodecError. */
+  /** One that cannot be opened stays as it is: its reader says so. An empty text is none. */
   openText(text: string, taskId: string, field: SealedField): string {
     const sealed = sealedIn(text)
-    return sealed === undefined ? text : this.open(sealed, taskId, field).toString()
+    if (sealed === undefined) return this.required && text !== '' ? REFUSED_TEXT : text
+    try {
+      return this.open(sealed, taskId, field).toString()
+    } catch (error) {
+      if (error instanceof CodecError) return text
+      throw error
+    }
+  }
+
+  /** `what`: in words. Throws CodecError where what is not sealed is refused. */
+  accept(what: string): void {
+    if (this.required) throw unsealed(what)
   }
 }
 

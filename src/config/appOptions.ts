@@ -3,10 +3,10 @@ import { systemClock } from '../std/clock.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { requireLog } from '../std/log.ts'
 import type { OptionTable } from '../std/optionTable.ts'
-import { requireFunctions, requireString, shown } from '../std/validate.ts'
+import { bytesOf, requireFlag, requireFunctions, requireString, shown } from '../std/validate.ts'
 import type { CeleriacOptions } from './celeriacOptions.ts'
 import type { Config } from './parsedConfig.ts'
-import { MAX_QUEUE_LENGTH, ON_FULL, parseDeadLetters, parseQueues } from './queueOptions.ts'
+import { MAX_QUEUE_LENGTH, MAX_STORE_BYTES, ON_FULL, parseDeadLetters, parseQueues } from './queueOptions.ts'
 
 export type { CeleriacOptions } from './celeriacOptions.ts'
 
@@ -107,7 +107,7 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
     min: 1,
     absent: 'any number',
     doc: '[how many records](how-to/how-large-may-it-grow.md#results-and-events) of jobs that have ended are kept, beside `resultExpires`: those that expire first are dropped',
-    more: 'Checked once a minute. Not on Redis and `rpc://`.',
+    more: 'Checked once a minute. Not on `rpc://`.',
   },
   maxResultBytes: {
     kind: 'count',
@@ -175,11 +175,19 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
     doc: '[how many messages may wait](how-to/how-large-may-it-grow.md#queues) in each queue, as far as calls are concerned; `0`: any number',
     more: '`queues` may say another number for one of them.',
   },
+  maxQueueBytes: {
+    kind: 'value',
+    type: 'number | string',
+    parse: (value, where) => bytesOf(value, where, 0, MAX_STORE_BYTES),
+    default: 0,
+    doc: "[how many bytes may wait](how-to/how-large-may-it-grow.md#queues) in each queue, as a number or a text like `'64 MiB'`; `0`: any number",
+    more: 'Not on RabbitMQ, which has its own bound in bytes.',
+  },
   onFull: {
     kind: 'choice',
     values: ON_FULL,
     default: 'reject',
-    doc: "what a call does when as many wait in its queue: `'reject'`: it throws `QueueFullError`, and sends nothing; `'drop-oldest'`: the oldest job there is revoked, and the call is sent",
+    doc: "what a call does when as much waits in its queue: `'reject'`: it throws `QueueFullError`, and sends nothing; `'drop-oldest'`: the oldest job there is revoked, and the call is sent",
   },
   visibilityTimeout: {
     kind: 'duration',
@@ -271,7 +279,10 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
   codec: {
     kind: 'value',
     type: 'Codec',
-    check: (codec, where) => requireFunctions(codec, ['seal', 'open'], where),
+    check: (codec, where) => {
+      requireFunctions(codec, ['seal', 'open'], where)
+      requireFlag(codec.required ?? false, `${where}: required`)
+    },
     absent: 'none',
     doc: '[seals all payloads](how-to/encrypt-payloads.md) that the app sends and stores, and opens them: `aesGcm({ keys })` of `celeriac/codec`, or an object with `seal` and `open`',
   },

@@ -61,7 +61,7 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
   resultExpires?: Duration | undefined
   /**
    * How many records of jobs that have ended are kept, beside `resultExpires`: those that expire first are dropped.
-   * Checked once a minute. Not on Redis and `rpc://`. Default: any number.
+   * Checked once a minute. Not on `rpc://`. Default: any number.
    */
   maxResults?: number | undefined
   /** The same for the bytes of these records, with the input that is kept with them. Default: any number. */
@@ -102,7 +102,12 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
    */
   maxQueueLength?: number | undefined
   /**
-   * What a call does when as many wait in its queue: `'reject'`: it throws `QueueFullError`, and sends nothing;
+   * How many bytes may wait in each queue, as a number or a text like `'64 MiB'`; `0`: any number. Not on RabbitMQ,
+   * which has its own bound in bytes. Default `0`.
+   */
+  maxQueueBytes?: number | string | undefined
+  /**
+   * What a call does when as much waits in its queue: `'reject'`: it throws `QueueFullError`, and sends nothing;
    * `'drop-oldest'`: the oldest job there is revoked, and the call is sent. Default `'reject'`.
    */
   onFull?: 'reject' | 'drop-oldest' | undefined

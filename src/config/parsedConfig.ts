@@ -42,6 +42,8 @@ export interface Config {
   readonly queues: Readonly<Record<string, QueueOptions>>
   /** Of each queue whose own options say no other number; 0: none. */
   readonly maxQueueLength: number
+  /** The same in bytes. */
+  readonly maxQueueBytes: number
   readonly onFull: 'reject' | 'drop-oldest'
   /** Those of `queues`; undefined without any. */
   readonly exchanges: Exchanges | undefined

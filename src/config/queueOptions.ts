@@ -1,6 +1,7 @@
 import type { KeepingCaps } from '../backend/bounds/keeping.ts'
 import { bindingOf, broadcastExchange, type ExchangeKind, type Queue, type Route } from '../broker/broker.ts'
 import type { QueueOptions } from '../broker/queueOptions.ts'
+import type { MaxWaiting } from '../broker/waitingCounts.ts'
 import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { isTopicPattern } from '../std/glob.ts'
@@ -17,7 +18,7 @@ export const ON_FULL: readonly ('reject' | 'drop-oldest')[] = ['reject', 'drop-o
 /** More fit into no store. */
 export const MAX_QUEUE_LENGTH = 1_000_000_000
 /** 1 TiB */
-const MAX_DEAD_BYTES = 1024 ** 4
+export const MAX_STORE_BYTES: number = 1024 ** 4
 
 /** AMQP writes the length of a name in one byte. */
 const MAX_NAME_BYTES = 255
@@ -70,11 +71,18 @@ export const QUEUE_OPTIONS: OptionTable<QueueOptions> = {
     absent: "the app's option of that name",
     doc: '[how many messages may wait](how-to/how-large-may-it-grow.md#queues) in it, as far as calls are concerned; `0`: any number',
   },
+  maxQueueBytes: {
+    kind: 'value',
+    type: 'number | string',
+    parse: (value, where) => bytesOf(value, where, 0, MAX_STORE_BYTES),
+    absent: "the app's option of that name",
+    doc: "how many bytes may wait in it, as a number or a text like `'64 MiB'`; `0`: any number",
+  },
   onFull: {
     kind: 'choice',
     values: ON_FULL,
     absent: "the app's option of that name",
-    doc: "what a call does when as many wait: `'reject'`: it throws `QueueFullError`; `'drop-oldest'`: the oldest job is revoked",
+    doc: "what a call does when as much waits: `'reject'`: it throws `QueueFullError`; `'drop-oldest'`: the oldest job is revoked",
   },
   concurrency: {
     kind: 'count',
@@ -135,7 +143,7 @@ export const DEAD_LETTER_OPTIONS: OptionTable<DeadLetterOptions, DeadLetterConfi
   maxBytes: {
     kind: 'value',
     type: 'number | string',
-    parse: (value, where) => bytesOf(value, where, 1, MAX_DEAD_BYTES),
+    parse: (value, where) => bytesOf(value, where, 1, MAX_STORE_BYTES),
     default: '1 GiB',
     doc: "how many bytes their messages may take, as a number or a text like `'64 MiB'`; of more the oldest are dropped, but not the newest",
   },
@@ -197,14 +205,15 @@ export function parseQueues(queues: Readonly<Record<string, QueueOptions>>): Rea
 }
 
 function requireConsistent(
-  { type, maxPriority, exchange, routingKey, broadcast, maxQueueLength, onFull, ...more }: QueueOptions,
+  { type, maxPriority, exchange, routingKey, broadcast, maxQueueLength, maxQueueBytes, onFull, ...more }: QueueOptions,
   where: string,
 ): void {
   if (type === 'quorum' && maxPriority !== undefined)
     throw new ArgumentError(`${where}: expected no maxPriority, as quorum queues have none, got ${maxPriority}`)
   if (broadcast) {
     const { arguments: args, concurrency } = more
-    const others = { type, maxPriority, exchange, arguments: args, concurrency, maxQueueLength, onFull }
+    const bounds = { maxQueueLength, maxQueueBytes, onFull }
+    const others = { type, maxPriority, exchange, arguments: args, concurrency, ...bounds }
     const other = Object.entries(others).find(([, value]) => value !== undefined)
     if (other) throw new ArgumentError(`${where}: expected no ${other[0]} beside broadcast, got ${shown(other[1])}`)
   }
@@ -220,35 +229,36 @@ function requireConsistent(
     )
 }
 
-/** How many messages may wait in a queue, as far as calls are concerned. */
-export interface QueueBound {
-  readonly limit: number
+/** How much may wait in a queue, as far as calls are concerned. */
+export interface QueueBound extends MaxWaiting {
   readonly onFull: 'reject' | 'drop-oldest'
 }
 
 /** The bound of a queue; undefined where it has none. */
 export type QueueBounds = (queue: string) => QueueBound | undefined
 
-/** Undefined where no queue has a bound. */
-export function queueBoundsOf({
-  queues,
-  maxQueueLength,
-  onFull,
-}: {
+/** The options of an app that bound its queues, parsed. */
+interface BoundOptions {
   readonly queues: Readonly<Record<string, QueueOptions>>
   readonly maxQueueLength: number
+  readonly maxQueueBytes: number
   readonly onFull: QueueBound['onFull']
-}): QueueBounds | undefined {
-  const named = new Map<string, QueueBound>()
-  for (const [name, options] of Object.entries(queues))
-    if (!options.broadcast)
-      named.set(name, { limit: options.maxQueueLength ?? maxQueueLength, onFull: options.onFull ?? onFull })
-  const others: QueueBound = { limit: maxQueueLength, onFull }
-  if (maxQueueLength === 0 && [...named.values()].every(({ limit }) => limit === 0)) return undefined
-  return (queue) => {
-    const bound = named.get(queue) ?? others
-    return bound.limit === 0 ? undefined : bound
+}
+
+/** Undefined where no queue has a bound. */
+export function queueBoundsOf({ queues, ...app }: BoundOptions): QueueBounds | undefined {
+  const boundOf = (own: QueueOptions): QueueBound | undefined => {
+    // Those of a queue are parsed to numbers, too. 0: none.
+    const messages = (own.maxQueueLength ?? app.maxQueueLength) || undefined
+    const bytes = Number(own.maxQueueBytes ?? app.maxQueueBytes) || undefined
+    return messages === undefined && bytes === undefined
+      ? undefined
+      : { messages, bytes, onFull: own.onFull ?? app.onFull }
   }
+  const named = Object.entries(queues).flatMap(([name, own]) => (own.broadcast ? [] : [[name, boundOf(own)] as const]))
+  const [bounds, others] = [new Map(named), boundOf({})]
+  if (!others && [...bounds.values()].every((bound) => bound === undefined)) return undefined
+  return (queue) => (bounds.has(queue) ? bounds.get(queue) : others)
 }
 
 /** The options of an app that bound what is kept. */

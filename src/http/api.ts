@@ -105,6 +105,8 @@ function respondError(app: App, error: unknown, method: string, path: string): R
       path,
     )
   }
+  if (error instanceof QueueFullError && error.neverFits && error.option === 'maxQueueBytes')
+    return respondProblem({ kind: 'body-too-large', detail: error.message }, path)
   // Not 429, which is for one client that sends too much: the queue is full for all, and the server is not at fault.
   if (error instanceof QueueFullError)
     return respondProblem(

@@ -166,7 +166,9 @@ export class OutboxRelay implements Service {
       const error = asError(thrown)
       const fault = faultOf(error)
       // Room comes when workers take jobs: this one was accepted by the commit.
-      if (fault === 'outage' || error instanceof QueueFullError) return { kind: 'away', error }
+      const isFull = error instanceof QueueFullError
+      if (isFull && error.neverFits) return { kind: 'refused', error }
+      if (fault === 'outage' || isFull) return { kind: 'away', error }
       if (fault === 'access') return { kind: isRefusedToAll(error) ? 'away' : 'access', error }
       const repeats = (this.#repeats.get(seq) ?? 0) + 1
       this.#repeats.set(seq, repeats)

@@ -17,6 +17,8 @@ export interface StoredResult extends Pick<PayloadReference, 'size' | 'sha256' |
 
 /** Opens what a codec sealed before it was put. `opens` and `result` throw CodecError; an input stays sealed then. */
 export interface PayloadOpening {
+  /** What is not sealed is refused: all is read through this. */
+  readonly required: boolean
   readonly opens: OpenEnvelope
   result(id: string, result: unknown): unknown
   input(id: string, input: string | Uint8Array): string | Uint8Array
@@ -85,8 +87,10 @@ export class PayloadReader {
   /** The result of a record, to be read as it comes. */
   stored({ task_id: id, result }: TaskMeta): StoredResult {
     const reference = referenceOfResult(result, id)
+    // As its bytes are it would be streamed, and not opened.
+    const { plain: _, ...unread } = { ...reference, format: 'json' as const }
     return {
-      ...reference,
+      ...(this.#opening?.required ? unread : reference),
       stream: (range) => this.stream(reference, range),
       value: () => this.result(id, result),
     }
@@ -95,10 +99,7 @@ export class PayloadReader {
   /** The result that this one of a job stands for. */
   async result(id: string, result: unknown): Promise<unknown> {
     const reference = referenceOfResult(result, id)
-    const bytes = await this.read(reference)
-    if (reference.format === 'bytes') return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    if (reference.format === 'text') return bytes.toString()
-    const value = deserialize(bytes, CONTENT_TYPES[reference.format], 'utf-8', ALL_CONTENT_TYPES)
+    const value = contentOf(await this.read(reference), reference)
     if (this.#opening) return this.#opening.result(id, value)
     if (sealedResult(value) !== undefined) throw unopened('the result')
     return value
@@ -110,6 +111,11 @@ export class PayloadReader {
     const body = reference ? bodyOf(await this.read(reference), reference) : input
     return this.#opening ? this.#opening.input(id, body) : body
   }
+}
+
+function contentOf(bytes: Buffer, { format }: PayloadReference): unknown {
+  if (format === 'bytes') return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return format === 'text' ? bytes.toString() : deserialize(bytes, CONTENT_TYPES[format], 'utf-8', ALL_CONTENT_TYPES)
 }
 
 function bodyOf(bytes: Buffer, { format }: PayloadReference): string | Uint8Array {

@@ -21,8 +21,20 @@ export function isSealedText(text: string): boolean {
   return text.startsWith(SEALED_START)
 }
 
-/** The error where a sealed value was not opened: there is no codec, or it does not have the key. */
-export function unopened(what: string): CodecError {
+/** Stands for a text that is not sealed, where the codec accepts only those that are: no reader opens it. */
+export const REFUSED_TEXT: string = `${SEALED_START}null}`
+
+/** The error where a value is not sealed, and has to be. */
+export function unsealed(what: string): CodecError {
+  return new CodecError(`${what} is not sealed, and the codec of this app has the option required`, 'NOT_SEALED')
+}
+
+/**
+ * The error where a sealed value was not opened: there is no codec, or it does not have the key. `text`: the value,
+ * which may be refused for what it is.
+ */
+export function unopened(what: string, text?: string): CodecError {
+  if (text === REFUSED_TEXT) return unsealed(what)
   return new CodecError(`${what} is sealed, and this process cannot open it: see the option codec`, 'NO_KEY')
 }
 

@@ -58,6 +58,12 @@ export function packMessage(envelope: Envelope): PackedMessage {
   return { head: JSON.stringify([own, kept, 1]), body }
 }
 
+/** How many bytes a message takes in its columns. */
+export function packedBytes(envelope: Envelope): number {
+  const { head, body } = packMessage(envelope)
+  return Buffer.byteLength(head) + (typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength)
+}
+
 /** `id`: the task id; null for a message that calls no task. Throws SyntaxError for a head that is no JSON. */
 export function readMessage({ head, body }: PackedMessage, id: string | null): Envelope {
   const [headers, properties, form] = JSON.parse(head) as [Fields, Properties, (1 | 2)?]

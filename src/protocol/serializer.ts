@@ -142,7 +142,7 @@ export function keptArguments(body: string | Uint8Array): {
   readonly args: unknown[]
   readonly kwargs: Record<string, unknown>
 } {
-  if (typeof body === 'string' && isSealedText(body)) throw unopened('the input')
+  if (typeof body === 'string' && isSealedText(body)) throw unopened('the input', body)
   const [type, encoding] = typeof body === 'string' ? [CONTENT_TYPES.json, 'utf-8'] : [CONTENT_TYPES.msgpack, 'binary']
   const [args, kwargs] = deserialize(body, type, encoding, new Set([type])) as [unknown[], Record<string, unknown>]
   return { args, kwargs }

@@ -78,22 +78,30 @@ export class StoreUnavailableError extends CeleriacError {
 }
 
 /**
- * Send it later, or less at a time: as many messages wait in the queue as `maxQueueLength` allows. Nothing of the call
- * was sent, and it has no record.
+ * Send it later, or less at a time: as much waits in the queue as `maxQueueLength` or `maxQueueBytes` allows. Nothing
+ * of the call was sent, and it has no record.
  */
 export class QueueFullError extends CeleriacError {
   readonly queue: string
-  /** How many messages may wait in the queue. */
+  /** Which bound it is. */
+  readonly option: 'maxQueueLength' | 'maxQueueBytes'
+  /** How many messages, or bytes of messages, may wait in the queue. */
   readonly limit: number
-  /** How many were to be sent to it together. */
+  /** How many messages, or bytes, were to be sent to it together. */
   readonly count: number
-  constructor(queue: string, limit: number, count = 1) {
-    const wanted = count === 1 ? 'one message more' : `${count} messages more`
-    const hint = count > limit ? ', which never fit: send them in smaller parts' : ': send it again later'
-    super('QUEUE_FULL', `queue ${queue}: expected room for ${wanted}, but its maxQueueLength is ${limit}${hint}`)
+  /** It needs more than the whole queue: to be sent in smaller parts. */
+  readonly neverFits: boolean
+  constructor(queue: string, limit: number, count = 1, option: QueueFullError['option'] = 'maxQueueLength') {
+    const unit = option === 'maxQueueBytes' ? 'bytes' : 'messages'
+    const wanted = count === 1 && unit === 'messages' ? 'one message more' : `${count} ${unit} more`
+    const neverFits = count > limit
+    const hint = neverFits ? ', which never fit: send them in smaller parts' : ': send it again later'
+    super('QUEUE_FULL', `queue ${queue}: expected room for ${wanted}, but its ${option} is ${limit}${hint}`)
     this.queue = queue
+    this.option = option
     this.limit = limit
     this.count = count
+    this.neverFits = neverFits
   }
 }
 
@@ -119,12 +127,12 @@ export class PayloadError extends CeleriacError {
 }
 
 /**
- * What a codec has sealed cannot be opened: with the code `NO_KEY` because its key is not here, else because it was
- * changed or belongs elsewhere.
+ * What a codec has sealed cannot be opened: with the code `NO_KEY` because its key is not here, with `NOT_SEALED`
+ * because it is not sealed and has to be, else because it was changed or belongs elsewhere.
  */
 export class CodecError extends DecodeError {
-  override readonly code: 'CANNOT_OPEN' | 'NO_KEY'
-  constructor(message: string, code: 'CANNOT_OPEN' | 'NO_KEY' = 'CANNOT_OPEN', options?: ErrorOptions) {
+  override readonly code: 'CANNOT_OPEN' | 'NO_KEY' | 'NOT_SEALED'
+  constructor(message: string, code: CodecError['code'] = 'CANNOT_OPEN', options?: ErrorOptions) {
     super(message, options)
     this.code = code
   }

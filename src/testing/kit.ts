@@ -4,6 +4,8 @@ export interface Kit {
   it(name: string, body: () => Promise<void>): unknown
   /** Where the kit has it, suites tidy up in it. */
   afterEach?(body: () => Promise<void>): unknown
+  /** Where the kit has it, cases share what is slow to start, and end it here. */
+  afterAll?(body: () => Promise<void>): unknown
 }
 
 /** Longest that a suite waits for what must come, ms: far above what any store needs, as test machines are busy. */

@@ -6,7 +6,7 @@ import { every } from '../../src/beat/when/every.ts'
 import type { Task } from '../../src/calls/task.ts'
 import { chain, chord, group } from '../../src/calls/workflow.ts'
 import { ArgumentError, QueueFullError } from '../../src/std/errors.ts'
-import { isFull } from '../tier.ts'
+import { inFull, isFull } from '../tier.ts'
 import { type Lab, onEachStore, onStores, type StoreKind, until } from './lab.ts'
 
 const suites = (suite: (lab: () => Lab, kind: StoreKind) => void): void =>
@@ -70,6 +70,40 @@ suites((lab, kind) => {
     expect(await joined.get({ timeout: '20s' })).toBe(6)
   })
 
+  test('bytes: a call is refused while as many wait, and taken when a worker has made room', async () => {
+    if (kind === 'rabbitmq') return
+    const queues = { free: { maxQueueBytes: 0 }, mail: { maxQueueBytes: '100 KiB', maxQueueLength: 1 } }
+    const app = lab().app({ maxQueueBytes: '20 KiB', queues })
+    const length = app.task('length', (text: string) => text.length)
+    const text = 'x'.repeat(3000)
+    const sent = [await length.delay(text), await length.delay(text)]
+    const error = await length.delayMany(Array.from({ length: 6 }, () => [text])).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    )
+    expect(error).toBeInstanceOf(QueueFullError)
+    expect(error).toMatchObject({ queue: 'celery', option: 'maxQueueBytes', limit: 20_480 })
+    await expect(group(Array.from({ length: 6 }, () => length.s(text))).delay()).rejects.toBeInstanceOf(QueueFullError)
+    expect(await app.queueSize()).toBe(2)
+    await expect(length.delay('x'.repeat(30_000))).rejects.toThrow(
+      /^queue celery: expected room for \d+ bytes more, but its maxQueueBytes is 20480, which never fit/,
+    )
+    const large = 'x'.repeat(50_000)
+    await length.applyAsync([large], { queue: 'free' })
+    await length.applyAsync([large], { queue: 'mail' })
+    await expect(length.applyAsync(['a'], { queue: 'mail' })).rejects.toMatchObject({ option: 'maxQueueLength' })
+    const bounds = (await app.bounds()).map(({ what, option, limit }) => [what, option, limit])
+    expect(bounds).toEqual([
+      ['bytes of queue celery', 'maxQueueBytes', 20_480],
+      ['queue mail', 'maxQueueLength', 1],
+      ['bytes of queue mail', 'maxQueueBytes', 102_400],
+    ])
+    await lab().work(app)
+    expect(await Promise.all(sent.map((one) => one.get({ timeout: '20s' })))).toEqual([3000, 3000])
+    const again = await until(() => length.delay('x'.repeat(9000)).catch((): false => false))
+    expect(again && (await again.get({ timeout: '20s' }))).toBe(9000)
+  })
+
   test('a retry finds its queue full, and is taken', async () => {
     const app = lab().app({ maxQueueLength: 1 })
     let runs = 0
@@ -86,7 +120,7 @@ suites((lab, kind) => {
   })
 })
 
-onStores(['memory', 'sqlite', 'redis'], (lab) => {
+onStores(['memory', 'sqlite', 'redis', ...inFull('rabbitmq')], (lab) => {
   test('drop-oldest: each job that was dropped has an end, and its chord, too', async () => {
     const lines: unknown[] = []
     const logger = { ...QUIET, warn: (_: unknown, text: string) => lines.push(text), child: () => logger }
@@ -104,12 +138,17 @@ onStores(['memory', 'sqlite', 'redis'], (lab) => {
   })
 })
 
-test.for([[{ maxQueueLength: -1 }], [{ onFull: 'block' }], [{ queues: { a: { maxQueueLength: 1.5 } } }]])(
-  'a wrong bound is refused: %j',
-  ([options], { expect: own }) => {
-    own(() => new App(options as object)).toThrow(ArgumentError)
-  },
-)
+test.for([
+  [{ maxQueueLength: -1 }],
+  [{ onFull: 'block' }],
+  [{ queues: { a: { maxQueueLength: 1.5 } } }],
+  [{ maxQueueBytes: -1 }],
+  [{ maxQueueBytes: '64 MB' }],
+  [{ queues: { a: { maxQueueBytes: 0.5 } } }],
+  [{ queues: { a: { broadcast: true, maxQueueBytes: 5 } } }],
+])('a wrong bound is refused: %j', ([options], { expect: own }) => {
+  own(() => new App(options as object)).toThrow(ArgumentError)
+})
 
 onStores(['sqlite'], (lab) => {
   test('a beat goes on with the next run when a queue is full', async () => {

@@ -4,6 +4,7 @@ import { BoundsWatch } from '../../src/calls/bounds/boundsWatch.ts'
 import { look } from '../../src/cli/commands/doctor.ts'
 import { keepingCapsOf, queueBoundsOf } from '../../src/config/queueOptions.ts'
 import { ConfigError } from '../../src/std/errors.ts'
+import type { RedisBroker } from '../../src/stores/redis/broker/broker.ts'
 import { project, run } from '../cli/harness.ts'
 import { inFull } from '../tier.ts'
 import { onStores } from './lab.ts'
@@ -31,7 +32,7 @@ async function watchOf(app: App): Promise<{ watch: BoundsWatch; lines: Line[] }>
   return { watch: new BoundsWatch(parts), lines }
 }
 
-onStores(['memory', 'sqlite', ...inFull('postgres')], (lab) => {
+onStores(['memory', 'sqlite', 'redis', ...inFull('postgres')], (lab) => {
   test('nearly full: a warning once, and again after there was room; of two processes one looks', async () => {
     const app = lab().app({ queues: { mail: { maxQueueLength: 10 } } })
     app.task('work', (n: number) => n)
@@ -64,6 +65,23 @@ onStores(['memory', 'sqlite', ...inFull('postgres')], (lab) => {
     expect(lines).toHaveLength(3)
   })
 
+  test('bytes nearly full: a warning, and it is shown', async () => {
+    const app = lab().app({ queues: { mail: { maxQueueBytes: 10_000 } } })
+    app.task('work', (text: string) => text)
+    const { watch, lines } = await watchOf(app)
+    // How many bytes a message takes is the store's to say.
+    const isNearlyFull = async () => (await app.bounds()).some(({ nearlyFull }) => nearlyFull)
+    while (!(await isNearlyFull())) await app.send('work', ['x'.repeat(300)], { queue: 'mail' })
+    await watch.look()
+    const text = expect.stringMatching(
+      /^nearly full: bytes of queue mail: [89]\d{3} of 10000 \(maxQueueBytes\), [89]\d %$/,
+    )
+    expect(lines).toEqual([{ level: 'warn', text }])
+    const [use] = await app.bounds()
+    expect(use).toMatchObject({ what: 'bytes of queue mail', limit: 10_000, nearlyFull: true })
+    expect((await look(app)).find(({ check }) => check === 'nearly-full')?.text).toMatch(/^bytes of queue mail: [89]/)
+  })
+
   test('results beyond the cap are dropped, and none of a job that waits', async () => {
     const app = lab().app({ maxResults: 5, maxEvents: 1000 })
     const work = app.task('work', (n: number) => n)
@@ -84,17 +102,36 @@ onStores(['memory', 'sqlite', ...inFull('postgres')], (lab) => {
   })
 })
 
+onStores(['redis'], (lab) => {
+  test('what the server refuses is logged, once', async () => {
+    const { broker } = await storesOf(lab().app())
+    const { connection } = broker as RedisBroker
+    await connection.command('ACL', 'SETUSER', 'nobody', 'on', 'nopass', '~*', '&*', '+@all', '-scan')
+    lab().after(() => connection.command('ACL', 'DELUSER', 'nobody'))
+    const { watch, lines } = await watchOf(
+      lab().app({ broker: lab().url.replace('redis://', 'redis://nobody:x@'), maxResults: 5 }),
+    )
+    for (let at = 0; at < 9; at++) await watch.look()
+    expect(lines).toEqual([
+      { level: 'warn', text: expect.stringMatching(/^bounds were not kept: redis:.*can't run this command/) },
+    ])
+    await connection.command('ACL', 'SETUSER', 'nobody', '+scan')
+    for (let at = 0; at < 4; at++) await watch.look()
+    expect(lines).toHaveLength(1)
+  })
+})
+
 onStores(['redis', ...inFull('rabbitmq')], (lab, kind) => {
   test('what the store cannot bound is refused at the start', async () => {
-    if (kind !== 'redis' && kind !== 'rabbitmq') return
-    const backend = kind === 'redis' ? undefined : 'rpc://'
-    const results = lab().app({ maxResults: 5, backend })
-    await expect(results.connect()).rejects.toThrow(/^maxResults: expected none, as (redis|rpc):.*resultExpires/)
+    const results = lab().app({ maxResults: 5, backend: 'rpc://' })
+    await expect(results.connect()).rejects.toThrow(/^maxResults: expected none, as rpc:.* stores no results$/)
     await expect(results.connect()).rejects.toBeInstanceOf(ConfigError)
-    const dropping = lab().app({ maxQueueLength: 5, onFull: 'drop-oldest', backend })
+    const dropping = lab().app({ maxQueueLength: 5, onFull: 'drop-oldest' })
+    await dropping.connect()
+    const sized = lab().app({ queues: { mail: { maxQueueBytes: '1 MiB' } } })
     if (kind === 'rabbitmq')
-      await expect(dropping.connect()).rejects.toThrow(/^queue celery: onFull: expected 'reject'/)
-    else await dropping.connect()
+      await expect(sized.connect()).rejects.toThrow(/^queue mail: maxQueueBytes: .*max-length-bytes/)
+    else await sized.connect()
   })
 })
 

@@ -9,6 +9,7 @@ import type { ChordFixture, ChordStores } from '../../src/testing/chordLab.ts'
 import { chordSuite } from '../../src/testing/suites/chordSuite.ts'
 import { chordWritesSuite } from '../../src/testing/suites/chordWritesSuite.ts'
 import { RedisServer } from '../redis/server.ts'
+import { isFull } from '../tier.ts'
 
 /** Longer than an unfinished record is kept, ms. */
 const LATER = 8 * 86_400_000
@@ -75,9 +76,11 @@ describe('with a server', () => {
   }
 
   chordSuite({ describe, it }, 'in Redis', async () => ({ ...(await openAt(await empty())), expire }))
-  chordSuite({ describe, it }, 'in Redis, with messages elsewhere', async () => ({
-    ...(await openAt(await empty(), 'memory:')),
-    expire,
-  }))
+  if (isFull) {
+    chordSuite({ describe, it }, 'in Redis, with messages elsewhere', async () => ({
+      ...(await openAt(await empty(), 'memory:')),
+      expire,
+    }))
+  }
   chordWritesSuite({ describe, it }, 'in Redis', async () => backendAt(await empty()))
 })

@@ -10,7 +10,7 @@ const CAP = 50_000
 const DAY = 86_400_000
 
 onStores(
-  ['sqlite', 'postgres'],
+  ['sqlite', 'postgres', 'redis'],
   (lab) => {
     test(`${COUNT} records: as many as the cap are left, and nearly all that expire later`, async () => {
       const { backend } = await storesOf(lab().app())

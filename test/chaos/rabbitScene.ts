@@ -2,24 +2,27 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest'
 import { RabbitServer } from '../rabbitmq/server.ts'
+import { sharedRabbit } from '../rabbitmq/shared.ts'
 import { Scene, sceneFolder, until } from './scene.ts'
 
 const QUEUE = 'celery'
 
+type Server = RabbitServer | typeof sharedRabbit
+
 /** A scene around a rabbitmq-server, with results in a file. Its leases are connections: the time of one means nothing here. */
 export class RabbitScene extends Scene {
-  readonly server: RabbitServer
+  readonly server: Server
   readonly #path: string
   readonly #own: boolean
 
   /** On a virtual host of its own on this server, or on a server of its own. */
-  static async open(lease: number, server?: RabbitServer): Promise<RabbitScene> {
+  static async open(lease: number, server?: Server): Promise<RabbitScene> {
     const used = server ?? (await RabbitServer.start())
     const folder = sceneFolder()
     return new RabbitScene(used, server === undefined, lease, await used.empty(), folder, join(folder, 'results.db'))
   }
 
-  private constructor(server: RabbitServer, own: boolean, lease: number, url: string, folder: string, path: string) {
+  private constructor(server: Server, own: boolean, lease: number, url: string, folder: string, path: string) {
     super(url, lease, folder, `sqlite:${path}`)
     this.server = server
     this.#own = own
@@ -87,11 +90,14 @@ export class RabbitScene extends Scene {
   }
 }
 
-/** A server for the tests of a file, and scenes on it that end with their test. */
-export function useRabbitServer(lease: number): { server: () => RabbitServer; newScene: () => Promise<RabbitScene> } {
-  let server: RabbitServer
+/** A server for the tests of a file, or with `shared` that of the test run, and scenes on it that end with their test. */
+export function useRabbitServer(
+  lease: number,
+  { shared = false }: { shared?: boolean } = {},
+): { server: () => Server; newScene: () => Promise<RabbitScene> } {
+  let server: Server
   beforeAll(async () => {
-    server = await RabbitServer.start()
+    server = shared ? sharedRabbit : await RabbitServer.start()
   })
   afterAll(() => server.stop())
   const newScene = async (): Promise<RabbitScene> => {

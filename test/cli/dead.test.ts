@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { project, run, start } from './harness.ts'
+import { project, run, send, start } from './harness.ts'
 
 const TASKS = `
 import { Celeriac, Reject } from 'celeriac'
@@ -15,8 +15,7 @@ test('dead: list, show, edit, redrive and drop', async () => {
   const folder = project({ 'tasks.ts': TASKS })
   const worker = start(folder, ['worker', '-A', 'tasks.ts'])
   await worker.until(/ ready/)
-  for (const id of ['one', 'two'])
-    expect((await run(folder, ['call', 'mail', '"nowhere"', '--task-id', id])).code).toBe(0)
+  for (const id of ['one', 'two']) await send(folder, 'mail', ['nowhere'], { taskId: id })
   await worker.until(/two.*rejected|rejected.*two/)
 
   const listed = await run(folder, ['dead', 'list', '--reason', 'rejected'])

@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
+import { App } from '../../src/app/app.ts'
+import type { CallOptions } from '../../src/config/callOptions.ts'
+import { createLogger } from '../../src/std/log.ts'
 import { within } from '../wait.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -127,6 +130,24 @@ export function run(
   const running = start(cwd, args, env)
   running.child.stdin?.end(input)
   return running.ended
+}
+
+/**
+ * Send a task to the default store of a folder, or to `broker`, as `celeriac call` does there: for tests of other
+ * commands, as a process takes a quarter of a second of processor time to start.
+ */
+export async function send(
+  folder: string,
+  task: string,
+  args: readonly unknown[] = [],
+  { broker = `sqlite:${join(folder, '.celeriac/celeriac.db')}`, ...options }: CallOptions & { broker?: string } = {},
+): Promise<void> {
+  const app = new App({ broker, logger: createLogger('silent') })
+  try {
+    await app.send(task, [...args], options)
+  } finally {
+    await app.close()
+  }
 }
 
 /** A worker of the project's tasks, once it is ready. */

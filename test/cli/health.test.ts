@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { scrape } from '../http/exposition.ts'
 import { RedisServer } from '../redis/server.ts'
-import { project, type Running, run, start, TASKS } from './harness.ts'
+import { project, type Running, send, start, TASKS } from './harness.ts'
 
 const MODULE = `${TASKS}
 import { existsSync } from 'node:fs'
@@ -44,7 +44,7 @@ test('ready is consuming: not before, not while it stops; live all the time', as
   writeFileSync(join(folder, 'go'), '')
   await worker.until(/ ready"/)
   expect(await probe('/readyz')).toEqual(OK)
-  await run(folder, ['call', 'deaf', '--task-id', 'd1'])
+  await send(folder, 'deaf', [], { taskId: 'd1' })
   await worker.until(/deaf\[d1\] received/)
   worker.child.kill('SIGTERM')
   await worker.until(/stopping: 1 task runs/)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { project, run, start, startWorker } from './harness.ts'
+import { project, run, send, start, startWorker } from './harness.ts'
 
 const ended = (stdout: string, code = 0) => ({ code, stdout, stderr: '' })
 const doctor = (folder: string, id?: string) => run(folder, ['doctor', ...(id ? [id] : []), '-A', 'tasks.ts'])
@@ -7,8 +7,8 @@ const doctor = (folder: string, id?: string) => run(folder, ['doctor', ...(id ? 
 describe('jobs by hand', () => {
   test('list, change, promote, and revoke by filter', async () => {
     const folder = project()
-    await run(folder, ['call', 'add', '1', '2', '--task-id', 'one', '--countdown', '1h'])
-    await run(folder, ['call', 'reports.render', '--task-id', 'two'])
+    await send(folder, 'add', [1, 2], { taskId: 'one', countdown: '1h' })
+    await send(folder, 'reports.render', [], { taskId: 'two' })
     const { stdout } = await run(folder, ['list', '--task', 'add'])
     expect(stdout).toMatch(/^one {34}PENDING {2}\d\d-\d\d \d\d:\d\d add\n$/)
     expect(JSON.parse((await run(folder, ['list', '--json'])).stdout).jobs).toHaveLength(2)
@@ -37,7 +37,7 @@ describe('jobs by hand', () => {
 
   test('forget: what has ended, or is revoked; what has not ended is a failure', async () => {
     const folder = project()
-    await run(folder, ['call', 'add', '1', '2', '--task-id', 'one', '--countdown', '1h'])
+    await send(folder, 'add', [1, 2], { taskId: 'one', countdown: '1h' })
     expect(await run(folder, ['forget', '--revoke'])).toEqual({
       code: 2,
       stdout: '',
@@ -95,8 +95,8 @@ describe('jobs by hand', () => {
 describe('doctor', () => {
   test('without a worker: why a job does not run, with its reason first', async () => {
     const folder = project()
-    await run(folder, ['call', 'add', '1', '2', '--task-id', 'late', '--countdown', '1h'])
-    await run(folder, ['call', 'add', '1', '2', '--task-id', 'waits'])
+    await send(folder, 'add', [1, 2], { taskId: 'late', countdown: '1h' })
+    await send(folder, 'add', [1, 2], { taskId: 'waits' })
     expect(await doctor(folder, 'late')).toMatchObject({
       code: 1,
       stdout: expect.stringMatching(/^delayed: .* until /),
@@ -119,7 +119,7 @@ describe('doctor', () => {
   test('with a worker: a task that it does not know; else nothing', async () => {
     const folder = project()
     await startWorker(folder)
-    await run(folder, ['call', 'strange', '--task-id', 'strange', '--countdown', '1h'])
+    await send(folder, 'strange', [], { taskId: 'strange', countdown: '1h' })
     expect((await doctor(folder, 'strange')).stdout).toMatch(/^unknown-task: .*strange/m)
     expect(await doctor(folder)).toEqual(ended('nothing found\n'))
   })

@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { RabbitServer } from '../rabbitmq/server.ts'
 import { RedisServer } from '../redis/server.ts'
 import { inFull } from '../tier.ts'
-import { project, type Running, run, start, startWorker } from './harness.ts'
+import { project, type Running, run, send, start, startWorker } from './harness.ts'
 
 /* Each stage of a stop, by real signals to real processes. */
 
@@ -37,7 +37,7 @@ async function holding(
   const folder = project({ 'tasks.ts': TASKS })
   const worker = start(folder, ['worker', '-A', 'tasks.ts', '-P', pool, '-c', '2', ...flags], env)
   await worker.until(/ ready"/)
-  for (const id of ids) await run(folder, ['call', 'hold', `"go-${id}"`, '--task-id', id])
+  for (const id of ids) await send(folder, 'hold', [`go-${id}`], { taskId: id })
   await expect.poll(() => begun(folder).length, { timeout: 50_000 }).toBe(ids.length)
   return { worker, folder }
 }
@@ -68,7 +68,7 @@ describe.each(['processes', ...inFull('inline', 'threads')])('%s', (pool) => {
     const { worker, folder } = await holding(pool, ['a'])
     worker.child.kill('SIGTSTP')
     await worker.until(/quiet: takes no more tasks/)
-    await run(folder, ['call', 'hold', '"go-b"', '--task-id', 'b'])
+    await send(folder, 'hold', ['go-b'], { taskId: 'b' })
     writeFileSync(join(folder, 'go-a'), '')
     await worker.until(/hold\[a\] succeeded/)
     expect(worker.child.exitCode).toBeNull()

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { isFull } from '../tier.ts'
-import { project, run, startAtTerminal, startWorker } from './harness.ts'
+import { project, run, send, startAtTerminal, startWorker } from './harness.ts'
 
 /** Text without colours and other marks for the terminal. */
 function plain(text: string): string {
@@ -25,12 +25,12 @@ describe('at a terminal', () => {
     const folder = project()
     const worker = startAtTerminal(folder, ['worker', '-A', 'tasks.ts'])
     await worker.until(/ready/)
-    await run(folder, ['call', 'boom', '--task-id', 'b1'])
+    await send(folder, 'boom', [], { taskId: 'b1' })
     await worker.until(/at .*tasks\.ts/)
     expect(plain(worker.stdout)).toMatch(
       /\[\d\d:\d\d:\d\d\.\d{3}\] ERROR: Task boom\[b1\] failed in \S+: TypeError: no such thing\r\n +at /,
     )
-    await run(folder, ['call', 'slow', '10', '--task-id', 's1'])
+    await send(folder, 'slow', [10], { taskId: 's1' })
     await worker.until(/slow\[s1\] received/)
     worker.child.stdin?.write('\u0003')
     const { code, stdout } = await worker.ended
@@ -41,7 +41,7 @@ describe('at a terminal', () => {
 
   test('purge asks first', async () => {
     const folder = project()
-    await run(folder, ['call', 'add', '1', '2'])
+    await send(folder, 'add', [1, 2])
     for (const [answer, left] of [
       ['n', 1],
       ['y', 0],
@@ -89,7 +89,7 @@ app.schedule('ticks', every('200ms'), 'tick')
   if (isFull)
     test('purge: Ctrl-C and Ctrl-D are no', async () => {
       const folder = project()
-      await run(folder, ['call', 'add', '1', '2'])
+      await send(folder, 'add', [1, 2])
       for (const key of ['\u0003', '\u0004']) {
         const purge = startAtTerminal(folder, ['purge'])
         await purge.until(/\[y\/N\] /)

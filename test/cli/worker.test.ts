@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { inFull, isFull } from '../tier.ts'
-import { project, run, start, startWorker } from './harness.ts'
+import { project, run, send, start, startWorker } from './harness.ts'
 
 describe('worker', () => {
   test('banner on standard output, JSON lines on standard error', async () => {
@@ -14,9 +14,9 @@ describe('worker', () => {
       ' .> concurrency: 7 (inline)\n\n [queues]\n .> celery\n .> reports\n\n [tasks]\n  . add\n',
     )
 
-    await run(folder, ['call', 'add', '1', '2', '--task-id', 'a1'])
-    await run(folder, ['call', 'boom', '--task-id', 'b1'])
-    await run(folder, ['call', 'nowhere', '--task-id', 'n1'])
+    await send(folder, 'add', [1, 2], { taskId: 'a1' })
+    await send(folder, 'boom', [], { taskId: 'b1' })
+    await send(folder, 'nowhere', [], { taskId: 'n1' })
     await run(folder, ['call', 'reports.render', '-A', 'tasks.ts', '--task-id', 'r1'])
     await worker.until(/reports\.render\[r1\] succeeded/)
     const lines = worker.stderr
@@ -85,7 +85,7 @@ describe('stopping a worker', () => {
     async (signal) => {
       const folder = project()
       const worker = await startWorker(folder)
-      await run(folder, ['call', 'slow', '20', '--task-id', 's1'])
+      await send(folder, 'slow', [20], { taskId: 's1' })
       await worker.until(/slow\[s1\] received/)
       worker.child.kill(signal)
       const { code, stderr } = await worker.ended
@@ -109,7 +109,7 @@ describe('stopping a worker', () => {
   test('after the grace time the rest is given back, and another worker runs it', async () => {
     const folder = project()
     const worker = await startWorker(folder, '--grace', '100ms')
-    await run(folder, ['call', 'forever', '--task-id', 'f1'])
+    await send(folder, 'forever', [], { taskId: 'f1' })
     await worker.until(/forever\[f1\] received/)
     worker.child.kill('SIGTERM')
     expect((await worker.ended).code).toBe(0)
@@ -120,7 +120,7 @@ describe('stopping a worker', () => {
   test('the second signal stops at once and gives all back, exit code 1', async () => {
     const folder = project()
     const worker = await startWorker(folder)
-    await run(folder, ['call', 'forever', '--task-id', 'f1'])
+    await send(folder, 'forever', [], { taskId: 'f1' })
     await worker.until(/forever\[f1\] received/)
     worker.child.kill('SIGINT')
     await worker.until(/stopping: 1 task runs/)
@@ -152,7 +152,7 @@ describe('stopping a worker', () => {
     test('SIGQUIT stops at once, exit code 1', async () => {
       const folder = project()
       const worker = await startWorker(folder)
-      await run(folder, ['call', 'forever', '--task-id', 'f1'])
+      await send(folder, 'forever', [], { taskId: 'f1' })
       await worker.until(/forever\[f1\] received/)
       expect((await run(folder, ['status'])).stdout).toMatch(/^workers: {3}celeriac@\S+$/m)
       worker.child.kill('SIGQUIT')

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { project, run, start, startWorker } from './harness.ts'
+import { project, run, send, start, startWorker } from './harness.ts'
 
 test('-X: the queues of the app and its tasks without these', async () => {
   const worker = await startWorker(project(), '-X', 'celery')
@@ -10,8 +10,8 @@ test('-X: the queues of the app and its tasks without these', async () => {
 
 test('--purge: what waits is dropped, without a question, and counted', async () => {
   const folder = project()
-  await run(folder, ['call', 'add', '1', '2', '--task-id', 'a1'])
-  await run(folder, ['call', 'add', '1', '2', '--countdown', '1h'])
+  await send(folder, 'add', [1, 2], { taskId: 'a1' })
+  await send(folder, 'add', [1, 2], { countdown: '1h' })
   const worker = await startWorker(folder, '--purge', '-Q', 'celery,reports')
   expect(worker.stdout).toContain('celery: 2 messages dropped\nreports: 0 messages dropped\n')
   expect((await run(folder, ['result', 'a1'])).stdout).toContain('state:     REVOKED\n')
@@ -19,7 +19,7 @@ test('--purge: what waits is dropped, without a question, and counted', async ()
 
 test('--max-tasks: it ends after so many, exit code 0', async () => {
   const folder = project()
-  for (const id of ['a1', 'a2', 'a3']) await run(folder, ['call', 'add', '1', '2', '--task-id', id])
+  for (const id of ['a1', 'a2', 'a3']) await send(folder, 'add', [1, 2], { taskId: id })
   const { code, stderr } = await run(folder, ['worker', '-A', 'tasks.ts', '--max-tasks', '2', '-c', '1'])
   expect(code).toBe(0)
   expect(stderr).toContain('"msg":"stopping: it has run as many tasks as --max-tasks allows"')

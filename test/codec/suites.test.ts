@@ -14,9 +14,9 @@ import { eventLogSuite, SUITE_EVENT_LOG } from '../../src/testing/suites/eventLo
 import { type OpenedScheduleStore, schedulerSuite } from '../../src/testing/suites/schedulerSuite.ts'
 import { unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
 import { isFull } from '../tier.ts'
-import { codecOf } from './keys.ts'
+import { codecOf, KEYS } from './keys.ts'
 
-/* The stores keep their contracts when all that they are given is sealed. */
+/* The stores keep their contracts when all that they are given is sealed, and what is not is refused. */
 
 /** Longer than an unfinished record is kept, ms. */
 const LATER = 8 * 86_400_000
@@ -39,7 +39,7 @@ async function open(url: string, { eventLog, clock }: { eventLog?: number; clock
       ...(clock && { clock }),
     },
   )
-  return sealedStores(stores, codecOf(), 'json')
+  return sealedStores(stores, codecOf('new', KEYS, true), 'json')
 }
 
 async function inFile(more: { eventLog?: number } = {}): Promise<Opened> {

@@ -77,6 +77,7 @@ const WRAPPERS: Readonly<Record<string, (inner: UnitOfWork) => UnitOfWork>> = {
   payload: (inner) => new PayloadUnitOfWork(inner, { config, clock: systemClock, resultExpires: 0, broker: {} }),
   bounded: (inner) =>
     new BoundedUnitOfWork(inner, {
+      broker: { size: async () => 0 },
       backend: { load: async () => [] },
       boundOf: () => undefined,
       now: () => 0,

@@ -40,7 +40,12 @@ let known: Exposition
 beforeAll(async () => {
   // A store that keeps limits.
   const lab = new Lab('memory')
-  const app = new Celeriac({ broker: lab.url, maxQueueLength: 1000, logger: createLogger('silent') })
+  const app = new Celeriac({
+    broker: lab.url,
+    maxQueueLength: 1000,
+    maxQueueBytes: '1 MiB',
+    logger: createLogger('silent'),
+  })
   const add = app.task('add', (x: number) => x)
   app.limit('api', { breaker: { failures: 1, within: '1m', pause: '1h' } })
   const fail = app.task('fail', () => Promise.reject(new Error('down')), { uses: 'api' })

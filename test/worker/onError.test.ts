@@ -6,7 +6,7 @@ import type { MemberEnd } from '../../src/protocol/onError.ts'
 import { isFinal } from '../../src/protocol/states.ts'
 import { ArgumentError } from '../../src/std/errors.ts'
 import { currentTask } from '../../src/tasks/current.ts'
-import { onAllStores, until, useLab } from '../app/lab.ts'
+import { onEachStore, until, useLab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
 import { ManualClock } from '../beat/clock.ts'
 
@@ -130,7 +130,7 @@ describe('in eager mode', () => {
   })
 })
 
-onAllStores((lab, kind) => {
+onEachStore((lab, kind) => {
   const start = async (): Promise<{ app: App; tasks: Tasks }> => {
     const app = lab().app()
     const tasks = makeTasks(app)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { currentTask } from '../../src/tasks/current.ts'
 import type { WorkerOptions } from '../../src/worker/worker.ts'
-import { type Lab, onAllStores, until } from '../app/lab.ts'
+import { type Lab, onEachStore, until } from '../app/lab.ts'
 import { definePools } from './modules/pools.ts'
 
 const module = new URL('./modules/pools.ts', import.meta.url).href
@@ -38,7 +38,7 @@ async function shareLongTasks(lab: Lab, count: number, options: WorkerOptions): 
   return taken
 }
 
-onAllStores(
+onEachStore(
   (lab) => {
     describe('two workers of one slot', () => {
       it('share 20 long tasks 10 to 10 where nothing is taken ahead', async () => {

@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { expect, it, vi } from 'vitest'
 import { currentTask } from '../../src/tasks/current.ts'
 import { metricsOf } from '../../src/telemetry/metrics/metrics.ts'
-import { type Lab, onAllStores, until } from '../app/lab.ts'
+import { type Lab, onEachStore, until } from '../app/lab.ts'
 
-onAllStores((lab, kind) => {
+onEachStore((lab, kind) => {
   it('a second run begins with STARTED: the progress of the lost one is not shown as its own', async () => {
     const app = lab().app()
     const gate = Promise.withResolvers<void>()

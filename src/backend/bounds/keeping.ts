@@ -37,9 +37,12 @@ export interface Trimmed {
 
 /** What is kept of a job that has ended. */
 export interface KeptRow {
-  /** Its place in the order of submission. */
-  readonly seq: number
-  /** When it is dropped anyway, ms since the epoch. */
+  /** By which the store finds it again. */
+  readonly key: string
+  /**
+   * When it is dropped anyway, ms since the epoch; where it never is, a number above all moments: `NEVER`, or of a
+   * store that does not read in the order of submission one that grows with it.
+   */
   readonly expires: number
   readonly bytes: number
   readonly events: number
@@ -48,10 +51,13 @@ export interface KeptRow {
 
 /** How far a read has come. */
 export interface Read {
-  /** Rows that were looked at: fewer than were asked for at the end. */
-  readonly read: number
-  /** Place of the last one. */
-  readonly last: number
+  /** Where the next one begins, in words of the store; undefined: this was the last. */
+  readonly next: string | undefined
+}
+
+/** Of a store that reads in the order of numbers: `last` is that of the last of so many rows that were read. */
+export function readUpTo(last: number, read: number, limit: number): Read {
+  return { next: read < limit ? undefined : String(last) }
 }
 
 /** Which rows are wanted. */
@@ -64,16 +70,19 @@ export interface Wanted {
   readonly events: boolean
 }
 
-/** Rows of a store: the part of a result backend that makes bounds possible. `after` and `limit`: of all rows. */
+/**
+ * Rows of a store: the part of a result backend that makes bounds possible. `from` is '' or the `next` of the read
+ * before, `limit` of all rows: fewer are read where that many would take too long.
+ */
 export interface KeptRows {
-  /** How much the rows after this place are, at most so many. `events`: counts these, too. */
-  sum(after: number, limit: number, events: boolean): Promise<Read & KeptAmount>
-  /** Those of the rows after this place, at most so many, that are wanted, in their order. */
-  ended(after: number, limit: number, wanted: Wanted): Promise<Read & { readonly rows: readonly KeptRow[] }>
-  /** Drop records that are final, with their event logs. */
-  drop(seqs: readonly number[]): Promise<void>
+  /** How much the rows from this place on are, at most so many. `events`: counts these, too. */
+  sum(from: string, limit: number, events: boolean): Promise<Read & KeptAmount>
+  /** Those of the rows from this place on, at most so many, that are wanted, in their order. */
+  ended(from: string, limit: number, wanted: Wanted): Promise<Read & { readonly rows: readonly KeptRow[] }>
+  /** Drop those of these records that are still final, with their event logs, and the metadata of their jobs. */
+  drop(rows: readonly KeptRow[]): Promise<void>
   /** Drop the event logs of records that are final, but the newest entry of each: so all numbers stay as they are. */
-  dropLogs(seqs: readonly number[]): Promise<void>
+  dropLogs(rows: readonly KeptRow[]): Promise<void>
 }
 
 /** Rows of one read: some milliseconds. */
@@ -86,16 +95,19 @@ const SAMPLE_MARGIN = 10
 /** Counts and drops what a store keeps. */
 export class Keeping {
   readonly #rows: KeptRows
+  readonly #pause: ((took: number) => Promise<void>) | undefined
 
-  constructor(rows: KeptRows) {
+  /** `pause` is called between two steps, with how long the first one took, ms; where it rejects, this was the last. */
+  constructor(rows: KeptRows, pause?: (took: number) => Promise<void>) {
     this.#rows = rows
+    this.#pause = pause
   }
 
   /** Reads all records, in steps between which others are served. `events`: counts these, too. */
   async amount(events: boolean): Promise<KeptAmount> {
     const sum = { results: 0, resultBytes: 0, events: 0, eventBytes: 0 }
-    await this.#walk(async (after) => {
-      const page = await this.#rows.sum(after, PAGE_SIZE, events)
+    await this.#walk(async (from) => {
+      const page = await this.#rows.sum(from, PAGE_SIZE, events)
       sum.results += page.results
       sum.resultBytes += page.resultBytes
       sum.events += page.events
@@ -114,13 +126,13 @@ export class Keeping {
     const logs = await this.#drop(ofLogs, kept.results, {
       events: true,
       amountOf: droppableLog,
-      drop: (seqs) => this.#rows.dropLogs(seqs),
+      drop: (rows) => this.#rows.dropLogs(rows),
     })
     const ofRecords = { count: kept.results - results, bytes: kept.resultBytes - resultBytes }
     const records = await this.#drop(ofRecords, kept.results, {
       events: false,
       amountOf: ({ bytes }) => ({ count: 1, bytes }),
-      drop: (seqs) => this.#rows.drop(seqs),
+      drop: (rows) => this.#rows.drop(rows),
     })
     return {
       kept: {
@@ -139,18 +151,18 @@ export class Keeping {
     const isBeyond = (): boolean => done.count < beyond.count || done.bytes < beyond.bytes
     if (!isBeyond()) return done
     const until = await this.#momentOf(beyond, all, { events, amountOf })
-    await this.#walk(async (after) => {
-      const page = await this.#rows.ended(after, PAGE_SIZE, { until, oneOf: 1, events })
-      const seqs: number[] = []
+    await this.#walk(async (from) => {
+      const page = await this.#rows.ended(from, PAGE_SIZE, { until, oneOf: 1, events })
+      const dropped: KeptRow[] = []
       for (const row of page.rows) {
         const { count, bytes } = amountOf(row)
         if (count === 0 || !isBeyond()) continue
         done.count += count
         done.bytes += bytes
         done.rows++
-        seqs.push(row.seq)
+        dropped.push(row)
       }
-      if (seqs.length > 0) await drop(seqs)
+      if (dropped.length > 0) await drop(dropped)
       return isBeyond() ? page : undefined
     })
     return done
@@ -160,8 +172,8 @@ export class Keeping {
   async #momentOf(wanted: Amount, all: number, { events, amountOf }: Omit<Dropping, 'drop'>): Promise<number> {
     const oneOf = Math.max(1, Math.floor(all / SAMPLE_SIZE))
     const sample: KeptRow[] = []
-    await this.#walk(async (after) => {
-      const page = await this.#rows.ended(after, PAGE_SIZE, { until: Number.MAX_SAFE_INTEGER, oneOf, events })
+    await this.#walk(async (from) => {
+      const page = await this.#rows.ended(from, PAGE_SIZE, { until: Number.MAX_SAFE_INTEGER, oneOf, events })
       sample.push(...page.rows)
       return page
     })
@@ -179,11 +191,11 @@ export class Keeping {
   }
 
   /** `see` returns how far it has come; undefined: no further. */
-  async #walk(see: (after: number) => Promise<Read | undefined>): Promise<void> {
-    for (let after = 0; ; ) {
-      const seen = await see(after)
-      if (!seen || seen.read < PAGE_SIZE) return
-      after = seen.last
+  async #walk(see: (from: string) => Promise<Read | undefined>): Promise<void> {
+    for (let from: string | undefined = ''; from !== undefined; ) {
+      const since = performance.now()
+      from = (await see(from))?.next
+      await this.#pause?.(performance.now() - since)
     }
   }
 }
@@ -197,7 +209,7 @@ interface Dropping {
   /** The amounts of events are needed. */
   readonly events: boolean
   amountOf(row: KeptRow): Amount
-  drop(seqs: readonly number[]): Promise<void>
+  drop(rows: readonly KeptRow[]): Promise<void>
 }
 
 /** All but one entry. */

@@ -7,13 +7,14 @@ import { keepingCapsOf, type QueueBounds, queueBoundsOf } from '../../config/que
 /** How much of what an app allows is used. */
 export interface BoundUse {
   /**
-   * As `queue celery`, `results`, `bytes of results`, `events`, `bytes of events`, `dead letters`, `bytes of dead
-   * letters`.
+   * As `queue celery`, `bytes of queue celery`, `results`, `bytes of results`, `events`, `bytes of events`, `dead
+   * letters`, `bytes of dead letters`.
    */
   readonly what: string
   /** Name of the option that says the limit. */
   readonly option:
     | 'maxQueueLength'
+    | 'maxQueueBytes'
     | 'maxResults'
     | 'maxResultBytes'
     | 'maxEvents'
@@ -26,8 +27,11 @@ export interface BoundUse {
   readonly nearlyFull: boolean
 }
 
+/** What knows how much waits. */
+export type QueueSizes = Pick<Broker, 'size' | 'bytes'>
+
 interface Stores {
-  readonly broker: Pick<Broker, 'size'>
+  readonly broker: QueueSizes
   readonly backend: Pick<ResultBackend, 'rows' | 'deadLetters'>
 }
 
@@ -67,15 +71,16 @@ export function namedQueues({ queue, queues }: Pick<Config, 'queue' | 'queues'>)
 }
 
 export async function queueUses(
-  broker: Pick<Broker, 'size'>,
+  broker: QueueSizes,
   boundOf: QueueBounds,
   queues: Iterable<string>,
 ): Promise<BoundUse[]> {
   const uses: BoundUse[] = []
   for (const queue of queues) {
-    const limit = boundOf(queue)?.limit
-    if (limit === undefined) continue
-    uses.push(useOf(`queue ${queue}`, 'maxQueueLength', await broker.size(queue), limit))
+    const { messages, bytes } = boundOf(queue) ?? {}
+    if (messages !== undefined) uses.push(useOf(`queue ${queue}`, 'maxQueueLength', await broker.size(queue), messages))
+    if (bytes !== undefined && broker.bytes)
+      uses.push(useOf(`bytes of queue ${queue}`, 'maxQueueBytes', await broker.bytes.waiting(queue), bytes))
   }
   return uses
 }

@@ -2,7 +2,7 @@ import type { ResultBackend } from '../../backend/backend.ts'
 import type { AddedMember, Adding, OpenChord } from '../../backend/chords.ts'
 import type { Output } from '../../backend/eventLog.ts'
 import { needsOf, type Settlement, type Submission, type UnitOfWork, type Writing } from '../../backend/unitOfWork.ts'
-import type { Delivery } from '../../broker/broker.ts'
+import type { Broker, Delivery } from '../../broker/broker.ts'
 import type { QueueBounds } from '../../config/queueOptions.ts'
 import { QueueFullError } from '../../std/errors.ts'
 import type { FullQueueLog } from './fullQueueLog.ts'
@@ -23,6 +23,7 @@ type Write<Value> = (submissions: readonly Submission[]) => Promise<Value>
 
 /** What bounds the queues of an app. */
 export interface BoundsParts {
+  readonly broker: Pick<Broker, 'size'>
   readonly backend: Pick<ResultBackend, 'load' | 'notes'>
   readonly boundOf: QueueBounds
   /** ms since the epoch */
@@ -35,7 +36,7 @@ export interface BoundsParts {
 }
 
 /**
- * Submits to queues whose length is bounded. Submissions alone are bounded: what workers send (retries, the rest of
+ * Submits to queues that are bounded. Submissions alone are bounded: what workers send (retries, the rest of
  * workflows, members that a task adds to its chord), and dead letters that are sent again, has been accepted before,
  * and must not be lost.
  */
@@ -125,7 +126,7 @@ export class BoundedUnitOfWork implements UnitOfWork {
       if (!(sent instanceof QueueFullError)) return sent.value
       const before = await repeated?.()
       if (before !== undefined) return before
-      fruitless = (await this.#drop(sent, drops, fruitless)) === 0 ? fruitless + 1 : 0
+      fruitless = (await this.#drop(sent, submissions.length, drops, fruitless)) === 0 ? fruitless + 1 : 0
     }
   }
 
@@ -137,7 +138,8 @@ export class BoundedUnitOfWork implements UnitOfWork {
     const { room } = this.#parts
     const bounded = submissions.map((submission) => this.#bounded(submission, countAgain))
     try {
-      return { value: room ? await room.send(needsOf(bounded), () => write(submissions)) : await write(bounded) }
+      if (!room) return { value: await write(bounded) }
+      return { value: await room.send(needsOf(bounded, room.bytesOf), () => write(submissions)) }
     } catch (error) {
       if (error instanceof QueueFullError) return error
       throw error
@@ -145,16 +147,24 @@ export class BoundedUnitOfWork implements UnitOfWork {
   }
 
   /** Make room where the queue says so. Returns how many jobs were dropped; throws the error where none may be. */
-  #drop(full: QueueFullError, drops: number, fruitless: number): Promise<number> {
+  async #drop(full: QueueFullError, calls: number, drops: number, fruitless: number): Promise<number> {
     const { boundOf, oldest, log } = this.#parts
-    const { queue, limit, count } = full
-    const drop = boundOf(queue)?.onFull === 'drop-oldest' && count <= limit ? oldest : undefined
+    const { queue } = full
+    const drop = boundOf(queue)?.onFull === 'drop-oldest' && !full.neverFits ? oldest : undefined
     if (!drop || fruitless === MAX_FRUITLESS_DROPS) {
-      log.refused(queue, limit, count)
+      log.refused(full, calls)
       throw full
     }
-    const least = Math.max(count, Math.floor(limit * DROPPED_SHARE)) * 2 ** Math.max(0, drops - MAX_EXACT_DROPS)
-    return drop.drop(queue, Math.min(limit, least), (ended) => log.dropped(queue, limit, ended))
+    const { wanted, most } = await this.#jobsFor(full)
+    const least = Math.max(wanted, Math.floor(most * DROPPED_SHARE)) * 2 ** Math.max(0, drops - MAX_EXACT_DROPS)
+    return drop.drop(queue, Math.min(most, least), (ended) => log.dropped(full, ended))
+  }
+
+  /** How many jobs make so much room, and how many there are at most. Those of a queue are taken to be of one size. */
+  async #jobsFor({ queue, option, limit, count }: QueueFullError): Promise<{ wanted: number; most: number }> {
+    if (option === 'maxQueueLength') return { wanted: count, most: limit }
+    const most = Math.max(1, await this.#parts.broker.size(queue))
+    return { wanted: Math.ceil((most * count) / limit), most }
   }
 
   /** What is due later waits in no queue yet. */
@@ -162,7 +172,7 @@ export class BoundedUnitOfWork implements UnitOfWork {
     const { message } = submission
     if (message?.route.exchange !== '') return submission
     if (message.notBefore !== undefined && message.notBefore > this.#parts.now()) return submission
-    const maxWaiting = this.#parts.boundOf(message.route.routingKey)?.limit
+    const maxWaiting = this.#parts.boundOf(message.route.routingKey)
     return maxWaiting === undefined ? submission : { ...submission, message: { ...message, maxWaiting, countAgain } }
   }
 

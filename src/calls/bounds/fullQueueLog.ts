@@ -1,3 +1,4 @@
+import type { QueueFullError } from '../../std/errors.ts'
 import type { Logger } from '../../std/log.ts'
 
 /** While a queue stays full it is logged this often, ms. */
@@ -18,15 +19,17 @@ export class FullQueueLog {
     this.#logger = logger
   }
 
-  refused(queue: string, limit: number, count: number): void {
-    this.#add(queue, limit, { refused: count, dropped: 0 })
+  /** So many calls. */
+  refused(full: QueueFullError, count: number): void {
+    this.#add(full, { refused: count, dropped: 0 })
   }
 
-  dropped(queue: string, limit: number, count: number): void {
-    if (count > 0) this.#add(queue, limit, { refused: 0, dropped: count })
+  /** So many jobs. */
+  dropped(full: QueueFullError, count: number): void {
+    if (count > 0) this.#add(full, { refused: 0, dropped: count })
   }
 
-  #add(queue: string, limit: number, { refused, dropped }: Pick<Counts, 'refused' | 'dropped'>): void {
+  #add({ queue, option, limit }: QueueFullError, { refused, dropped }: Pick<Counts, 'refused' | 'dropped'>): void {
     const now = performance.now()
     const known = this.#queues.get(queue) ?? { refused: 0, dropped: 0, since: Number.NEGATIVE_INFINITY }
     known.refused += refused
@@ -35,7 +38,7 @@ export class FullQueueLog {
     if (now - known.since < LOG_INTERVAL_MS) return
     this.#queues.set(queue, { refused: 0, dropped: 0, since: now })
     const counts = known.dropped > 0 ? { refused: known.refused, dropped: known.dropped } : { refused: known.refused }
-    const facts = { queue, maxQueueLength: limit, ...counts }
+    const facts = { queue, [option]: limit, ...counts }
     this.#logger().warn(facts, `queue ${queue} is full: ${textOf(known)}`)
   }
 }

@@ -1,9 +1,18 @@
 import type { FollowUp } from '../../backend/followUp.ts'
+import type { Broker, Delivery } from '../../broker/broker.ts'
+import { calledTask } from '../../protocol/envelope.ts'
+import type { TaskMeta } from '../../protocol/result.ts'
+import { isFinal } from '../../protocol/states.ts'
 import type { Clock } from '../../std/clock.ts'
-import { type RevokingStores, takeOut } from '../revoke.ts'
+import { endTaken, type RevokingStores, takeOut } from '../revoke.ts'
 
 /** Jobs that are dropped at once: a store that searches its queues finds all of them in one walk. */
 const MAX_AT_ONCE = 200
+
+/** True where the oldest jobs of a queue can be dropped. */
+export function dropsOldest({ oldest, take, takeOldest }: Broker): boolean {
+  return takeOldest !== undefined || (oldest !== undefined && take !== undefined)
+}
 
 /** Drops for all that was requested in one queue since the last step began. */
 interface Step {
@@ -57,24 +66,66 @@ export class OldestJobs {
   }
 
   async #dropNow(queue: string, wanted: number): Promise<number> {
-    const { broker, backend } = this.#stores
+    const step = this.#stores.broker.takeOldest ? this.#endTaken : this.#endFound
     let dropped = 0
     for (let left = wanted; left > 0; ) {
-      const ids = (await broker.oldest?.(queue, Math.min(left, MAX_AT_ONCE))) ?? []
-      if (ids.length === 0) return dropped
-      const known = await backend.load(ids)
-      const taken = await Promise.all(
-        ids.map((id, at) => {
-          const job = { id, known: { ...known[at], queue }, reason: DROPPED } as const
-          return takeOut(this.#stores, job, this.#followUps, this.#clock)
-        }),
-      )
-      dropped += taken.filter(Boolean).length
+      const { found, ended } = await step.call(this, queue, Math.min(left, MAX_AT_ONCE))
+      if (found === 0) return dropped
+      dropped += ended
       // A job that was not found any more is a worker's now, which makes room as well.
-      left -= ids.length
+      left -= found
     }
     return dropped
   }
+
+  async #endFound(queue: string, count: number): Promise<Dropped> {
+    const { broker, backend } = this.#stores
+    const ids = (await broker.oldest?.(queue, count)) ?? []
+    if (ids.length === 0) return { found: 0, ended: 0 }
+    const known = await backend.load(ids)
+    const taken = await Promise.all(
+      ids.map((id, at) => {
+        const job = { id, known: { ...known[at], queue }, reason: DROPPED } as const
+        return takeOut(this.#stores, job, this.#followUps, this.#clock)
+      }),
+    )
+    return { found: ids.length, ended: taken.filter(Boolean).length }
+  }
+
+  /** What could not be ended goes back into its queue. */
+  async #endTaken(queue: string, count: number): Promise<Dropped> {
+    const { broker, backend } = this.#stores
+    const deliveries = (await broker.takeOldest?.(queue, count)) ?? []
+    if (deliveries.length === 0) return { found: 0, ended: 0 }
+    const ids = deliveries.map(({ envelope }) => calledTask(envelope) ?? '')
+    try {
+      const known = await backend.load(ids)
+      const ends = await Promise.allSettled(
+        deliveries.map((delivery, at) => this.#endOne(delivery, ids[at] ?? '', known[at])),
+      )
+      const failed = ends.find((end) => end.status === 'rejected')
+      if (failed) throw failed.reason
+      return { found: ids.length, ended: ends.filter((end) => end.status === 'fulfilled' && end.value).length }
+    } catch (error) {
+      // False for those that were settled.
+      await Promise.all(deliveries.map((delivery) => delivery.reject({ requeue: true })))
+      throw error
+    }
+  }
+
+  /** One that has ended before, and whose message was delivered again, has its end already. */
+  #endOne(delivery: Delivery, id: string, known: TaskMeta | undefined): Promise<boolean> {
+    if (known && isFinal(known.status)) return delivery.ack()
+    const { queue } = delivery
+    const job = { id, known: { ...known, queue }, reason: DROPPED } as const
+    return endTaken(this.#stores, delivery, job, this.#followUps, this.#clock)
+  }
+}
+
+interface Dropped {
+  /** 0: no job waits. */
+  readonly found: number
+  readonly ended: number
 }
 
 const DROPPED = 'dropped: its queue was full'

@@ -1,16 +1,20 @@
-import type { Broker } from '../../broker/broker.ts'
-import type { QueueNeed } from '../../broker/waitingCounts.ts'
-import { QueueFullError } from '../../std/errors.ts'
+import { fullError, type QueueNeed } from '../../broker/waitingCounts.ts'
+import type { Envelope } from '../../protocol/envelope.ts'
+import type { QueueSizes } from './boundUses.ts'
 
 /** How long a count of a queue with room is used, ms, and 1 ms more for each so many messages of its limit. */
 const MIN_USED_MS = 20
 const COUNTED_PER_MS = 1000
+/** A count of bytes is used for so many times as long as it took, also of a full queue. */
+const USED_FACTOR = 20
 
 interface Room {
-  /** At most so many wait, as far as this process knows: the last count, and what it sends since. */
-  waiting: number
-  /** When that was, by `performance.now()`. */
+  /** At most so much waits, as far as this process knows: the last count, and what it sends since. */
+  messages: number
+  bytes: number
+  /** When that was, by `performance.now()`; and how long the count of its bytes took, ms. */
   since: number
+  took: number
   /** What is being sent: a count might miss it. */
   readonly sending: Set<Promise<unknown>>
   /** The count under way, for all that need one. */
@@ -22,11 +26,14 @@ interface Room {
  * known what this process sends, and not what others do.
  */
 export class RoomCheck {
-  readonly #broker: Pick<Broker, 'size'>
+  readonly #broker: QueueSizes
+  /** How many bytes a message will take where it waits, about. */
+  readonly bytesOf: (envelope: Envelope) => number
   readonly #rooms = new Map<string, Room>()
 
-  constructor(broker: Pick<Broker, 'size'>) {
+  constructor(broker: QueueSizes, bytesOf: (envelope: Envelope) => number) {
     this.#broker = broker
+    this.bytesOf = bytesOf
   }
 
   /**
@@ -34,11 +41,17 @@ export class RoomCheck {
    * and `Broker.size`.
    */
   async send<Value>(needs: readonly QueueNeed[], send: () => Promise<Value>): Promise<Value> {
-    for (const need of needs) if (!this.#isKnown(need)) await this.#count(need.queue)
+    for (const need of needs) if (!this.#isKnown(need)) await this.#count(need)
     // From here on without a pause: of several queues room is taken in all, or in none.
-    const full = needs.find(({ queue, limit, count }) => this.#room(queue).waiting + count > limit)
-    if (full) throw new QueueFullError(full.queue, full.limit, full.count)
-    for (const { queue, count } of needs) this.#room(queue).waiting += count
+    for (const need of needs) {
+      const full = fullError(need, this.#room(need.queue))
+      if (full) throw full
+    }
+    for (const { queue, messages, bytes } of needs) {
+      const room = this.#room(queue)
+      room.messages += messages
+      room.bytes += bytes
+    }
     const sent = send()
     for (const { queue } of needs) this.#track(sent, this.#room(queue).sending)
     return sent
@@ -52,34 +65,42 @@ export class RoomCheck {
     sending.add(ended)
   }
 
-  /** It fits by a count that is not too old. */
-  #isKnown({ queue, limit, count, again }: QueueNeed): boolean {
-    const { waiting, since } = this.#room(queue)
-    if (again || waiting + count > limit) return false
-    return performance.now() - since < MIN_USED_MS + limit / COUNTED_PER_MS
+  /** By a count that is not too old; where it does not fit, the count is made again, unless that takes long. */
+  #isKnown(need: QueueNeed): boolean {
+    const room = this.#room(need.queue)
+    if (need.again) return false
+    const age = performance.now() - room.since
+    if (age < room.took * USED_FACTOR) return true
+    const used = MIN_USED_MS + (need.max.messages ?? 0) / COUNTED_PER_MS
+    return age < used && fullError(need, room) === undefined
   }
 
-  async #count(queue: string): Promise<void> {
+  async #count({ queue, max }: QueueNeed): Promise<void> {
     const room = this.#room(queue)
-    room.counting ??= this.#countNow(queue, room).finally(() => {
+    room.counting ??= this.#countNow(queue, room, max.bytes !== undefined).finally(() => {
       room.counting = undefined
     })
     await room.counting
   }
 
-  async #countNow(queue: string, room: Room): Promise<void> {
+  async #countNow(queue: string, room: Room, counts: boolean): Promise<void> {
     await Promise.all(room.sending)
-    const [since, before] = [performance.now(), room.waiting]
+    const [since, { messages, bytes }] = [performance.now(), room]
     const size = await this.#broker.size(queue)
+    const sized = performance.now()
+    const waiting = counts ? await this.#broker.bytes?.waiting(queue) : undefined
     // What is sent meanwhile may not have arrived when it was counted.
-    room.waiting = size + (room.waiting - before)
+    room.messages = size + (room.messages - messages)
+    room.bytes = (waiting ?? 0) + (room.bytes - bytes)
     room.since = since
+    room.took = counts ? performance.now() - sized : 0
   }
 
   #room(queue: string): Room {
     const known = this.#rooms.get(queue)
     if (known) return known
-    const room: Room = { waiting: 0, since: Number.NEGATIVE_INFINITY, sending: new Set(), counting: undefined }
+    const since = Number.NEGATIVE_INFINITY
+    const room: Room = { messages: 0, bytes: 0, since, took: 0, sending: new Set(), counting: undefined }
     this.#rooms.set(queue, room)
     return room
   }

@@ -1,5 +1,14 @@
 import { type Backlog, earliest } from '../../broker/backlog.ts'
-import type { Broker, ConsumeOptions, Consumer, PublishOptions, Purged, Queue, Route } from '../../broker/broker.ts'
+import type {
+  Broker,
+  ConsumeOptions,
+  Consumer,
+  Delivery,
+  PublishOptions,
+  Purged,
+  Queue,
+  Route,
+} from '../../broker/broker.ts'
 import { laneOf } from '../../broker/lane.ts'
 import type { LimitStore } from '../../broker/limits.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
@@ -25,6 +34,8 @@ export class LimitedBroker implements Broker {
   readonly change?: NonNullable<Broker['change']>
   /** Where both can: else one that waits and is revoked ends when its turn comes. */
   readonly take?: NonNullable<Broker['take']>
+  /** Of the lanes where nothing else waits. */
+  readonly takeOldest?: NonNullable<Broker['takeOldest']>
   readonly #messages: Broker
   readonly #lanes: Broker
 
@@ -42,10 +53,15 @@ export class LimitedBroker implements Broker {
     const { find, change } = lanes
     if (find) this.find = (id, queue) => find.call(lanes, id, queue)
     if (change) this.change = (id, queue, edit) => change.call(lanes, id, queue, edit)
-    const { workers, take } = messages
+    const { workers, take, takeOldest } = messages
     if (workers) this.workers = (queue) => workers.call(messages, queue)
     if (take && lanes.take)
       this.take = async (id, queue) => (await lanes.take?.(id, queue)) ?? take.call(messages, id, queue)
+    if (takeOldest)
+      this.takeOldest = async (queue, count) => {
+        const taken = await takeOldest.call(messages, queue, count)
+        return taken.length > 0 ? taken : oldestOf(lanes, queue, count)
+      }
   }
 
   publish(envelope: Envelope, route: Route, options: PublishOptions = {}): Promise<void> {
@@ -106,4 +122,10 @@ export class LimitedBroker implements Broker {
   close(): Promise<void> {
     return this.#messages.close()
   }
+}
+
+async function oldestOf(broker: Broker, queue: string, count: number): Promise<readonly Delivery[]> {
+  const ids = (await broker.oldest?.(queue, count)) ?? []
+  const taken = await Promise.all(ids.map((id) => broker.take?.(id, queue)))
+  return taken.filter((delivery) => delivery !== undefined)
 }

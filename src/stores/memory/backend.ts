@@ -228,19 +228,21 @@ export class MemoryBackend implements ResultBackend {
   }
 
   async rows(): Promise<KeptRows> {
-    const ended = (seqs: readonly number[]): [string, Stored][] => {
-      const wanted = new Set(seqs)
+    const ended = (rows: readonly KeptRow[]): [string, Stored][] => {
+      const wanted = new Set(rows.map(({ key }) => Number(key)))
       return [...this.#records].filter(([, { seq, state }]) => wanted.has(seq) && isFinal(state))
     }
-    const page = (after: number, limit: number): readonly Stored[] => {
-      const later = [...this.#records.values()].filter(({ seq }) => seq > after)
+    const page = (from: string, limit: number): readonly Stored[] => {
+      const later = [...this.#records.values()].filter(({ seq }) => seq > Number(from))
       return later.sort((one, other) => one.seq - other.seq).slice(0, limit)
     }
-    const readOf = (some: readonly Stored[]): Read => ({ read: some.length, last: some.at(-1)?.seq ?? 0 })
+    const readOf = (some: readonly Stored[], limit: number): Read => ({
+      next: some.length < limit ? undefined : String(some.at(-1)?.seq),
+    })
     return {
-      sum: async (after, limit) => {
-        const some = page(after, limit)
-        const sum = { ...readOf(some), results: 0, resultBytes: 0, events: 0, eventBytes: 0 }
+      sum: async (from, limit) => {
+        const some = page(from, limit)
+        const sum = { ...readOf(some, limit), results: 0, resultBytes: 0, events: 0, eventBytes: 0 }
         for (const stored of some) {
           const { bytes, events, eventBytes } = keptRowOf(stored)
           if (isFinal(stored.state)) sum.results++
@@ -250,16 +252,16 @@ export class MemoryBackend implements ResultBackend {
         }
         return sum
       },
-      ended: async (after, limit, { until, oneOf }) => {
-        const some = page(after, limit)
+      ended: async (from, limit, { until, oneOf }) => {
+        const some = page(from, limit)
         const wanted = some.filter(({ state, end, seq }) => isFinal(state) && end <= until && seq % oneOf === 0)
-        return { ...readOf(some), rows: wanted.map(keptRowOf) }
+        return { ...readOf(some, limit), rows: wanted.map(keptRowOf) }
       },
-      drop: async (seqs) => {
-        for (const [id] of ended(seqs)) this.#drop(id)
+      drop: async (rows) => {
+        for (const [id] of ended(rows)) this.#drop(id)
       },
-      dropLogs: async (seqs) => {
-        for (const [id, stored] of ended(seqs)) this.#records.set(id, { ...stored, log: stored.log.slice(-1) })
+      dropLogs: async (rows) => {
+        for (const [id, stored] of ended(rows)) this.#records.set(id, { ...stored, log: stored.log.slice(-1) })
       },
     }
   }
@@ -325,7 +327,7 @@ export class MemoryBackend implements ResultBackend {
 function keptRowOf({ seq, end, serialized, metadata, log }: Stored): KeptRow {
   const sizes = log.map((entry) => (entry.emission ?? entry.serialized?.body ?? '').length)
   return {
-    seq,
+    key: String(seq),
     expires: end,
     bytes: serialized.body.length + (metadata?.input?.length ?? 0),
     events: log.length,

@@ -7,6 +7,7 @@ import {
   type Delivery,
   type FoundMessage,
   MAX_PURGED_PARTS,
+  type MessageBytes,
   type MessageChange,
   type PublishOptions,
   type Purged,
@@ -17,6 +18,7 @@ import { isLane, laneOf, queueOfLane } from '../../broker/lane.ts'
 import { calledTask, type Envelope, mayBePart } from '../../protocol/envelope.ts'
 import { EVENT_EXCHANGE, MAX_WAITING_EVENTS } from '../../protocol/event.ts'
 import { edited } from '../../protocol/messageEdit.ts'
+import { packedBytes } from '../../protocol/packedMessage.ts'
 import { type Clock, systemClock } from '../../std/clock.ts'
 import { fitsTopic } from '../../std/glob.ts'
 import { type Item, MemoryConsumer, MemoryDelivery, type MessageStore } from './consumer.ts'
@@ -31,6 +33,11 @@ export class MemoryBroker implements Broker, MessageStore {
   readonly first = 'highest'
   readonly clock: Clock
   readonly limits: MemoryLimits
+  readonly bytes: MessageBytes = {
+    waiting: async (queue) =>
+      this.#waitingIn(queue, this.clock.now()).reduce((sum, { envelope }) => sum + bytesOf(envelope), 0),
+    of: bytesOf,
+  }
   readonly #items = new Map<number, Item>()
   readonly #consumers = new Set<MemoryConsumer>()
   /** Bindings by exchange, each with its queue. */
@@ -252,6 +259,16 @@ export class MemoryBroker implements Broker, MessageStore {
     }
   }
 }
+
+/** As other stores would keep it. */
+function bytesOf(envelope: Envelope): number {
+  const known = SIZES.get(envelope)
+  if (known !== undefined) return known
+  const bytes = packedBytes(envelope)
+  SIZES.set(envelope, bytes)
+  return bytes
+}
+const SIZES = new WeakMap<Envelope, number>()
 
 function priorityOf({ envelope }: Item): number {
   return envelope.properties.priority ?? 0

@@ -1,12 +1,13 @@
 import type { OpenChord } from '../../backend/chords.ts'
 import { lastDue, MAX_ATOMIC_SUBMISSIONS, messagesOf, needsOf, type Submission } from '../../backend/unitOfWork.ts'
+import { packedBytes } from '../../protocol/packedMessage.ts'
 import { pieces } from '../../std/chunks.ts'
 import { QueueFullError } from '../../std/errors.ts'
 import type { Database } from './connection/database.ts'
 import { Gather } from './connection/gather.ts'
 import { Plan } from './connection/plan.ts'
 import { isRefusal } from './gate.ts'
-import { fullError, QueueRoom } from './queueRoom.ts'
+import { QueueRoom } from './queueRoom.ts'
 import type { PostgresBackend } from './results/backend.ts'
 import type { Submissions } from './submissions.ts'
 
@@ -18,7 +19,7 @@ type List = readonly Submission[]
 type Sent = boolean[] | QueueFullError
 
 /**
- * Submissions to queues whose length is bounded. What comes while the server writes is one transaction: the room is
+ * Submissions to queues that are bounded. What comes while the server writes is one transaction: the room is
  * counted once for all of it.
  */
 export class BoundedSubmissions {
@@ -59,7 +60,7 @@ export class BoundedSubmissions {
         const sent = await this.#write(open, since, opens)
         for (const list of open) answers.set(list, sent.splice(0, list.length))
       } catch (error) {
-        if (error instanceof QueueFullError) refuse(open, error.queue, answers)
+        if (error instanceof QueueFullError) refuse(open, error, answers)
         else if (!isRefusal(error) || refusals++ === MAX_REFUSALS) throw error
         else for (const [list, full] of await this.#room.refused(this.#database, open)) answers.set(list, full)
       }
@@ -70,7 +71,7 @@ export class BoundedSubmissions {
   async #write(lists: readonly List[], since: number, opens: readonly OpenChord[]): Promise<boolean[]> {
     const submissions = lists.flat()
     const plan = new Plan()
-    const note = this.#room.require(plan, needsOf(submissions))
+    const note = this.#room.require(plan, needsOf(submissions, packedBytes))
     // In the order of a lock that all transactions take: chords, then records.
     if (opens.length > 0) this.#backend.chords.rows.addOpens(plan, opens, lastDue(messagesOf(submissions)))
     const reads = pieces(submissions, MAX_ATOMIC_SUBMISSIONS).map((some) => this.#submissions.add(plan, some))
@@ -81,9 +82,10 @@ export class BoundedSubmissions {
 }
 
 /** All that go to this queue: by a count that was made shortly before, they do not fit together. */
-function refuse(lists: readonly List[], queue: string, answers: Map<List, Sent>): void {
+function refuse(lists: readonly List[], { queue, limit, option }: QueueFullError, answers: Map<List, Sent>): void {
   for (const list of lists) {
-    const need = needsOf(list).find((one) => one.queue === queue)
-    if (need) answers.set(list, fullError(need))
+    const need = needsOf(list, packedBytes).find((one) => one.queue === queue)
+    const count = option === 'maxQueueBytes' ? need?.bytes : need?.messages
+    if (count !== undefined) answers.set(list, new QueueFullError(queue, limit, count, option))
   }
 }

@@ -1,18 +1,22 @@
 import { needsOf, type Submission } from '../../backend/unitOfWork.ts'
-import { type QueueNeed, WaitingCounts } from '../../broker/waitingCounts.ts'
-import { QueueFullError } from '../../std/errors.ts'
+import { fullError, type QueueNeed, type WaitingAmount, WaitingCounts } from '../../broker/waitingCounts.ts'
+import { packedBytes } from '../../protocol/packedMessage.ts'
+import type { QueueFullError } from '../../std/errors.ts'
+import { BYTES, WAITING_IN } from './broker/backlog.ts'
 import { NOT_CLAIMED } from './broker/claims.ts'
 import type { Database } from './connection/database.ts'
 import type { Row, Step } from './connection/pipeline.ts'
 import type { Plan } from './connection/plan.ts'
 
 /** SQL: how many messages wait in the queue $1 and its lanes, at most $2: no more entries of the index are read. */
-const WAITING = `(SELECT count(*) AS waiting FROM (
+const WAITING = `(SELECT count(*) AS waiting, 0 AS bytes FROM (
   SELECT FROM (SELECT $1::text AS name UNION ALL SELECT name FROM celeriac.lane WHERE queue = $1::text) AS q
   CROSS JOIN LATERAL (
     SELECT FROM celeriac.message m WHERE m.queue = q.name AND m.due IS NULL AND ${NOT_CLAIMED} LIMIT $2::bigint
   ) AS m LIMIT $2::bigint
 ) AS entries) AS w`
+/** SQL: how many wait, and their bytes. */
+const SIZED = `(SELECT count(*) AS waiting, ${BYTES} AS bytes FROM ${WAITING_IN}) AS w`
 
 /** Until the transaction ends no other one that looks for room in this queue passes. */
 const LOCK = {
@@ -20,12 +24,18 @@ const LOCK = {
   text: `SELECT pg_advisory_xact_lock(hashtextextended('celeriac room ' || $1::text, 0))::text`,
 }
 /** And how long the count took, ms. */
-const FOUND = 'waiting::text, (extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000)::text'
+const FOUND = 'waiting::text, bytes::text, (extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000)::text'
 const REQUIRE = {
   name: 'room_require',
   text: `SELECT ${FOUND}, celeriac.require(waiting + $3::bigint <= $2::bigint)::text FROM ${WAITING}`,
 }
+const REQUIRE_SIZED = {
+  name: 'room_require_sized',
+  text: `SELECT ${FOUND}, celeriac.require(waiting + $3::bigint <= $2::bigint AND bytes + $5::bigint <= $4::bigint)::text
+    FROM ${SIZED}`,
+}
 const COUNT = { name: 'room_count', text: `SELECT ${FOUND} FROM ${WAITING}` }
+const COUNT_SIZED = { name: 'room_count_sized', text: `SELECT ${FOUND} FROM ${SIZED}` }
 
 /** Whether queues have room for more messages. */
 export class QueueRoom {
@@ -33,28 +43,47 @@ export class QueueRoom {
 
   /**
    * Put the check before what is written: the transaction is refused (`isRefusal`) where there is no room. Throws
-   * QueueFullError where that is known. Returns what notes, after the run, what was found and is written. Without
-   * `locks` what others send at the same time is not counted.
+   * QueueFullError where that is known. Returns what notes, after the run, what was found and is written.
    */
-  require(plan: Plan, needs: readonly QueueNeed[], locks = true): () => true {
-    const unknown = needs.filter((need) => this.#counts.fits(need) !== true)
-    for (const need of unknown) if (this.#counts.fits(need) === false) throw fullError(need)
-    if (locks) plan.add(unknown.map(({ queue }): Step => ({ statement: LOCK, values: [queue] })))
-    const answers = plan.add(
-      unknown.map(({ queue, limit, count }): Step => ({ statement: REQUIRE, values: [queue, limit, count] })),
-    )
+  require(plan: Plan, needs: readonly QueueNeed[]): () => void {
+    const unknown: QueueNeed[] = []
+    for (const need of needs) {
+      const waiting = this.#counts.waiting(need)
+      const full = waiting && fullError(need, waiting)
+      if (full) throw full
+      if (!waiting) unknown.push(need)
+    }
+    plan.add(unknown.map(({ queue }): Step => ({ statement: LOCK, values: [queue] })))
+    const answers = plan.add(unknown.map(requireStep))
     return () => {
       for (const [at, need] of unknown.entries()) this.#counted(need, answers()[at])
       this.#counts.add(needs)
-      return true
     }
   }
 
-  /** So many wait. */
-  #counted(need: QueueNeed, [row]: readonly Row[] = []): number {
-    const waiting = Number(row?.[0])
-    this.#counts.counted(need, waiting, Number(row?.[1]))
-    return waiting
+  /**
+   * Without a lock: what others send at the same time is not counted. Returns what reads, after the run, the error
+   * where there is no room; else these are submitted.
+   */
+  problem(plan: Plan, needs: readonly QueueNeed[]): () => QueueFullError | undefined {
+    const known = needs.map((need) => this.#counts.waiting(need))
+    const unknown = needs.filter((_, at) => !known[at])
+    const answers = plan.add(unknown.map(countStep))
+    return () => {
+      for (const [at, need] of needs.entries()) {
+        const full = fullError(need, known[at] ?? this.#counted(need, answers()[unknown.indexOf(need)]))
+        if (full) return full
+      }
+      this.#counts.add(needs)
+      return undefined
+    }
+  }
+
+  /** So much waits. */
+  #counted(need: QueueNeed, [row]: readonly Row[] = []): WaitingAmount {
+    const [messages = 0, bytes = 0, took = 0] = row?.map(Number) ?? []
+    this.#counts.counted(need, { messages, bytes }, took)
+    return { messages, bytes }
   }
 
   /**
@@ -65,21 +94,37 @@ export class QueueRoom {
     database: Database,
     lists: readonly (readonly Submission[])[],
   ): Promise<Map<readonly Submission[], QueueFullError>> {
-    const needs = needsOf(lists.flat())
-    const steps = needs.map(({ queue, limit }): Step => ({ statement: COUNT, values: [queue, limit] }))
+    const needs = needsOf(lists.flat(), packedBytes)
+    const steps = needs.map(countStep)
     const counted = await database.run(steps, { repeatable: true })
     const waiting = new Map(needs.map((need, at) => [need.queue, this.#counted(need, counted[at])]))
     const refused = new Map<readonly Submission[], QueueFullError>()
     for (const list of lists) {
-      const own = needsOf(list)
-      const full = own.find(({ queue, limit, count }) => (waiting.get(queue) ?? 0) + count > limit)
-      if (full) refused.set(list, fullError(full))
-      else for (const { queue, count } of own) waiting.set(queue, (waiting.get(queue) ?? 0) + count)
+      const own = needsOf(list, packedBytes)
+      const full = own.map((need) => fullError(need, waiting.get(need.queue) ?? NOTHING)).find(Boolean)
+      if (full) {
+        refused.set(list, full)
+        continue
+      }
+      for (const { queue, messages, bytes } of own) {
+        const before = waiting.get(queue) ?? NOTHING
+        waiting.set(queue, { messages: before.messages + messages, bytes: before.bytes + bytes })
+      }
     }
     return refused
   }
 }
+const NOTHING: WaitingAmount = { messages: 0, bytes: 0 }
 
-export function fullError({ queue, limit, count }: QueueNeed): QueueFullError {
-  return new QueueFullError(queue, limit, count)
+function requireStep({ queue, max, messages, bytes }: QueueNeed): Step {
+  const values = [queue, max.messages ?? Number.MAX_SAFE_INTEGER, messages]
+  return max.bytes === undefined
+    ? { statement: REQUIRE, values }
+    : { statement: REQUIRE_SIZED, values: [...values, max.bytes, bytes] }
+}
+
+function countStep({ queue, max }: QueueNeed): Step {
+  return max.bytes === undefined
+    ? { statement: COUNT, values: [queue, max.messages ?? 0] }
+    : { statement: COUNT_SIZED, values: [queue] }
 }

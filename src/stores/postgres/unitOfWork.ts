@@ -3,11 +3,11 @@ import type { Output } from '../../backend/eventLog.ts'
 import {
   type Completion,
   type Completions,
+  isBounded,
   type JobChange,
   lastDue,
   MAX_ATOMIC_SUBMISSIONS,
   messagesOf,
-  needsOf,
   type Redriven,
   type Settlement,
   type Submission,
@@ -97,8 +97,7 @@ export class PostgresUnitOfWork implements UnitOfWork {
   }
 
   async submit(submission: Submission): Promise<boolean> {
-    const isBounded = submission.message?.maxWaiting !== undefined
-    const [sent] = isBounded
+    const [sent] = submission.message?.maxWaiting
       ? await (await this.#boundedSubmissions()).submit([submission])
       : await this.#submitting.add([submission])
     return sent === true
@@ -106,12 +105,12 @@ export class PostgresUnitOfWork implements UnitOfWork {
 
   /** Behind what was submitted before. Where the room of queues is bounded, all of them or none, in one transaction. */
   async submitMany(submissions: readonly Submission[]): Promise<boolean[]> {
-    if (needsOf(submissions).length > 0) return (await this.#boundedSubmissions()).submit(submissions)
+    if (isBounded(submissions)) return (await this.#boundedSubmissions()).submit(submissions)
     const sent = pieces(submissions, MAX_ATOMIC_SUBMISSIONS).map((some) => this.#submitting.add(some))
     return (await Promise.all(sent)).flat()
   }
 
-  /** Loaded by the first submission to a queue whose length is bounded. */
+  /** Loaded by the first submission to a queue that is bounded. */
   #boundedSubmissions(): Promise<BoundedSubmissions> {
     this.#bounded ??= import('./boundedSubmissions.ts').then(
       (loaded) => new loaded.BoundedSubmissions(this.#database, this.#submissions, this.#backend),
@@ -153,7 +152,7 @@ export class PostgresUnitOfWork implements UnitOfWork {
     adds?: AddedMember,
   ): Promise<Adding> {
     const { chords } = this.#backend
-    if (!adds && needsOf(submissions).length > 0) {
+    if (!adds && isBounded(submissions)) {
       await (await this.#boundedSubmissions()).submitGroup(submissions, opens)
       return 'new'
     }

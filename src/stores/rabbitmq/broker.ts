@@ -3,6 +3,7 @@ import {
   type Broker,
   type ConsumeOptions,
   type Consumer,
+  type Delivery,
   MAX_PURGED_PARTS,
   type PublishOptions,
   type Purged,
@@ -22,6 +23,7 @@ import type { ProbePace } from './connection/livenessProbe.ts'
 import { relay } from './connection/relay.ts'
 import { AmqpConsumer } from './consume/consumer.ts'
 import { ConsumerClock } from './consume/holdRenewal.ts'
+import type { OldestMessages } from './consume/oldestMessages.ts'
 import { Delays, delayQueues, isPassage } from './delays.ts'
 import { readEnvelope, withoutWay, writeProperties } from './envelope.ts'
 import { requireName, requireSendable, requireShort } from './limits.ts'
@@ -83,6 +85,8 @@ export class AmqpBroker implements Broker {
   readonly #clock: ConsumerClock
   readonly #time: Clock
   readonly #consumers = new Set<AmqpConsumer>()
+  /** Loaded when the first queue is full whose oldest job is to be dropped. */
+  #oldest: Promise<OldestMessages> | undefined
 
   /** Throws ConfigError for a URL that cannot be read, ArgumentError for a name of a queue that is too long. */
   constructor(
@@ -162,6 +166,14 @@ export class AmqpBroker implements Broker {
     await consumer.start()
     this.#consumers.add(consumer)
     return consumer
+  }
+
+  async takeOldest(queue: string, count: number): Promise<readonly Delivery[]> {
+    requireShort(queue, 'queue')
+    this.#oldest ??= import('./consume/oldestMessages.ts').then(
+      (loaded) => new loaded.OldestMessages(this.#connection, this.#topology),
+    )
+    return (await this.#oldest).take(queue, count)
   }
 
   async size(queue: string): Promise<number> {

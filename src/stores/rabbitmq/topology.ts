@@ -1,7 +1,7 @@
 import type { Channel } from 'amqplib'
 import type { Binding, ExchangeKind, Queue } from '../../broker/broker.ts'
 import { bindingOf } from '../../broker/broker.ts'
-import type { QueueOptions } from '../../broker/queueOptions.ts'
+import { hasPriorities, type QueueOptions } from '../../broker/queueOptions.ts'
 import { CONTROL_EXCHANGE, REPLY_EXCHANGE } from '../../protocol/control.ts'
 import { EVENT_EXCHANGE, MAX_WAITING_EVENTS } from '../../protocol/event.ts'
 import { ConfigError } from '../../std/errors.ts'
@@ -28,9 +28,9 @@ const EVENT_TTL_MS = 5000
 /** How long a queue that did not exist counts as empty, ms. */
 const ABSENT_MS = 60_000
 
-const ACCESS_REFUSED = 403
-const NOT_FOUND = 404
-const RESOURCE_LOCKED = 405
+export const ACCESS_REFUSED = 403
+export const NOT_FOUND = 404
+export const RESOURCE_LOCKED = 405
 const PRECONDITION_FAILED = 406
 /** The server's text where a queue differs by being a quorum queue, or not. */
 const TYPE_MISMATCH = /inequivalent arg '(?:x-queue-type|x-dead-letter-strategy|x-overflow)'/
@@ -59,6 +59,11 @@ export class Topology {
     })
   }
 
+  /** True if the options give it priorities. */
+  hasPriorities(queue: string): boolean {
+    return hasPriorities(this.#options[queue])
+  }
+
   /** True if the options declare it a quorum queue. */
   isQuorum(queue: string): boolean {
     const { type, arguments: given } = this.#options[queue] ?? {}
@@ -76,6 +81,14 @@ export class Topology {
     })
   }
 
+  /**
+   * Ensure that it exists with the arguments of the options alone, also one that has no options: so it is known what
+   * the server does with it. Rejects as `queue`.
+   */
+  declared(name: string): Promise<void> {
+    return this.#once(`declared ${name}`, () => this.#assertQueue(name))
+  }
+
   /** The same, with its bindings. */
   bound({ name, bindings = [] }: Queue): Promise<void> {
     return this.#once(`bound ${name}`, async () => {
@@ -87,6 +100,7 @@ export class Topology {
   /** It may have been deleted: check again at the next use. */
   forgetQueue(name: string): void {
     this.#known.delete(`queue ${name}`)
+    this.#known.delete(`declared ${name}`)
     this.#known.delete(`bound ${name}`)
   }
 
@@ -250,13 +264,17 @@ export class Topology {
   async #makeQueue(name: string): Promise<void> {
     const given = this.#options[name]
     if (!given && (await this.#found((channel) => channel.checkQueue(name)))) return
-    const args = argumentsOf(given)
+    await this.#assertQueue(name)
+    await this.bind(name, [bindingOf(name, given)])
+  }
+
+  async #assertQueue(name: string): Promise<void> {
+    const args = argumentsOf(this.#options[name])
     try {
       await this.#run((channel) => channel.assertQueue(name, { durable: true, arguments: args }))
     } catch (error) {
       throw undeclared('queue', name, durableWith(args), error)
     }
-    await this.bind(name, [bindingOf(name, given)])
   }
 }
 
@@ -281,7 +299,8 @@ function argumentsOf({ type, maxPriority, arguments: more }: QueueOptions = {}):
   }
 }
 
-function forbidden(error: Error): ConfigError {
+/** Why the server refuses something to this user. */
+export function forbidden(error: Error): ConfigError {
   const expected = 'expected a user with permission to make and read what it uses (rabbitmqctl set_permissions)'
   return new ConfigError(`RabbitMQ: ${expected}; the server says: ${error.message}`, { cause: error })
 }

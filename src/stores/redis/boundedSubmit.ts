@@ -1,22 +1,24 @@
 import { MAX_ATOMIC_SUBMISSIONS, needsOf, type Submission } from '../../backend/unitOfWork.ts'
-import type { QueueNeed } from '../../broker/waitingCounts.ts'
+import { fullError, type QueueNeed, type WaitingAmount } from '../../broker/waitingCounts.ts'
 import { pieces } from '../../std/chunks.ts'
-import { QueueFullError } from '../../std/errors.ts'
+import type { QueueFullError } from '../../std/errors.ts'
 import type { RedisBroker } from './broker/broker.ts'
+import { listedBytes } from './broker/envelope.ts'
 import { PRIORITY_STEPS } from './broker/keys.ts'
 import { Batch } from './connection/batch.ts'
 import type { Arg, Script } from './connection/connection.ts'
 import { readAnswers } from './connection/errors.ts'
+import { QUEUE_BYTES_LUA } from './queueBytes.ts'
 import { isTimed, type RedisSubmitter, SUBMIT_PACKED_LUA } from './submit.ts'
 
 /**
- * ARGV[3] is how many queues, ARGV[4…] then name, limit and count of each, and the arguments of `submit_packed`.
- * Answers 'full' and how many wait in each queue where one has no room for its count, and writes nothing then; else the
- * answers of `submit_packed`.
+ * ARGV[3] is how many queues, ARGV[4…] then for each: name, how many messages may wait ('': any number), how many more
+ * come, and the same two for bytes; then the arguments of `submit_packed`. Answers 'full', and for each queue how many
+ * messages and bytes wait, where one has no room, and writes nothing then; else the answers of `submit_packed`.
  */
 const SUBMIT_BOUNDED: Script = {
   name: 'submit bounded',
-  source: `${SUBMIT_PACKED_LUA}
+  source: `${SUBMIT_PACKED_LUA}${QUEUE_BYTES_LUA}
 local function waiting_in(queue)
   local sum = tonumber(redis.pcall('HGET', prefix .. 'celeriac.lanes-waiting', queue) or 0) or 0
   for _, step in ipairs({${PRIORITY_STEPS.join(', ')}}) do
@@ -27,10 +29,18 @@ local function waiting_in(queue)
 end
 local answer, is_full, at = {'full'}, false, 4
 for _ = 1, tonumber(ARGV[3]) do
-  local waiting = waiting_in(ARGV[at])
-  answer[#answer + 1] = waiting
-  if waiting + tonumber(ARGV[at + 2]) > tonumber(ARGV[at + 1]) then is_full = true end
-  at = at + 3
+  local waiting, bytes = 0, 0
+  if ARGV[at + 1] ~= '' then
+    waiting = waiting_in(ARGV[at])
+    if waiting + tonumber(ARGV[at + 2]) > tonumber(ARGV[at + 1]) then is_full = true end
+  end
+  if ARGV[at + 3] ~= '' then
+    bytes = bytes_in(ARGV[at])
+    if type(bytes) ~= 'number' then return bytes end
+    if bytes + tonumber(ARGV[at + 4]) > tonumber(ARGV[at + 3]) then is_full = true end
+  end
+  answer[#answer + 1], answer[#answer + 2] = waiting, bytes
+  at = at + 5
 end
 if is_full or at > #ARGV then return answer end
 local args = {}
@@ -44,8 +54,8 @@ return answer or {}
 type Answer = boolean | Error
 
 /**
- * Submissions to queues whose length is bounded: the lists are counted in the script that submits, which takes the same
- * time however long they are.
+ * Submissions to queues that are bounded: the lists are counted in the script that submits, which takes the same time
+ * however long they are; of their bytes: some milliseconds for each gigabyte.
  */
 export class BoundedSubmitter {
   readonly #broker: RedisBroker
@@ -63,11 +73,11 @@ export class BoundedSubmitter {
 
   /** There is room for all of them, or none is sent; each 1000 are one script. Rejects with QueueFullError. */
   async submitMany(submissions: readonly Submission[], opens: readonly Arg[] = []): Promise<boolean[]> {
-    const needs = needsOf(submissions)
+    const needs = needsOf(submissions, listedBytes)
     const sent: Answer[] = []
     for (const some of pieces(submissions, MAX_ATOMIC_SUBMISSIONS)) {
       const answers = await this.#script(sent.length === 0 ? needs : [], some, opens)
-      if (!Array.isArray(answers)) throw fullErrorOf(needs, answers)
+      if (!Array.isArray(answers)) throw firstFull(needs, answers) as QueueFullError
       sent.push(...answers)
     }
     return sent.map((answer) => {
@@ -78,11 +88,11 @@ export class BoundedSubmitter {
 
   /** Rejects with QueueFullError where there is no room now. */
   async requireRoom(submissions: readonly Submission[]): Promise<void> {
-    const needs = needsOf(submissions)
+    const needs = needsOf(submissions, listedBytes)
     const { connection, heldKeys } = this.#broker
     const answer = (await connection.script(SUBMIT_BOUNDED, heldKeys, this.#needArgs(needs))) as string[]
-    const waiting = waitingOf(needs, answer)
-    if (needs.some((need) => !hasRoom(need, waiting))) throw fullErrorOf(needs, waiting)
+    const full = firstFull(needs, waitingOf(needs, answer))
+    if (full) throw full
   }
 
   async #run(items: readonly Submission[]): Promise<Answer[]> {
@@ -99,34 +109,37 @@ export class BoundedSubmitter {
       const sent = await this.#attempt(open)
       if (Array.isArray(sent)) return items.map((one) => refused.get(one) ?? (sent.shift() as Answer))
       for (const one of open) {
-        const [need] = needsOf([one])
-        if (need && !hasRoom(need, sent)) refused.set(one, new QueueFullError(need.queue, need.limit))
-        else if (need) sent.set(need.queue, (sent.get(need.queue) ?? 0) + 1)
+        const [need] = needsOf([one], listedBytes)
+        if (!need) continue
+        const { messages, bytes } = sent.get(need.queue) ?? NOTHING
+        const full = fullError(need, { messages, bytes })
+        if (full) refused.set(one, full)
+        else sent.set(need.queue, { messages: messages + need.messages, bytes: bytes + need.bytes })
       }
       if (refused.size === items.length) return items.map((one) => refused.get(one) as QueueFullError)
     }
   }
 
-  async #attempt(items: readonly Submission[]): Promise<Answer[] | Map<string, number>> {
+  async #attempt(items: readonly Submission[]): Promise<Answer[] | Waiting> {
     try {
-      return await this.#script(needsOf(items), items, [])
+      return await this.#script(needsOf(items, listedBytes), items, [])
     } catch (error) {
       if (items.length === 1) throw error
       const alone = items.map((one) => this.#attempt([one]).catch((own: Error): Answer[] => [own]))
       const answers = await Promise.all(alone)
       return answers.map((answer, at) => {
         if (Array.isArray(answer)) return answer[0] as Answer
-        return fullErrorOf(needsOf([items[at] as Submission]), answer)
+        return firstFull(needsOf([items[at] as Submission], listedBytes), answer) as QueueFullError
       })
     }
   }
 
-  /** How many wait in each queue where there is no room. */
+  /** What waits in each queue where there is no room. */
   async #script(
     needs: readonly QueueNeed[],
     items: readonly Submission[],
     opens: readonly Arg[],
-  ): Promise<Answer[] | Map<string, number>> {
+  ): Promise<Answer[] | Waiting> {
     const { connection, heldKeys } = this.#broker
     const args = [...this.#needArgs(needs), ...this.#submitter.packedArgs(items, isTimed, opens)]
     const answer = (await connection.script(SUBMIT_BOUNDED, heldKeys, args)) as (number | string)[]
@@ -136,19 +149,29 @@ export class BoundedSubmitter {
 
   #needArgs(needs: readonly QueueNeed[]): Arg[] {
     const { keys, visibility } = this.#broker
-    return [keys.prefix, visibility, needs.length, ...needs.flatMap(({ queue, limit, count }) => [queue, limit, count])]
+    const args = needs.map(({ queue, max, messages, bytes }) => [
+      queue,
+      max.messages ?? '',
+      messages,
+      max.bytes ?? '',
+      bytes,
+    ])
+    return [keys.prefix, visibility, needs.length, ...args.flat()]
   }
 }
 
-function waitingOf(needs: readonly QueueNeed[], [, ...waiting]: readonly (number | string)[]): Map<string, number> {
-  return new Map(needs.map(({ queue }, at) => [queue, Number(waiting[at])]))
+/** What waits in each queue. */
+type Waiting = Map<string, WaitingAmount>
+const NOTHING: WaitingAmount = { messages: 0, bytes: 0 }
+
+function waitingOf(needs: readonly QueueNeed[], [, ...amounts]: readonly (number | string)[]): Waiting {
+  const found = needs.map(({ queue }, at): [string, WaitingAmount] => {
+    const [messages, bytes] = amounts.slice(2 * at, 2 * at + 2).map(Number)
+    return [queue, { messages: messages ?? 0, bytes: bytes ?? 0 }]
+  })
+  return new Map(found)
 }
 
-function hasRoom({ queue, limit, count }: QueueNeed, waiting: ReadonlyMap<string, number>): boolean {
-  return (waiting.get(queue) ?? 0) + count <= limit
-}
-
-function fullErrorOf(needs: readonly QueueNeed[], waiting: ReadonlyMap<string, number>): QueueFullError {
-  const { queue, limit, count } = needs.find((need) => !hasRoom(need, waiting)) ?? (needs[0] as QueueNeed)
-  return new QueueFullError(queue, limit, count)
+function firstFull(needs: readonly QueueNeed[], waiting: Waiting): QueueFullError | undefined {
+  return needs.map((need) => fullError(need, waiting.get(need.queue) ?? NOTHING)).find((full) => full !== undefined)
 }

@@ -1,11 +1,11 @@
 import type { AddedMember, Adding, ChordPart, OpenChord } from '../../backend/chords.ts'
 import type { Output } from '../../backend/eventLog.ts'
 import {
+  isBounded,
   type JobChange,
   lastDue,
   type Message,
   messagesOf,
-  needsOf,
   type Redriven,
   type Settlement,
   type Submission,
@@ -75,12 +75,12 @@ export class RedisUnitOfWork implements UnitOfWork {
   }
 
   submitMany(submissions: readonly Submission[]): Promise<boolean[]> {
-    return needsOf(submissions).length === 0
-      ? this.#submitter.submitMany(submissions)
-      : this.#bounded().then((bounded) => bounded.submitMany(submissions))
+    return isBounded(submissions)
+      ? this.#bounded().then((bounded) => bounded.submitMany(submissions))
+      : this.#submitter.submitMany(submissions)
   }
 
-  /** Loaded by the first submission to a queue whose length is bounded. */
+  /** Loaded by the first submission to a queue that is bounded. */
   #bounded(): Promise<BoundedSubmitter> {
     this.#boundedSubmitter ??= import('./boundedSubmit.ts').then(
       (loaded) => new loaded.BoundedSubmitter(this.#broker, this.#submitter),
@@ -96,7 +96,7 @@ export class RedisUnitOfWork implements UnitOfWork {
     const messages = messagesOf(submissions)
     const opening = this.#openArgs(opens, messages)
     if (adds) return this.#addMember(adds, submissions, opening)
-    if (needsOf(submissions).length > 0) {
+    if (isBounded(submissions)) {
       const bounded = await this.#bounded()
       if (submissions.length <= MAX_MESSAGES_PER_SCRIPT) {
         await bounded.submitMany(submissions, opening)

@@ -2,6 +2,7 @@ import type { AddedMember, Adding, CompleteChord, OpenChord } from '../../backen
 import type { Output } from '../../backend/eventLog.ts'
 import {
   type Completions,
+  isBounded,
   type JobChange,
   lastDue,
   MAX_ATOMIC_SUBMISSIONS,
@@ -16,6 +17,7 @@ import {
 } from '../../backend/unitOfWork.ts'
 import type { Delivery } from '../../broker/broker.ts'
 import { calledTask } from '../../protocol/envelope.ts'
+import { packedBytes } from '../../protocol/packedMessage.ts'
 import { PENDING } from '../../protocol/states.ts'
 import { pieces } from '../../std/chunks.ts'
 import { QueueFullError } from '../../std/errors.ts'
@@ -60,7 +62,7 @@ export class SqliteUnitOfWork implements UnitOfWork {
   }
 
   async #submitBounded(submission: Submission): Promise<boolean> {
-    const needs = needsOf([submission])
+    const needs = needsOf([submission], packedBytes)
     const room = this.#room ?? (await this.#roomFor())
     // A transaction in which a work throws is repeated without it: a refusal is a value.
     const sent = await this.#broker.file.writer.write(() => room.problem(needs) ?? this.#submit(submission))
@@ -72,8 +74,8 @@ export class SqliteUnitOfWork implements UnitOfWork {
   async submitMany(submissions: readonly Submission[]): Promise<boolean[]> {
     const { writer } = this.#broker.file
     const sent: boolean[] = []
-    let needs = needsOf(submissions)
-    const room = needs.length > 0 ? await this.#roomFor() : undefined
+    const room = isBounded(submissions) ? await this.#roomFor() : undefined
+    let needs = room ? needsOf(submissions, packedBytes) : []
     // One after the other: each is a transaction, between which others write.
     for (const some of pieces(submissions, MAX_ATOMIC_SUBMISSIONS)) {
       const wrote = await writer.write(() => room?.problem(needs) ?? some.map((submission) => this.#submit(submission)))
@@ -84,10 +86,14 @@ export class SqliteUnitOfWork implements UnitOfWork {
     return sent
   }
 
-  /** Loaded by the first submission to a queue whose length is bounded. */
+  /** Loaded by the first submission to a queue that is bounded. */
   async #roomFor(): Promise<QueueRoom> {
-    const { QueueRoom } = await import('./broker/queueRoom.ts')
-    this.#room ??= new QueueRoom(this.#broker.file)
+    const [{ QueueRoom }, { amountIn }] = await Promise.all([
+      import('./broker/queueRoom.ts'),
+      import('./broker/backlog.ts'),
+    ])
+    const { file } = this.#broker
+    this.#room ??= new QueueRoom(file, (queue) => amountIn(file, queue))
     return this.#room
   }
 
@@ -102,8 +108,8 @@ export class SqliteUnitOfWork implements UnitOfWork {
   ): Promise<Adding> {
     const { chords } = this.#backend
     const due = lastDue(messagesOf(submissions))
-    const needs = needsOf(submissions)
-    const room = needs.length > 0 ? await this.#roomFor() : undefined
+    const room = isBounded(submissions) ? await this.#roomFor() : undefined
+    const needs = room ? needsOf(submissions, packedBytes) : []
     const send = async (release: () => void): Promise<Adding> => {
       const sent = await this.#broker.file.writer.write(() => {
         const adding = adds ? chords.adding(adds, due) : 'new'

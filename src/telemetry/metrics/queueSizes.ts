@@ -3,6 +3,7 @@ import { internalsOf } from '../../app/internals.ts'
 import { deadLetterQueue, queuesOf } from '../../app/knownQueues.ts'
 import type { ResultBackend } from '../../backend/backend.ts'
 import type { Broker } from '../../broker/broker.ts'
+import type { MaxWaiting } from '../../broker/waitingCounts.ts'
 import { queueBoundsOf } from '../../config/queueOptions.ts'
 import { withDeadline } from '../../std/deadline.ts'
 import { isStoreAway } from '../../std/thrown.ts'
@@ -24,6 +25,14 @@ const MAX_LENGTH = {
   name: 'celeriac_queue_max_messages',
   help: 'Messages that may wait in a queue as far as calls are concerned, where the app has such a number.',
 }
+const BYTES = {
+  name: 'celeriac_queue_bytes',
+  help: 'Bytes of the messages that wait in a queue, where the app has a bound for them.',
+}
+const MAX_BYTES = {
+  name: 'celeriac_queue_max_bytes',
+  help: 'Bytes that may wait in a queue as far as calls are concerned, where the app has such a number.',
+}
 const OLDEST = {
   name: 'celeriac_queue_oldest_age_seconds',
   help: 'Since when the oldest message that waits in a queue could have run; 0 where none waits.',
@@ -37,6 +46,8 @@ export const STORE_GAUGES: readonly MetricFacts[] = [
   UP,
   MESSAGES,
   MAX_LENGTH,
+  BYTES,
+  MAX_BYTES,
   OLDEST,
   DEAD,
   DELAYED,
@@ -55,7 +66,8 @@ interface Look {
 interface QueueLook {
   readonly queue: string
   readonly waiting: number
-  readonly limit: number | undefined
+  readonly max: MaxWaiting | undefined
+  readonly bytes: number | undefined
   readonly dead: number
   /** s */
   readonly age?: number | undefined
@@ -91,7 +103,15 @@ export class StoreLook {
       ),
       gauge(
         MAX_LENGTH,
-        of(({ limit }) => limit),
+        of(({ max }) => max?.messages),
+      ),
+      gauge(
+        BYTES,
+        of(({ bytes }) => bytes),
+      ),
+      gauge(
+        MAX_BYTES,
+        of(({ max }) => max?.bytes),
       ),
       gauge(
         OLDEST,
@@ -139,19 +159,21 @@ export class StoreLook {
     const letters = await (await backend.deadLetters?.())?.count()
     const waitingIn = (queue: string): number => found.queues.get(queue)?.waiting ?? 0
     const boundOf = queueBoundsOf(this.#app.config)
-    const looks = queues.map((queue) => {
+    const looks: QueueLook[] = []
+    for (const queue of queues) {
       const oldest = found.queues.get(queue)?.oldest
       const waiting = waitingIn(queue)
       const age = oldest === undefined ? undefined : Math.max(0, now - oldest) / 1000
-      const limit = boundOf?.(queue)?.limit
-      return {
+      const max = boundOf?.(queue)
+      looks.push({
         queue,
         waiting,
-        limit,
+        max,
+        bytes: max?.bytes === undefined ? undefined : await broker.bytes?.waiting(queue),
         dead: waitingIn(deadLetterQueue(queue)) + (letters?.get(queue) ?? 0),
         age: waiting === 0 ? 0 : age,
-      }
-    })
+      })
+    }
     const limits = broker.limits && (await lookAtLimits(broker.limits))
     return { queues: looks, delayed: found.delayed, reserved: found.held, limits }
   }

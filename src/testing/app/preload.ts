@@ -20,6 +20,7 @@ export async function preload(): Promise<void> {
     import('../../worker/limits/leaseWatch.ts'),
     import('../../worker/limits/taskLimits.ts'),
     import('../../worker/task/batch/batches.ts'),
+    import('../../worker/task/dropped.ts'),
     import('../../worker/task/processing.ts'),
   ])
 }

@@ -15,6 +15,7 @@ import type {
   Consumer,
   Delivery,
   FoundMessage,
+  MessageBytes,
   MessageChange,
   PublishOptions,
   Purged,
@@ -116,6 +117,11 @@ class TestBroker implements Broker {
 
   size(queue: string): Promise<number> {
     return this.#gate.pass(() => this.#broker.size(queue))
+  }
+
+  get bytes(): MessageBytes {
+    const { of, waiting } = this.#broker.bytes
+    return { of, waiting: (queue) => this.#gate.pass(() => waiting(queue)) }
   }
 
   backlog(queues: readonly string[]): Promise<Backlog> {

@@ -8,6 +8,7 @@ import { type Case, type OpenedBroker, placeOf } from '../brokerFixture.ts'
 import { ackAll, envelopeOf, idsOf, toQueue } from '../factories.ts'
 import { type Kit, stays, until, WAIT_TIMEOUT_MS, within } from '../kit.ts'
 import { Reader } from '../reader.ts'
+import { oldest, takingOldest } from './bounds/oldestSuite.ts'
 import { delays } from './brokerDelays.ts'
 import { order, prefetch, settling, weights } from './brokerDeliveries.ts'
 import { events } from './brokerEvents.ts'
@@ -35,6 +36,7 @@ export function brokerSuite(kit: Kit, name: string, open: () => Promise<OpenedBr
     purging(one)
     taking(one)
     oldest(one)
+    takingOldest(one)
     fanout(one)
     exchanges(one)
     events(one)
@@ -180,25 +182,6 @@ function taking(it: Case): void {
     assert.equal(await taken?.reject({ requeue: true }), true)
     const again = (await broker.take('1', 'q')) ?? (await (await read(['q'], 1)).next())
     assert.deepEqual([again.redelivered, await again.ack()], [true, true])
-  })
-}
-
-function oldest(it: Case): void {
-  it('oldest: those that wait for the longest time, of the priority that is served last', async (place) => {
-    const { broker, read, send } = place
-    if (!broker.oldest) return
-    assert.deepEqual(await broker.oldest('q', 2), [])
-    await send('elsewhere', ['0'])
-    await send('q', ['1', '2', '3'])
-    await broker.publish(envelopeOf('later'), toQueue('q'), { notBefore: Date.now() + 60_000 })
-    assert.deepEqual(await broker.oldest('q', 2), ['1', '2'])
-    assert.equal(await broker.size('q'), 3, 'nothing is changed')
-    const other = broker.first === 'highest' ? 0 : 9
-    await broker.publish(envelopeOf('first', { priority: 9 - other }), toQueue('p'))
-    await broker.publish(envelopeOf('last', { priority: other }), toQueue('p'))
-    assert.deepEqual(await broker.oldest('p', 5), ['last'])
-    await (await read(['q'], 1)).next()
-    assert.deepEqual(await broker.oldest('q', 5), ['2', '3'])
   })
 }
 

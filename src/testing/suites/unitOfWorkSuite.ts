@@ -8,6 +8,7 @@ import { FAILURE, PENDING, RETRY, REVOKED, STARTED, SUCCESS } from '../../protoc
 import { envelopeOf, idsOf, metaOf, toQueue } from '../factories.ts'
 import type { Kit } from '../kit.ts'
 import { Reader } from '../reader.ts'
+import { queueBytes } from './bounds/queueBytesSuite.ts'
 import { queueRoom } from './bounds/queueRoomSuite.ts'
 
 /** An empty broker and backend with their unit of work. */
@@ -56,6 +57,7 @@ export function unitOfWorkSuite(kit: Kit, name: string, open: () => Promise<Open
     writing(one)
     fencing(one)
     queueRoom(one)
+    queueBytes(one)
   })
 }
 

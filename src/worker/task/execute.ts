@@ -28,6 +28,8 @@ export async function execute(delivery: Delivery, context: WorkerContext): Promi
   const request = receive(delivery, context, input?.message)
   if (!(request instanceof Request)) return refuse(request, context)
   try {
+    const isUncertain = delivery.redelivered && context.stores.broker.takeOldest !== undefined
+    if (isUncertain && (await (await import('./dropped.ts')).isDropped(request, context))) return
     await (input?.outcome ? conclude(request, input.outcome, context) : live(request, context))
   } catch (thrown) {
     const error = asError(thrown)

@@ -2,19 +2,22 @@ import { openSync, writeSync } from 'node:fs'
 import { Celeriac, QueueFullError } from 'celeriac'
 
 /*
- * Calls a task as often as it can for so many seconds. The ids of the calls that were taken are lines of the journal.
+ * Calls a task with so many characters, as often as it can for so many seconds. The ids of the calls that were taken are lines of the journal.
  * Sends its counts at the end.
  */
-const [broker, backend, onFull, maxQueueLength, seconds, journal] = process.argv.slice(2) as [
-  string,
-  string,
-  'reject' | 'drop-oldest',
+const [broker, backend, bound, size, seconds, journal, type] = process.argv.slice(2) as [
   string,
   string,
   string,
+  string,
+  string,
+  string,
+  'classic' | 'quorum',
 ]
-const app = new Celeriac({ broker, backend, onFull, maxQueueLength: Number(maxQueueLength), logger: false })
-const task = app.task('work', (n: number) => n)
+const queues = { celery: { type } }
+const app = new Celeriac({ broker, backend, ...(JSON.parse(bound) as object), queues, logger: false })
+const task = app.task('work', (n: number, _text: string) => n)
+const text = 'x'.repeat(Number(size))
 const file = openSync(journal, 'a')
 const started = performance.now()
 const end = started + Number(seconds) * 1000
@@ -23,7 +26,7 @@ const counts = { taken: 0, refused: 0, others: [] as string[], warm: 0, rss: 0 }
 async function lane(): Promise<void> {
   for (let n = 0; performance.now() < end; n++) {
     try {
-      const { id } = await task.delay(n)
+      const { id } = await task.delay(n, text)
       writeSync(file, `${id}\n`)
       counts.taken++
     } catch (error) {

@@ -4,10 +4,11 @@ import { ConfigError, EncodeError, StoreUnavailableError } from '../../../src/st
 import { AmqpBroker } from '../../../src/stores/rabbitmq/broker.ts'
 import { envelopeOf, idsOf, toQueue } from '../../../src/testing/factories.ts'
 import { pause, until } from '../../../src/testing/kit.ts'
+import { RabbitHost, rabbitCtl } from '../../rabbitmq/shared.ts'
 import { eventually } from '../../wait.ts'
 import { AmqpScene, read } from './scene.ts'
 
-const scene = new AmqpScene()
+const scene = new AmqpScene(RabbitHost.open)
 
 /** A channel of somebody else. */
 async function stranger(url: string = scene.server.url()): Promise<Channel> {
@@ -144,7 +145,7 @@ test.each([
 )
 
 test('a user who may not make a queue: a ConfigError, in the words of the server', async () => {
-  await scene.server.ctl('add_user', 'weak', 'secret')
+  await rabbitCtl('add_user', 'weak', 'secret')
   await scene.server.ctl('set_permissions', 'weak', '^$', '.*', '.*')
   const broker = scene.open({}, scene.server.url().replace('guest:guest', 'weak:secret'))
   for (const refused of [broker.publish(envelopeOf('1'), toQueue('forbidden')), read(broker, 'forbidden')]) {

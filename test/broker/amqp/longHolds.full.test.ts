@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { envelopeOf, idsOf, toQueue } from '../../../src/testing/factories.ts'
 import { pause, until } from '../../../src/testing/kit.ts'
+import { RabbitServer } from '../../rabbitmq/server.ts'
 import { AmqpScene, read } from './scene.ts'
 
 /** What the server allows, ms: it looks every second. */
 const LIMIT = 3000
 
-const scene = new AmqpScene({ consumerTimeout: LIMIT }, { until: 'file' })
+const scene = new AmqpScene(() => RabbitServer.start({ consumerTimeout: LIMIT }), { until: 'file' })
 
 // Side by side: they wait for the server's clock.
 describe.concurrent('held for long', () => {

@@ -5,10 +5,11 @@ import { envelopeOf, idsOf, toQueue } from '../../../src/testing/factories.ts'
 import { until } from '../../../src/testing/kit.ts'
 import { startProxy } from '../../../src/testing/proxy/tcpProxy.ts'
 import { Reader } from '../../../src/testing/reader.ts'
+import { RabbitHost } from '../../rabbitmq/shared.ts'
 import { inFull } from '../../tier.ts'
 import { AmqpScene } from './scene.ts'
 
-const scene = new AmqpScene()
+const scene = new AmqpScene(RabbitHost.open)
 
 /** A worker that can die, as far as the server can see. */
 async function mortal(queue: string, options?: AmqpOptions): Promise<{ reader: Reader; die(): Promise<void> }> {

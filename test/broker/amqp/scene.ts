@@ -3,17 +3,17 @@ import type { Consumer, Queue } from '../../../src/broker/broker.ts'
 import { AmqpBroker, type AmqpOptions } from '../../../src/stores/rabbitmq/broker.ts'
 import { startProxy, type TcpProxy } from '../../../src/testing/proxy/tcpProxy.ts'
 import { Reader } from '../../../src/testing/reader.ts'
-import { RabbitServer, type RabbitServerOptions } from '../../rabbitmq/server.ts'
+import type { RabbitServer } from '../../rabbitmq/server.ts'
 
-/** A server of a test file's own, and what its tests open on it. */
-export class AmqpScene {
+/** A server of a test file's own, or a virtual host, and what its tests open on it. */
+export class AmqpScene<Server extends Pick<RabbitServer, 'port' | 'url' | 'stop'>> {
   readonly #stops: (() => unknown)[] = []
-  #server: RabbitServer | undefined
+  #server: Server | undefined
 
   /** Call it where tests are defined. `until`: when what was opened is closed; tests that run side by side need `file`. */
-  constructor(options: RabbitServerOptions = {}, { until = 'test' }: { until?: 'test' | 'file' } = {}) {
+  constructor(start: () => Promise<Server>, { until = 'test' }: { until?: 'test' | 'file' } = {}) {
     beforeAll(async () => {
-      this.#server = await RabbitServer.start(options)
+      this.#server = await start()
     }, 90_000)
     const close = async (): Promise<void> => {
       for (const stop of this.#stops.splice(0).reverse()) await stop()
@@ -25,8 +25,8 @@ export class AmqpScene {
     })
   }
 
-  get server(): RabbitServer {
-    return this.#server as RabbitServer
+  get server(): Server {
+    return this.#server as Server
   }
 
   /** Do this at the end. The returned function does it now, and not again. */

@@ -10,10 +10,11 @@ import { AmqpConnection } from '../../../src/stores/rabbitmq/connection/connecti
 import { envelopeOf, toQueue } from '../../../src/testing/factories.ts'
 import { until, within } from '../../../src/testing/kit.ts'
 import { Worker } from '../../../src/worker/worker.ts'
+import { RabbitServer } from '../../rabbitmq/server.ts'
 import { AmqpScene, read } from './scene.ts'
 
 const LIMIT = 2 ** 20
-const scene = new AmqpScene({ maxMessageSize: LIMIT })
+const scene = new AmqpScene(() => RabbitServer.start({ maxMessageSize: LIMIT }))
 
 /** A message with a body of this many bytes. */
 function sized(id: string, size: number) {

@@ -3,11 +3,12 @@ import type { Queue } from '../../../src/broker/broker.ts'
 import { ConfigError, StoreUnavailableError } from '../../../src/std/errors.ts'
 import { envelopeOf, idsOf, toQueue } from '../../../src/testing/factories.ts'
 import { pause, until, within } from '../../../src/testing/kit.ts'
+import { RabbitServer } from '../../rabbitmq/server.ts'
 import { freePort } from '../../redis/server.ts'
 import { inFull, isFull } from '../../tier.ts'
 import { AmqpScene, read } from './scene.ts'
 
-const scene = new AmqpScene()
+const scene = new AmqpScene(() => RabbitServer.start())
 
 function failure(promise: Promise<unknown>): Promise<Error> {
   return promise.then(

@@ -21,6 +21,17 @@ async function fill(app: App, client: object, end: () => unknown): Promise<void>
   await expect(app.send('pack', [5])).rejects.toBeInstanceOf(QueueFullError)
 }
 
+/** The same by bytes: one job has room. */
+async function fillBytes(app: App, client: object, end: () => unknown): Promise<void> {
+  const text = 'x'.repeat(1000)
+  await app.within(client, async () => {
+    await app.send('pack', [text])
+    await expect(app.send('pack', [text])).rejects.toMatchObject({ option: 'maxQueueBytes', limit: 3000 })
+  })
+  await end()
+  expect(await app.queueSize()).toBe(1)
+}
+
 const lab = useLab('sqlite')
 
 test('SQLite: a full queue refuses a call in a transaction of the caller, and nothing else', async () => {
@@ -30,6 +41,15 @@ test('SQLite: a full queue refuses a call in a transaction of the caller, and no
   lab().after(() => db.close())
   db.exec('BEGIN IMMEDIATE')
   await fill(app, db, () => db.exec('COMMIT'))
+})
+
+test('SQLite: a queue whose bytes are full refuses a call in a transaction of the caller', async () => {
+  const app = lab().app({ maxQueueBytes: 3000 })
+  await app.connect()
+  const db = new DatabaseSync(lab().path, { timeout: 10_000 })
+  lab().after(() => db.close())
+  db.exec('BEGIN IMMEDIATE')
+  await fillBytes(app, db, () => db.exec('COMMIT'))
 })
 
 test('SQLite: in a transaction of the caller no job is dropped', async () => {
@@ -54,4 +74,9 @@ test('PostgreSQL: the same', async () => {
   await client.connect()
   await client.query('BEGIN')
   await fill(app, client, () => client.query('COMMIT'))
+  await app.purge()
+  const sized = lab().app({ broker: url, maxQueueBytes: 3000 })
+  await sized.connect()
+  await client.query('BEGIN')
+  await fillBytes(sized, client, () => client.query('COMMIT'))
 })

@@ -1,13 +1,15 @@
-import { describe, it } from 'vitest'
+import { afterAll, describe, it } from 'vitest'
 import { internalsOf } from '../../../src/app/internals.ts'
 import { poolSuite } from '../../../src/testing/suites/pool/poolSuite.ts'
 import { ChildPool } from '../../../src/worker/pool/child/pool.ts'
 import { InlinePool } from '../../../src/worker/pool/inline.ts'
 import { processes } from '../../../src/worker/pool/processes/process.ts'
 import { threads } from '../../../src/worker/pool/threads/thread.ts'
+import { isFull } from '../../tier.ts'
 import { app } from './tasks.ts'
 
-const kit = { describe, it }
+/** In `npm test` cases that leave a pool as it was share one. */
+const kit = isFull ? { describe, it } : { describe, it, afterAll }
 const module = new URL('./tasks.ts', import.meta.url).href
 const heap = 64
 const thread = threads({ maxOldGenerationSizeMb: heap })

@@ -60,6 +60,20 @@ export async function readBacklog(database: Database, queues: readonly string[])
   return { queues: new Map(backlogs), delayed: Number(totals?.[0]), held: Number(totals?.[1]) }
 }
 
+/** SQL: what waits in the queue $1 and its lanes. */
+export const WAITING_IN: string = `(SELECT $1::text AS name UNION ALL SELECT name FROM celeriac.lane WHERE queue = $1) AS q
+  JOIN celeriac.message m ON m.queue = q.name WHERE m.due IS NULL AND ${NOT_CLAIMED}`
+/** SQL: bytes of the messages `m`. Of what is long the length alone is read. */
+export const BYTES: string =
+  'coalesce(sum(octet_length(m.head) + coalesce(octet_length(m.body), octet_length(m.bytes))), 0)'
+const QUEUE_BYTES = { name: 'queue_bytes', text: `SELECT ${BYTES} FROM ${WAITING_IN}` }
+
+/** `MessageBytes.waiting`. */
+export async function bytesIn(database: Database, queue: string): Promise<number> {
+  const [[row] = []] = await database.run([{ statement: QUEUE_BYTES, values: [queue] }], { repeatable: true })
+  return Number(row?.[0])
+}
+
 /** Of a queue, or of its lanes where nothing else waits: in the order of the lanes' turns. */
 const OLDEST = {
   name: 'backlog_oldest',
@@ -80,7 +94,7 @@ const OLDEST = {
   ) AS o ORDER BY p.place, o.seq LIMIT $2`,
 }
 
-/** \`Broker.oldest\`. */
+/** `Broker.oldest`. */
 export async function oldestIn(database: Database, queue: string, count: number): Promise<readonly string[]> {
   const steps = [{ statement: OLDEST, values: [queue, count] }]
   const [rows = []] = await database.run(steps, { repeatable: true })

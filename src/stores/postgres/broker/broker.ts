@@ -6,6 +6,7 @@ import {
   type Delivery,
   type FoundMessage,
   MAX_PURGED_PARTS,
+  type MessageBytes,
   type MessageChange,
   type PublishOptions,
   type Purged,
@@ -15,6 +16,7 @@ import {
 import type { LimitStore } from '../../../broker/limits.ts'
 import { CONTROL_EXCHANGE } from '../../../protocol/control.ts'
 import type { Envelope } from '../../../protocol/envelope.ts'
+import { packedBytes } from '../../../protocol/packedMessage.ts'
 import { type Clock, systemClock } from '../../../std/clock.ts'
 import type { Database } from '../connection/database.ts'
 import { Gather } from '../connection/gather.ts'
@@ -45,6 +47,13 @@ export class PostgresBroker implements Broker, Holder {
   readonly settler: Settler
   readonly waiting: WaitingMessages
   readonly limits: LimitStore
+  readonly bytes: MessageBytes = {
+    waiting: async (queue) => {
+      const { bytesIn } = await import('./backlog.ts')
+      return bytesIn(this.database, queue)
+    },
+    of: packedBytes,
+  }
   readonly #session: Session
   readonly #lease: number
   readonly #notices: Notices

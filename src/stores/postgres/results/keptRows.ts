@@ -1,4 +1,11 @@
-import type { KeptAmount, KeptRow, KeptRows, Read, Wanted } from '../../../backend/bounds/keeping.ts'
+import {
+  type KeptAmount,
+  type KeptRow,
+  type KeptRows,
+  type Read,
+  readUpTo,
+  type Wanted,
+} from '../../../backend/bounds/keeping.ts'
 import type { Database } from '../connection/database.ts'
 import type { Row, Statement } from '../connection/pipeline.ts'
 import { arrayOf } from '../connection/rows.ts'
@@ -55,37 +62,42 @@ export class PostgresKeptRows implements KeptRows {
     this.#database = database
   }
 
-  async sum(after: number, limit: number, events: boolean): Promise<Read & KeptAmount> {
-    const step = { statement: events ? SUM_WITH_EVENTS : SUM, values: [after, limit] }
+  async sum(from: string, limit: number, events: boolean): Promise<Read & KeptAmount> {
+    const step = { statement: events ? SUM_WITH_EVENTS : SUM, values: [Number(from), limit] }
     const [[row = []] = []] = await this.#database.run([step], { repeatable: true })
     const [read = 0, last = 0, results = 0, resultBytes = 0, count = 0, eventBytes = 0] = row.map(Number)
-    return { read, last, results, resultBytes, events: count, eventBytes }
+    return { ...readUpTo(last, read, limit), results, resultBytes, events: count, eventBytes }
   }
 
   async ended(
-    after: number,
+    from: string,
     limit: number,
     { until, oneOf, events }: Wanted,
   ): Promise<Read & { readonly rows: readonly KeptRow[] }> {
+    const after = Number(from)
     const steps = [
       { statement: END, values: [after, limit] },
       { statement: events ? ENDED_WITH_EVENTS : ENDED, values: [after, limit, until, oneOf] },
     ]
     const [[end = []] = [], rows = []] = await this.#database.run(steps, { repeatable: true })
     const [read = 0, last = 0] = end.map(Number)
-    return { read, last, rows: rows.map(keptRowOf) }
+    return { ...readUpTo(last, read, limit), rows: rows.map(keptRowOf) }
   }
 
-  async drop(seqs: readonly number[]): Promise<void> {
-    await this.#database.run([{ statement: DROP, values: [arrayOf(seqs)] }], { repeatable: true })
+  async drop(rows: readonly KeptRow[]): Promise<void> {
+    await this.#database.run([{ statement: DROP, values: [seqsOf(rows)] }], { repeatable: true })
   }
 
-  async dropLogs(seqs: readonly number[]): Promise<void> {
-    await this.#database.run([{ statement: DROP_LOGS, values: [arrayOf(seqs)] }], { repeatable: true })
+  async dropLogs(rows: readonly KeptRow[]): Promise<void> {
+    await this.#database.run([{ statement: DROP_LOGS, values: [seqsOf(rows)] }], { repeatable: true })
   }
 }
 
-function keptRowOf(row: Row): KeptRow {
-  const [seq = 0, expires = 0, bytes = 0, events = 0, eventBytes = 0] = row.map(Number)
-  return { seq, expires, bytes, events, eventBytes }
+function seqsOf(rows: readonly KeptRow[]): string {
+  return arrayOf(rows.map(({ key }) => key))
+}
+
+function keptRowOf([seq, ...row]: Row): KeptRow {
+  const [expires = 0, bytes = 0, events = 0, eventBytes = 0] = row.map(Number)
+  return { key: String(seq), expires, bytes, events, eventBytes }
 }

@@ -3,6 +3,7 @@ import type { Output } from '../../../backend/eventLog.ts'
 import type { Note, NoteStore } from '../../../backend/notes.ts'
 import {
   type Completion,
+  isBounded,
   lastDue,
   MAX_ATOMIC_SUBMISSIONS,
   messagesOf,
@@ -13,7 +14,7 @@ import {
   type Writing,
 } from '../../../backend/unitOfWork.ts'
 import type { Delivery } from '../../../broker/broker.ts'
-import type { QueueNeed } from '../../../broker/waitingCounts.ts'
+import { packedBytes } from '../../../protocol/packedMessage.ts'
 import { pieces } from '../../../std/chunks.ts'
 import type { Clock } from '../../../std/clock.ts'
 import { leaseLost, StoreUnavailableError } from '../../../std/errors.ts'
@@ -84,15 +85,14 @@ export class WithinUnitOfWork implements UnitOfWork {
   }
 
   async submit(submission: Submission): Promise<boolean> {
-    if (submission.message?.maxWaiting !== undefined) await this.#requireRoom(needsOf([submission]))
+    if (submission.message?.maxWaiting) await this.#requireRoom([submission])
     const [sent] = await this.#submitting.add([submission])
     return sent === true
   }
 
   /** Behind what was submitted before. */
   async submitMany(submissions: readonly Submission[]): Promise<boolean[]> {
-    const needs = needsOf(submissions)
-    if (needs.length > 0) await this.#requireRoom(needs)
+    if (isBounded(submissions)) await this.#requireRoom(submissions)
     const sent = pieces(submissions, MAX_ATOMIC_SUBMISSIONS).map((some) => this.#submitting.add(some))
     return (await Promise.all(sent)).flat()
   }
@@ -103,8 +103,7 @@ export class WithinUnitOfWork implements UnitOfWork {
     adds?: AddedMember,
   ): Promise<Adding> {
     const { chords } = this.#parts.backend
-    const needs = needsOf(submissions)
-    if (needs.length > 0) await this.#requireRoom(needs)
+    if (isBounded(submissions)) await this.#requireRoom(submissions)
     const due = lastDue(messagesOf(submissions))
     const add = (plan: Plan) => {
       if (adds) chords.rows.addAdding(plan, adds, due)
@@ -135,12 +134,12 @@ export class WithinUnitOfWork implements UnitOfWork {
   }
 
   /** Without a lock, which would be held until the caller commits. Rejects with QueueFullError. */
-  async #requireRoom(needs: readonly QueueNeed[]): Promise<void> {
-    const { QueueRoom, fullError } = await import('../queueRoom.ts')
+  async #requireRoom(submissions: readonly Submission[]): Promise<void> {
+    const { QueueRoom } = await import('../queueRoom.ts')
     this.#room ??= new QueueRoom()
     const room = this.#room
-    for (const need of needs)
-      if (!(await this.#transaction.run((plan) => room.require(plan, [need], false), 1))) throw fullError(need)
+    const full = await this.#transaction.run((plan) => room.problem(plan, needsOf(submissions, packedBytes)))
+    if (full) throw full
   }
 
   async #submitLists(lists: readonly (readonly Submission[])[]): Promise<boolean[][]> {

@@ -1,4 +1,4 @@
-import type { ConsumeMessage } from 'amqplib'
+import type { Message } from 'amqplib'
 import type { Delivery, Route } from '../../../broker/broker.ts'
 import type { Envelope } from '../../../protocol/envelope.ts'
 import { isPassage } from '../delays.ts'
@@ -14,7 +14,7 @@ const MIN_SUSPECT_RETURNS = 3
 /** A held message, for as long as the channel exists that brought it. */
 export class AmqpDelivery implements Delivery {
   readonly queue: string
-  readonly message: ConsumeMessage
+  readonly message: Message
   readonly #ended: () => void
   readonly #isHeld: () => boolean
   #settle: Settle
@@ -24,7 +24,7 @@ export class AmqpDelivery implements Delivery {
   since: number = performance.now()
 
   /** `ended`: called when it is settled here, in any way. `isHeld`: false after that, or without its channel. */
-  constructor(message: ConsumeMessage, queue: string, settle: Settle, ended: () => void, isHeld: () => boolean) {
+  constructor(message: Message, queue: string, settle: Settle, ended: () => void, isHeld: () => boolean) {
     this.message = message
     this.queue = queue
     this.#settle = settle

@@ -6,6 +6,7 @@ import {
   type Delivery,
   type FoundMessage,
   MAX_PURGED_PARTS,
+  type MessageBytes,
   type MessageChange,
   type PublishOptions,
   type Purged,
@@ -26,7 +27,7 @@ import { parseRedisUrl } from '../connection/url.ts'
 import { RedisLimits } from '../limits/store.ts'
 import { RedisConsumer } from './consumer.ts'
 import { type Ending, type Hold, RedisDelivery } from './delivery.ts'
-import { readEnvelope, writeEnvelope } from './envelope.ts'
+import { listedBytes, readEnvelope, writeEnvelope } from './envelope.ts'
 import { Finder } from './finder.ts'
 import { Keys, stepOf } from './keys.ts'
 import { LeaseRenewer } from './leaseRenewer.ts'
@@ -63,6 +64,13 @@ export class RedisBroker implements Broker {
   readonly connection: RedisConnection
   readonly keys: Keys
   readonly limits: RedisLimits
+  readonly bytes: MessageBytes = {
+    waiting: async (queue) => {
+      const { bytesIn } = await import('../queueBytes.ts')
+      return bytesIn(this.connection, this.keys, this.visibility, queue)
+    },
+    of: listedBytes,
+  }
   readonly #renewer: LeaseRenewer
   readonly #rescuer: Rescuer
   readonly #finder: Finder

@@ -1,4 +1,5 @@
 import type { BackendOptions, ResultBackend } from '../../../backend/backend.ts'
+import type { KeptRows } from '../../../backend/bounds/keeping.ts'
 import {
   DEFAULT_EVENT_LOG,
   type EventLog,
@@ -195,6 +196,12 @@ export class RedisBackend implements ResultBackend {
       ...pieces(ids, MAX_KEYS_PER_COMMAND).map((some) => this.index.remove(some)),
     ])
     this.#watches.forgotten(ids)
+  }
+
+  async rows(): Promise<KeptRows> {
+    const { RedisKeptRows } = await import('./keptRows.ts')
+    const { key: jobs } = this.index
+    return new RedisKeptRows(this.connection, { record: this.keyOf(''), metadata: this.notes.metadataPrefix, jobs })
   }
 
   async close(): Promise<void> {

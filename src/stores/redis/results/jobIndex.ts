@@ -117,8 +117,8 @@ export interface IndexSource {
 
 /** Writes and reads the index. */
 export class RedisJobIndex {
+  readonly key: string
   readonly #connection: RedisConnection
-  readonly #key: string
   readonly #expires: number
   readonly #clock: Clock
   readonly #notes: RedisNotes
@@ -135,7 +135,7 @@ export class RedisJobIndex {
     source: IndexSource,
   ) {
     this.#connection = connection
-    this.#key = `${prefix}celeriac.jobs`
+    this.key = `${prefix}celeriac.jobs`
     this.#expires = Math.ceil(expires)
     this.#clock = clock
     this.#notes = notes
@@ -153,12 +153,12 @@ export class RedisJobIndex {
     const delay = items.reduce((longest, { meta }) => Math.max(longest, meta ? this.#beyond(meta, now) : 0), 0)
     // Without submissions there is no sweep: by then all records are gone, and so is the index.
     const ttl = staleAfter(this.#expires) + this.#expires + delay
-    if (this.#expires === 0) return [this.#key, record, '0', '', '', '']
-    if (now - this.#swept < SWEEP_INTERVAL_MS) return [this.#key, record, '0', '', '', delay > 0 ? ttl : '']
+    if (this.#expires === 0) return [this.key, record, '0', '', '', '']
+    if (now - this.#swept < SWEEP_INTERVAL_MS) return [this.key, record, '0', '', '', delay > 0 ? ttl : '']
     const most = Math.min(100 + 2 * this.#added, MAX_SWEPT_IDS)
     this.#swept = now
     this.#added = 0
-    return [this.#key, record, most, now - this.#expires, Math.random(), ttl]
+    return [this.key, record, most, now - this.#expires, Math.random(), ttl]
   }
 
   /** How much longer its record may be kept than that of a task which is due now, ms. */
@@ -197,12 +197,12 @@ export class RedisJobIndex {
 
   /** Out of the index. */
   async remove(ids: readonly string[]): Promise<void> {
-    await this.#connection.command('ZREM', this.#key, ...ids)
+    await this.#connection.command('ZREM', this.key, ...ids)
   }
 
   async #below(place: Place | undefined): Promise<Place[]> {
     const args = [place?.score ?? '+inf', place?.id ?? '', RECORDS_PER_READ]
-    const flat = (await this.#connection.script(BELOW, [this.#key], args)) as string[]
+    const flat = (await this.#connection.script(BELOW, [this.key], args)) as string[]
     const places: Place[] = []
     for (let at = 0; at < flat.length; at += 2) places.push({ id: flat[at] as string, score: Number(flat[at + 1]) })
     return places
@@ -258,7 +258,7 @@ export class RedisJobIndex {
   async #drop(places: readonly Place[]): Promise<void> {
     if (places.length === 0) return
     const ids = places.map(({ id }) => id)
-    await this.#connection.script(DROP, [this.#key], [this.#source.keyOf(''), ...ids])
+    await this.#connection.script(DROP, [this.key], [this.#source.keyOf(''), ...ids])
   }
 }
 

@@ -13,14 +13,10 @@ import { readAnswers } from '../connection/errors.ts'
  */
 
 /**
- * Lua: `store(key, value, status, ttl, settling)` answers 1 when it was saved, else 0. `ttl` is as in StoredRecord.
- * PENDING is saved only where there is no record, and is not published. A final state stays; `settling` lets a final
- * one replace it, unless it is SUCCESS; where `settling` is `reopen`, any state does. The beginning of a record
- * contains its state: all that write records, Celery too, write it first. `unwritable(key, status, ttl)`: why it could
- * not be saved, as the server would answer, else nil: to be called before the first write. Put before a script's own
- * text.
+ * Lua: `status_of(key, head)`: the state of a record, whose first bytes are `head`; nil where it cannot be read.
+ * `status_in(head)`: the same for the records of all that write it first, Celery too. `FINAL` has the final ones.
  */
-export const STORE_LUA: string = `
+export const STATUS_LUA: string = `
 local FINAL = {SUCCESS = true, FAILURE = true, REVOKED = true}
 -- For msgpack that begins with the state: the state, and where the next field begins.
 local function packed_status(head)
@@ -28,8 +24,11 @@ local function packed_status(head)
   local size = (at and string.byte(head, at) or 0) - 160
   if size >= 0 and size <= 31 then return string.sub(head, at + 1, at + size), at + 1 + size end
 end
+local function status_in(head)
+  return string.match(head, '^{%s*"status"%s*:%s*"([^"]*)"') or (packed_status(head))
+end
 local function status_of(key, head)
-  local known = string.match(head, '^{%s*"status"%s*:%s*"([^"]*)"') or packed_status(head)
+  local known = status_in(head)
   if known then return known end
   local value = redis.call('GET', key)
   for _, decode in ipairs({cjson.decode, cmsgpack.unpack}) do
@@ -37,6 +36,22 @@ local function status_of(key, head)
     if ok and type(record) == 'table' then return record.status end
   end
 end
+`
+
+/** Lua: `log_of(key)`: the key of the log of the record at this key. */
+export const LOG_OF_LUA: string = `
+local function log_of(key) return (string.gsub(key, 'celery%-task%-meta%-', 'celeriac.events-', 1)) end
+`
+
+/**
+ * Lua: `store(key, value, status, ttl, settling)` answers 1 when it was saved, else 0. `ttl` is as in StoredRecord.
+ * PENDING is saved only where there is no record, and is not published. A final state stays; `settling` lets a final
+ * one replace it, unless it is SUCCESS; where `settling` is `reopen`, any state does. The beginning of a record
+ * contains its state: all that write records, Celery too, write it first. `unwritable(key, status, ttl)`: why it could
+ * not be saved, as the server would answer, else nil: to be called before the first write. Put before a script's own
+ * text.
+ */
+export const STORE_LUA: string = `${STATUS_LUA}${LOG_OF_LUA}
 local function put(key, value, ttl, ...)
   if tonumber(ttl) > 0 then return redis.call('SET', key, value, 'PX', ttl, ...) end
   return redis.call('SET', key, value, ...)
@@ -63,7 +78,6 @@ local function with_submission(value, head)
   return header .. string.sub(value, wide and 4 or 2, at - 1) .. packed .. string.sub(value, at)
 end
 -- The log of a task, as eventLog.ts reads it: numbers from 2, the newest \`limit\` states, fewer of long ones.
-local function log_of(key) return (string.gsub(key, 'celery%-task%-meta%-', 'celeriac.events-', 1)) end
 local function log(key, value, ttl, limit)
   local list = log_of(key)
   local newest = redis.call('LINDEX', list, -1)

@@ -1,6 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Backlog, dueSince, earliest, MAX_PRIORITIES, type QueueBacklog } from '../../../broker/backlog.ts'
+import type { WaitingAmount } from '../../../broker/waitingCounts.ts'
 import { readMessage } from '../../../protocol/packedMessage.ts'
+import type { SqliteFile } from '../file.ts'
 
 interface NextRow {
   readonly task_id: string | null
@@ -23,15 +26,54 @@ export function readBacklog(db: DatabaseSync, queues: readonly string[]): Backlo
   }
 }
 
-/** A queue and its lanes. */
-const QUEUE_AND_LANES = 'queue IN (SELECT ? UNION ALL SELECT name FROM celeriac_lane WHERE queue = ?)'
+/** SQL: what waits in a queue and its lanes. */
+export const WAITING = `queue IN (SELECT ? UNION ALL SELECT name FROM celeriac_lane WHERE queue = ? AND messages > 0)
+  AND owner IS NULL AND due IS NULL`
+/** SQL: their bytes. Of what is long the length alone is read. */
+export const BYTES = 'coalesce(sum(octet_length(head) + octet_length(body)), 0)'
 
 /** How many messages wait in a queue and its lanes. */
 export function sizeOf(db: DatabaseSync, queue: string): number {
-  const size = db.prepare(
-    `SELECT count(*) AS n FROM celeriac_message WHERE ${QUEUE_AND_LANES} AND owner IS NULL AND due IS NULL`,
-  )
+  const size = db.prepare(`SELECT count(*) AS n FROM celeriac_message WHERE ${WAITING}`)
   return (size.get(queue, queue) as { n: number }).n
+}
+
+/** Messages of one read: some milliseconds. */
+const PAGE_SIZE = 2000
+
+/** SQL: of one priority of a queue or lane, from a place on. By the index. */
+const PAGE = `SELECT count(*) AS messages, coalesce(sum(bytes), 0) AS bytes, max(seq) AS last FROM (
+  SELECT seq, octet_length(head) + octet_length(body) AS bytes FROM celeriac_message
+  WHERE queue = ? AND priority = ? AND seq > ? AND owner IS NULL AND due IS NULL ORDER BY seq LIMIT ${PAGE_SIZE})`
+const NEXT_PRIORITY = `SELECT max(priority) AS priority FROM celeriac_message
+  WHERE queue = ? AND priority < ? AND owner IS NULL AND due IS NULL`
+
+/** How much waits in a queue and its lanes, in steps between which others are served. */
+export async function amountIn(file: Pick<SqliteFile, 'db' | 'read'>, queue: string): Promise<WaitingAmount> {
+  const [page, next] = [file.db.prepare(PAGE), file.db.prepare(NEXT_PRIORITY)]
+  const lanes = file.db.prepare('SELECT name FROM celeriac_lane WHERE queue = ? AND messages > 0')
+  const names = await file.read(() => lanes.all(queue) as unknown as { name: string }[])
+  const all = { messages: 0, bytes: 0 }
+  const add = async (name: string, priority: number): Promise<void> => {
+    for (let [read, after] = [PAGE_SIZE, 0]; read === PAGE_SIZE; ) {
+      const found = await file.read(
+        () => page.get(name, priority, after) as unknown as WaitingAmount & { last: number },
+      )
+      all.messages += found.messages
+      all.bytes += found.bytes
+      ;[read, after] = [found.messages, found.last]
+      await nextTurn()
+    }
+  }
+  for (const name of [queue, ...names.map((lane) => lane.name)]) {
+    for (let below = Number.MAX_SAFE_INTEGER; ; ) {
+      const { priority } = await file.read(() => next.get(name, below) as { priority: number | null })
+      if (priority === null) break
+      await add(name, priority)
+      below = priority
+    }
+  }
+  return all
 }
 
 function queueBacklog(db: DatabaseSync, queue: string): QueueBacklog {

@@ -5,6 +5,7 @@ import type {
   Consumer,
   Delivery,
   FoundMessage,
+  MessageBytes,
   MessageChange,
   PublishOptions,
   Purged,
@@ -14,6 +15,7 @@ import type {
 import { CONTROL_EXCHANGE } from '../../../protocol/control.ts'
 import type { Envelope } from '../../../protocol/envelope.ts'
 import { EVENT_EXCHANGE } from '../../../protocol/event.ts'
+import { packedBytes } from '../../../protocol/packedMessage.ts'
 import { type Clock, systemClock } from '../../../std/clock.ts'
 import type { SqliteFile } from '../file.ts'
 import type { SqliteConsumers } from './consumers.ts'
@@ -37,6 +39,13 @@ export class SqliteBroker implements Broker {
   readonly file: SqliteFile
   readonly messages: Messages
   readonly limits: SqliteLimits
+  readonly bytes: MessageBytes = {
+    waiting: async (queue) => {
+      const { amountIn } = await import('./backlog.ts')
+      return (await amountIn(this.file, queue)).bytes
+    },
+    of: packedBytes,
+  }
   readonly #lanes: Lanes
   #waiting: WaitingMessages | undefined
   readonly #leases: Leases

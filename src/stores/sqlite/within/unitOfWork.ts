@@ -6,6 +6,7 @@ import type { Note, NoteStore } from '../../../backend/notes.ts'
 import {
   type Completion,
   type CompletionState,
+  isBounded,
   lastDue,
   MAX_ATOMIC_SUBMISSIONS,
   messagesOf,
@@ -17,6 +18,7 @@ import {
 } from '../../../backend/unitOfWork.ts'
 import type { Delivery } from '../../../broker/broker.ts'
 import type { LimitRule, LimitStore } from '../../../broker/limits.ts'
+import { packedBytes } from '../../../protocol/packedMessage.ts'
 import { pieces } from '../../../std/chunks.ts'
 import { systemClock } from '../../../std/clock.ts'
 import { leaseLost, WorkerLostError } from '../../../std/errors.ts'
@@ -135,8 +137,8 @@ export class WithinUnitOfWork implements UnitOfWork {
 
   /** Throws QueueFullError; nothing is written then. Undefined where none of these queues has a bound. */
   #roomCheck(submissions: readonly Submission[]): Promise<() => void> | undefined {
-    const needs = needsOf(submissions)
-    if (needs.length === 0) return undefined
+    if (!isBounded(submissions)) return undefined
+    const needs = needsOf(submissions, packedBytes)
     return import('../broker/queueRoom.ts').then(({ QueueRoom }) => {
       this.#room ??= new QueueRoom(this.#rows.connection)
       const room = this.#room

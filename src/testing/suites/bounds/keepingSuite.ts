@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { Keeping } from '../../../backend/bounds/keeping.ts'
 import { writeEmission } from '../../../protocol/emission.ts'
-import { FAILURE, PENDING, STARTED, SUCCESS } from '../../../protocol/states.ts'
+import type { TaskMeta } from '../../../protocol/result.ts'
+import { FAILURE, PENDING, RETRY, STARTED, SUCCESS } from '../../../protocol/states.ts'
 import { type Case, casesOn, type OpenedBackend, type Place } from '../../backendFixture.ts'
 import { metaOf } from '../../factories.ts'
 import type { Kit } from '../../kit.ts'
@@ -11,6 +12,7 @@ export function keepingSuite(kit: Kit, name: string, open: () => Promise<OpenedB
   const one = casesOn(kit, open)
   kit.describe(`bounds of what is kept in ${name}`, () => {
     records(one)
+    drops(one)
     events(one)
   })
 }
@@ -66,6 +68,66 @@ function records(it: Case): void {
     assert.deepEqual([kept.results, dropped.results], [100, 2400])
     const left = (await backend.load(ids)).flatMap((meta) => meta?.task_id ?? [])
     assert.deepEqual(left, ids.slice(-100))
+  })
+}
+
+function drops(it: Case): void {
+  it('where nothing expires, those that were submitted first are dropped; before them what expires', async (place) => {
+    if (!place.backend.rows) return
+    const { backend } = place
+    const ids = ['1', '2', '3', '4']
+    const fields = (id: string): Partial<TaskMeta> => ({
+      date_submitted: `2026-11-0${id}T12:00:00.000Z`,
+      result_expires: id === '3' ? 7 * 86_400_000 : 0,
+    })
+    for (const id of ids) await backend.store(metaOf(id, PENDING, fields(id)))
+    for (const id of ids.toReversed()) await backend.store(metaOf(id, SUCCESS, fields(id)))
+    const keeping = await keepingOf(place)
+    for (const left of [['1', '2', '4'], ['2', '4'], ['4']]) {
+      await keeping.trim({ results: left.length })
+      assert.deepEqual(
+        (await backend.load(ids)).flatMap((meta) => meta?.task_id ?? []),
+        left,
+      )
+    }
+  })
+
+  it('with a record goes the metadata of its job', async (place) => {
+    const { backend } = place
+    if (!backend.rows || !backend.jobs) return
+    for (const [at, id] of ['1', '2'].entries()) {
+      await backend.store(metaOf(id, PENDING), undefined, { owner: 'anna', tags: ['x'], input: '[]' })
+      await backend.store(metaOf(id, SUCCESS, { result_expires: 1_000_000 * (at + 1) }))
+    }
+    await (await keepingOf(place)).trim({ results: 1 })
+    const { metas } = await backend.jobs.list({ limit: 10, owner: 'anna' })
+    assert.deepEqual(
+      metas.map(({ task_id }) => task_id),
+      ['2'],
+    )
+    const said = await backend.jobs.metadata(['1', '2'])
+    assert.deepEqual(
+      said.map((metadata) => metadata?.owner),
+      [undefined, 'anna'],
+    )
+  })
+
+  it('a job that was opened again after it was read stays', async (place) => {
+    const { backend } = place
+    const letters = await backend.deadLetters?.()
+    const rows = await backend.rows?.()
+    if (!rows || !letters) return
+    for (const id of ['1', '2'])
+      await backend.store(metaOf(id, FAILURE, { result: { exc_type: 'E', exc_message: [] } }))
+    const read = await rows.ended('', 100, { until: Number.MAX_SAFE_INTEGER, oneOf: 1, events: true })
+    assert.equal(read.rows.length, 2)
+    await letters.reopen([metaOf('2', RETRY)])
+    await rows.dropLogs(read.rows)
+    await rows.drop(read.rows)
+    assert.deepEqual(
+      (await backend.load(['1', '2'])).map((meta) => meta?.status),
+      [undefined, RETRY],
+    )
   })
 }
 

@@ -4,7 +4,7 @@ import type { Submission, UnitOfWork } from '../../../backend/unitOfWork.ts'
 import type { Broker } from '../../../broker/broker.ts'
 import { BoundedUnitOfWork } from '../../../calls/bounds/boundedUnitOfWork.ts'
 import { FullQueueLog } from '../../../calls/bounds/fullQueueLog.ts'
-import { OldestJobs } from '../../../calls/bounds/oldestJobs.ts'
+import { dropsOldest, OldestJobs } from '../../../calls/bounds/oldestJobs.ts'
 import { RoomCheck } from '../../../calls/bounds/roomCheck.ts'
 import type { QueueBound } from '../../../config/queueOptions.ts'
 import { encodeException } from '../../../protocol/exception.ts'
@@ -28,17 +28,18 @@ export interface RoomPlace {
 
 const CLOCK: Clock = { now: () => Date.now(), after: () => () => undefined }
 
-type Case = (name: string, body: (place: RoomPlace) => Promise<void>) => void
+export type RoomCase = (name: string, body: (place: RoomPlace) => Promise<void>) => void
 
 /** As an app submits whose queues have this bound. */
-function bounded({ broker, backend, unitOfWork }: RoomPlace, bound: QueueBound): UnitOfWork {
+export function bounded({ broker, backend, unitOfWork }: RoomPlace, bound: QueueBound): UnitOfWork {
   return new BoundedUnitOfWork(unitOfWork, {
+    broker,
     backend,
     boundOf: () => bound,
     now: () => Date.now(),
     log: new FullQueueLog(() => createLogger('silent')),
-    room: unitOfWork.atomic ? undefined : new RoomCheck(broker),
-    oldest: broker.oldest && new OldestJobs({ broker, backend, unitOfWork }, [], CLOCK),
+    room: unitOfWork.atomic ? undefined : new RoomCheck(broker, (envelope) => broker.bytes?.of(envelope) ?? 0),
+    oldest: dropsOldest(broker) ? new OldestJobs({ broker, backend, unitOfWork }, [], CLOCK) : undefined,
   })
 }
 
@@ -51,10 +52,10 @@ function isFull(error: unknown): boolean {
 }
 
 /** What happens to submissions to queues whose length is bounded. */
-export function queueRoom(it: Case): void {
+export function queueRoom(it: RoomCase): void {
   it('a full queue refuses a submission, writes nothing of it, and takes one again when it has room', async (place) => {
     const { backend, broker, read } = place
-    const unitOfWork = bounded(place, { limit: 3, onFull: 'reject' })
+    const unitOfWork = bounded(place, { messages: 3, onFull: 'reject' })
     for (const id of ['1', '2', '3']) assert.equal(await unitOfWork.submit(submissionOf(id)), true)
     await assert.rejects(
       () => unitOfWork.submit(submissionOf('4')),
@@ -68,7 +69,7 @@ export function queueRoom(it: Case): void {
   })
 
   it('of many that come at once as many are taken as have room', async (place) => {
-    const unitOfWork = bounded(place, { limit: 20, onFull: 'reject' })
+    const unitOfWork = bounded(place, { messages: 20, onFull: 'reject' })
     const ids = Array.from({ length: 50 }, (_, at) => `${at}`)
     const sent = await Promise.allSettled(ids.map((id) => unitOfWork.submit(submissionOf(id))))
     const refused = sent.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []))
@@ -77,7 +78,7 @@ export function queueRoom(it: Case): void {
 
   it('submissions that belong together find room for all of them, or none is sent', async (place) => {
     const { backend, broker } = place
-    const unitOfWork = bounded(place, { limit: 5, onFull: 'reject' })
+    const unitOfWork = bounded(place, { messages: 5, onFull: 'reject' })
     const all = (...ids: string[]): Submission[] => ids.map((id) => submissionOf(id))
     if (!unitOfWork.submitMany) return
     assert.deepEqual(await unitOfWork.submitMany(all('1', '2', '3')), [true, true, true])
@@ -98,10 +99,10 @@ export function queueRoom(it: Case): void {
   dropping(it)
 }
 
-function unbounded(it: Case): void {
+function unbounded(it: RoomCase): void {
   it('what is due later, comes back, or is sent by a worker needs no room', async (place) => {
     const { broker, read, unitOfWork: unbounded } = place
-    const unitOfWork = bounded(place, { limit: 2, onFull: 'reject' })
+    const unitOfWork = bounded(place, { messages: 2, onFull: 'reject' })
     for (const id of ['1', '2']) await unitOfWork.submit(submissionOf(id))
     const later = submissionOf('later')
     const message = { envelope: envelopeOf('later'), route: toQueue('q'), notBefore: Date.now() + 60_000 }
@@ -122,7 +123,7 @@ function unbounded(it: Case): void {
 
   it('a call that was sent before is no new one, however full the queue is', async (place) => {
     const { backend } = place
-    const unitOfWork = bounded(place, { limit: 1, onFull: 'reject' })
+    const unitOfWork = bounded(place, { messages: 1, onFull: 'reject' })
     const once = { ...submissionOf('1'), once: true }
     assert.deepEqual([await unitOfWork.submit(once), await unitOfWork.submit(once)], [true, false])
     await backend.store(metaOf('1', SUCCESS))
@@ -134,7 +135,7 @@ function unbounded(it: Case): void {
 
   it('messages that wait for limits count', async (place) => {
     if (!place.broker.limits) return
-    const unitOfWork = bounded(place, { limit: 2, onFull: 'reject' })
+    const unitOfWork = bounded(place, { messages: 2, onFull: 'reject' })
     const limited = (id: string): Submission => {
       const { headers, ...rest } = envelopeOf(id)
       const header = limitsHeader([{ rule: 'room', key: id, count: 1 }])
@@ -148,11 +149,11 @@ function unbounded(it: Case): void {
   })
 }
 
-function dropping(it: Case): void {
+function dropping(it: RoomCase): void {
   it('drop-oldest: the oldest is revoked for each that finds no room', async (place) => {
     const { backend, broker, read } = place
-    if (!broker.oldest) return
-    const unitOfWork = bounded(place, { limit: 3, onFull: 'drop-oldest' })
+    if (!dropsOldest(broker)) return
+    const unitOfWork = bounded(place, { messages: 3, onFull: 'drop-oldest' })
     const ids = ['1', '2', '3', '4', '5']
     for (const id of ids) assert.equal(await unitOfWork.submit(submissionOf(id)), true)
     const states = (await backend.load(ids)).map((meta) => meta?.status)
@@ -169,8 +170,8 @@ function dropping(it: Case): void {
 
   it('drop-oldest: many at once', async (place) => {
     const { backend, broker } = place
-    if (!broker.oldest) return
-    const unitOfWork = bounded(place, { limit: 10, onFull: 'drop-oldest' })
+    if (!dropsOldest(broker)) return
+    const unitOfWork = bounded(place, { messages: 10, onFull: 'drop-oldest' })
     const ids = Array.from({ length: 60 }, (_, at) => `${at}`)
     await Promise.all(ids.map((id) => unitOfWork.submit(submissionOf(id))))
     const waiting = await broker.size('q')

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { chainData, taskData } from '../../../protocol/canvas.ts'
 import type { Pool } from '../../../worker/pool/pool.ts'
 import { type Kit, pause, stays, until } from '../../kit.ts'
-import type { PoolCase, PoolTraits } from './poolCase.ts'
+import { casesAlone, casesTogether, type PoolCase, type PoolTraits } from './poolCase.ts'
 import { assertStopped, assertWorks, failureOf, start } from './poolJob.ts'
 import { MESSAGE_REPORT } from './poolMessage.ts'
 import { resizing } from './poolResize.ts'
@@ -15,36 +15,19 @@ export type MakePool = (size: number) => Pool
 
 /** What every pool must do; each case is a sentence of the contract in `worker/pool/pool.ts`. */
 export function poolSuite(kit: Kit, name: string, makePool: MakePool, traits: PoolTraits): void {
-  const one: PoolCase = (title, body) => {
-    kit.it(title, async () => {
-      const opened: Pool[] = []
-      const make = (size: number): Pool => {
-        const pool = makePool(size)
-        opened.push(pool)
-        return pool
-      }
-      const open = async (size: number): Promise<Pool> => {
-        const pool = make(size)
-        await pool.start()
-        return pool
-      }
-      try {
-        await body(open, make)
-      } finally {
-        await Promise.all(opened.map((pool) => pool.stop()))
-      }
-    })
-  }
   kit.describe(`pool ${name}`, () => {
-    outcomes(one)
-    values(one)
-    stops(one)
-    kills(one)
-    places(one)
+    const one = casesAlone(kit, makePool)
+    const quiet = casesTogether(kit, makePool)
+    outcomes(quiet)
+    values(quiet)
+    beginnings(one)
+    stops(quiet)
+    kills(quiet)
+    places(quiet)
     closing(one)
-    emissions(one)
+    emissions(quiet)
     resizing(one, traits)
-    if (traits.isolated) isolation(one)
+    if (traits.isolated) isolation(one, quiet)
   })
 }
 
@@ -127,7 +110,9 @@ function values(one: PoolCase): void {
       [1, 2, 3].map((step) => ['task-step', { step, text: 'ü' }]),
     )
   })
+}
 
+function beginnings(one: PoolCase): void {
   one('hooks of the start have run before the first job, and jobs share a resource', async (open) => {
     const pool = await open(1)
     const look = async (): Promise<unknown> => ((await start(pool, 'resource').outcome) as { result?: unknown }).result
@@ -240,8 +225,8 @@ function closing(one: PoolCase): void {
   })
 }
 
-function isolation(one: PoolCase): void {
-  one('an endless loop is killed within a second, and another job goes on beside it', async (open) => {
+function isolation(one: PoolCase, quiet: PoolCase): void {
+  quiet('an endless loop is killed within a second, and another job goes on beside it', async (open) => {
     const pool = await open(2)
     const other = start(pool, 'stubborn', [500])
     const run = start(pool, 'spin')
