@@ -58,6 +58,8 @@ interface AppActions {
   runJob(job: Job, host: JobHost): Promise<Outcome>
   /** One listener, which is set before the first call. */
   onSent(listener: SentListener): void
+  /** Run this when the app is closed, before its stores are. */
+  onClose(close: () => Promise<void>): void
   /** A task of the app, or one that is built in; undefined where there is none of this name. */
   definition(task: string): TaskDefinition | undefined
   /** Run the hooks of `afterTask`: what workers call. Never rejects; undefined where there are none. */

@@ -162,6 +162,8 @@ export interface Stats {
   readonly step: StatsStep
   readonly series: readonly StatsSeries[]
   readonly gaps: readonly Gap[]
+  /** Of one owner: only the newest jobs were counted, as there were too many to count all in time. */
+  readonly isPartial?: boolean | undefined
 }
 
 export interface FailureQuery {
@@ -301,7 +303,7 @@ export interface Recording {
   gaps(range: { readonly from: number; readonly to: number }): Promise<readonly Gap[]>
   follow(options: FollowOptions): AsyncIterable<Followed>
   /** Remove all that is recorded of these jobs. Resolves with how many there were. */
-  forget(filter: Pick<JobFilter, 'ids' | 'owner' | 'tag'>): Promise<number>
+  forget(filter: Pick<JobFilter, 'ids' | 'owner' | 'tag' | 'tasks'>): Promise<number>
   /** Write one entry: resolves when it is on the disk. */
   audit(entry: AuditEntry): Promise<void>
   auditLog(query: AuditQuery): Promise<AuditPage>

@@ -1,0 +1,158 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { isFinal } from '../../protocol/states.ts'
+import { Names } from '../file/names.ts'
+import { TextIndex } from '../file/textIndex.ts'
+import { fingerprintOf } from '../fold/fingerprint.ts'
+import { type ForgetFilter, hashOf } from '../fold/ingest.ts'
+import type { JobRow } from '../fold/jobs.ts'
+import { Removal } from './removal.ts'
+
+/** Jobs that one transaction forgets. */
+const MAX_AT_ONCE = 100
+/** Late events of a forgotten job are refused for so long, ms. */
+const REFUSED_MS = 24 * 3600 * 1000
+/** How often the write-ahead log is truncated before another process that reads it is left alone. */
+const TRUNCATE_TRIES = 50
+
+/** What is to be forgotten. */
+export interface ForgetCommand {
+  readonly filter: ForgetFilter
+  /** Only jobs that have ended. */
+  readonly ended: boolean
+  readonly now: number
+}
+
+/** Removes all that the file has of jobs, and overwrites it. */
+export class Forgetting {
+  readonly #db: DatabaseSync
+  readonly #names: Names
+  readonly #removal: Removal
+
+  constructor(db: DatabaseSync) {
+    this.#db = db
+    this.#names = new Names(db)
+    this.#removal = new Removal(db, this.#names, new TextIndex(db))
+  }
+
+  /** Returns how many jobs there were. Ids that are not in the file are refused from now on, too. */
+  forget({ filter, ended, now }: ForgetCommand): number {
+    let count = 0
+    if (filter.ids) {
+      for (let at = 0; at < filter.ids.length; at += MAX_AT_ONCE) {
+        const ids = filter.ids.slice(at, at + MAX_AT_ONCE)
+        count += this.#transaction(() => this.#forgetIds(ids, filter, ended, now))
+      }
+    } else {
+      for (let before = Number.MAX_SAFE_INTEGER; ; ) {
+        const rows = this.#rowsOf(filter, before)
+        count += this.#transaction(() =>
+          this.#forgetRows(
+            rows.filter((row) => this.#fits(row, filter, ended)),
+            now,
+          ),
+        )
+        const last = rows.at(-1)
+        if (!last) break
+        before = last.seq
+      }
+    }
+    this.#transaction(() => this.#dropNames(filter))
+    this.truncate()
+    return count
+  }
+
+  /** Move the write-ahead log into the file, and empty it: it has pages as they were. */
+  truncate(): void {
+    for (let tries = 0; tries < TRUNCATE_TRIES; tries++) {
+      const { busy } = this.#db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as { busy: number }
+      if (busy === 0) return
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
+    }
+  }
+
+  #forgetIds(ids: readonly string[], filter: ForgetFilter, ended: boolean, now: number): number {
+    const find = this.#db.prepare('SELECT * FROM job WHERE id = ?')
+    const isFilterOfIds = filter.owner === undefined && filter.tag === undefined && filter.tasks === undefined
+    const rows = ids.flatMap((id) => {
+      const row = find.get(id) as JobRow | undefined
+      if (!row && isFilterOfIds) this.#refuse(id, now)
+      return row && this.#fits(row, filter, ended) ? [row] : []
+    })
+    return this.#forgetRows(rows, now)
+  }
+
+  #forgetRows(rows: readonly JobRow[], now: number): number {
+    const { indexed } = this.#db.prepare('SELECT indexed FROM recorder').get() as { indexed: number }
+    for (const row of rows) {
+      const task = this.#names.text(row.task) ?? ''
+      this.#removal.forget(row, row.seq <= indexed, (exception) => fingerprintOf(task, exception).message)
+      this.#refuse(row.id, now)
+    }
+    return rows.length
+  }
+
+  #refuse(id: string, now: number): void {
+    this.#db.prepare('INSERT OR REPLACE INTO forgotten VALUES (?, ?)').run(hashOf(id), now + REFUSED_MS)
+    this.#removal.forgetFailures(id, (exception) => exception)
+  }
+
+  #fits(row: JobRow, { owner, tag, tasks }: ForgetFilter, ended: boolean): boolean {
+    if (ended && !isFinal(this.#names.text(row.state) ?? '')) return false
+    if (owner !== undefined && this.#names.text(row.owner) !== owner) return false
+    if (tasks && !tasks.includes(this.#names.text(row.task) ?? '')) return false
+    return tag === undefined || (row.tags !== null && (JSON.parse(row.tags) as string[]).includes(tag))
+  }
+
+  /** Some jobs of the owner, or with the tag, before this one. */
+  #rowsOf({ owner, tag }: ForgetFilter, before: number): readonly JobRow[] {
+    const number = this.#names.find(owner ?? tag ?? '')
+    if (number === undefined) return []
+    const from =
+      owner === undefined
+        ? 'SELECT job.* FROM tag JOIN job USING (seq) WHERE tag.tag = ? AND tag.seq < ? ORDER BY tag.seq DESC'
+        : 'SELECT * FROM job WHERE owner = ? AND seq < ? ORDER BY seq DESC'
+    return this.#db.prepare(`${from} LIMIT ?`).all(number, before, MAX_AT_ONCE) as unknown as JobRow[]
+  }
+
+  /** Names of owners and tags that no job has any more. */
+  #dropNames({ owner, tag }: ForgetFilter): number {
+    for (const text of [owner, tag]) {
+      const number = text === undefined ? undefined : this.#names.find(text)
+      const isOfEvents = number !== undefined && this.#isOfEvents(number)
+      if (number !== undefined && !isOfEvents) dropUnused(this.#db, number)
+    }
+    this.#names.clear()
+    return 0
+  }
+
+  #isOfEvents(number: number): boolean {
+    return this.#db.prepare('SELECT 1 FROM event WHERE type = ? OR host = ? LIMIT 1').get(number, number) !== undefined
+  }
+
+  #transaction(work: () => number): number {
+    this.#db.exec('BEGIN IMMEDIATE')
+    try {
+      const count = work()
+      this.#db.exec('COMMIT')
+      return count
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
+      this.#names.clear()
+      throw error
+    }
+  }
+}
+
+/** Remove a name that nothing uses. */
+export function dropUnused(db: DatabaseSync, number: number): void {
+  const uses = ['task', 'queue', 'worker', 'owner'].map((column) => `SELECT 1 FROM job WHERE ${column} = :n`)
+  const { used } = db
+    .prepare(
+      `SELECT EXISTS (${uses.join(' UNION ALL ')} UNION ALL SELECT 1 FROM tag WHERE tag = :n
+        UNION ALL SELECT 1 FROM rollup WHERE task = :n OR queue = :n
+        UNION ALL SELECT 1 FROM failure WHERE task = :n
+        UNION ALL SELECT 1 FROM job WHERE state <> 1 AND state = :n) AS used`,
+    )
+    .get({ n: number }) as { used: number }
+  if (used === 0 && number !== 1) db.prepare('DELETE FROM name WHERE id = ?').run(number)
+}
