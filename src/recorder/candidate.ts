@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import type { App } from '../app/app.ts'
 import { withDeadline } from '../std/deadline.ts'
+import { ConfigError } from '../std/errors.ts'
 import { uuid } from '../std/id.ts'
 import { Lifecycle, type Service, type ServiceRun } from '../std/service.ts'
 import type { FileThread } from './file/fileThread.ts'
@@ -23,7 +24,7 @@ export class Candidate implements Service {
   readonly holder: string = `${hostname()} ${process.pid} ${uuid().slice(0, 8)}`
   #intake: Intake | undefined
   #stopTimer: (() => void) | undefined
-  #turning: Promise<void> = Promise.resolve()
+  #turning: Promise<unknown> = Promise.resolve()
   #isStopped = false
   #problem: string | undefined
 
@@ -48,14 +49,10 @@ export class Candidate implements Service {
 
   async #open(run: ServiceRun): Promise<void> {
     this.#isStopped = false
-    const setAside = await this.#thread.call('open', this.#now)
-    if (setAside !== undefined)
-      this.#app.config.logger.warn(
-        {},
-        `the recorder's file was damaged: it is now ${setAside}, and a new one was begun`,
-      )
     run.defer(() => this.#close())
-    await this.#turn()
+    const error = await this.#turn()
+    // Waiting does not help.
+    if (error instanceof ConfigError) throw error
     this.#wait()
   }
 
@@ -81,19 +78,27 @@ export class Candidate implements Service {
     )
   }
 
-  /** Never rejects. */
-  async #turn(): Promise<void> {
+  /** Never rejects. Returns what failed. */
+  async #turn(): Promise<unknown> {
     try {
+      const setAside = await this.#thread.call('open', this.#now)
+      if (setAside !== undefined) this.#warn(`its file was damaged: it is now ${setAside}, and a new one was begun`)
       const isHeld = await this.#thread.call('claim', { holder: this.holder, now: this.#now, lease: LEASE_MS })
       if (isHeld && !this.#intake) await this.#begin()
       if (!isHeld && this.#intake) await this.#end()
       this.#problem = undefined
+      return undefined
     } catch (error) {
       const { message } = error as Error
-      if (this.#problem === undefined)
+      if (this.#problem === undefined && !(error instanceof ConfigError))
         this.#app.config.logger.error({ err: error }, `the recorder does not run, and tries again: ${message}`)
       this.#problem = message
+      return error
     }
+  }
+
+  #warn(message: string): void {
+    this.#app.config.logger.warn({}, `the recorder: ${message}`)
   }
 
   async #begin(): Promise<void> {

@@ -145,8 +145,15 @@ export class Recorder implements Service, Recording {
     return this.#app.config.clock.now()
   }
 
-  #forget(filter: ForgetFilter, ended: boolean): Promise<number> {
-    return this.#writer.call('forget', { filter, ended, now: this.#now })
+  async #forget(filter: ForgetFilter, ended: boolean): Promise<number> {
+    let total = 0
+    let from: number | undefined
+    do {
+      const { count, next } = await this.#writer.call('forget', { filter, ended, from, now: this.#now })
+      total += count
+      from = next
+    } while (from !== undefined)
+    return total
   }
 
   /** An unavailable backend hides nothing of what the file has. */
@@ -157,6 +164,29 @@ export class Recorder implements Service, Recording {
       if (isKnown && error instanceof StoreUnavailableError) return undefined
       throw error
     }
+  }
+}
+
+/** How many services of an app record. */
+const holders = new WeakMap<Recorder, number>()
+
+/**
+ * Let the recorder of an app run while a service does. The returned function ends that. Never rejects: a recorder that
+ * cannot run is reported, and stops nothing.
+ */
+export async function recordWhileOpen(app: App): Promise<() => Promise<void>> {
+  const { logger } = app.config
+  const recorder = await recorderOf(app)
+  holders.set(recorder, (holders.get(recorder) ?? 0) + 1)
+  try {
+    await recorder.start()
+  } catch (error) {
+    logger.error({ err: error }, `the recorder cannot run: ${(error as Error).message}`)
+  }
+  return async () => {
+    const left = (holders.get(recorder) ?? 1) - 1
+    holders.set(recorder, left)
+    if (left === 0) await recorder.stop()
   }
 }
 

@@ -287,6 +287,8 @@ export class Worker implements Service {
     run.defer(() => joiner?.stop())
     await joiner?.start()
     run.defer(await sweepPayloads(context))
+    if (config.recorder.mode === 'on')
+      run.defer(await (await import('../recorder/recorder.ts')).recordWhileOpen(this.app))
     run.defer(watchLoop(this, this.#state, this.#app.signals))
     await intake.start(() => this.#app.signals.emit('worker:ready', { hostname: this.hostname }))
     run.defer(() => this.#drain(intake, turns))

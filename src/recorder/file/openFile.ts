@@ -92,7 +92,7 @@ function makeTables(db: DatabaseSync, path: string, fleet: string): void {
   const { count } = db.prepare('SELECT count(*) AS count FROM sqlite_schema').get() as { count: number }
   if (id === 0 && version === 0 && count === 0) {
     db.exec(RECORDER_TABLES)
-    db.prepare('INSERT INTO recorder VALUES (?, NULL, 0, 0, 0, NULL)').run(fleet)
+    db.prepare('INSERT INTO recorder VALUES (?, NULL, 0, 0, 0, 0, NULL)').run(fleet)
     db.exec(`PRAGMA application_id = ${RECORDER_APPLICATION_ID}; PRAGMA user_version = ${RECORDER_VERSION}`)
     return
   }

@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { RecorderLimits } from '../../config/recorderOptions.ts'
 import { FileCheck } from '../../stores/sqlite/fileCheck.ts'
 import { type Batch, Ingest, type Ingested } from '../fold/ingest.ts'
-import { type ForgetCommand, Forgetting } from '../keep/forgetting.ts'
+import { type ForgetCommand, Forgetting, type Forgotten } from '../keep/forgetting.ts'
 import { Retention } from '../keep/retention.ts'
 import { EventQueries, type EventsAnswer, type EventsQuery } from '../query/eventQueries.ts'
 import { FailureQueries } from '../query/failureQueries.ts'
@@ -49,7 +49,8 @@ export interface FileCalls {
   ingest(batch: Batch): Ingested
   /** Drop some of what is too old. True where more is. */
   keep(now: number): boolean
-  forget(command: ForgetCommand): number
+  /** One step. */
+  forget(command: ForgetCommand): Forgotten
   audit(entry: AuditEntry, now: number): void
   problem(problem: string | null, now: number): void
   jobs(query: JobQuery, now: number): RecordedPage
@@ -189,13 +190,13 @@ export class RecorderFile {
     return more
   }
 
-  #forget(command: ForgetCommand): number {
+  #forget(command: ForgetCommand): Forgotten {
     const parts = this.#open(command.now)
     parts.forgetting ??= new Forgetting(parts.db)
-    const count = parts.forgetting.forget(command)
+    const forgotten = parts.forgetting.forget(command)
     parts.ingest?.clear()
     parts.jobs.names.clear()
-    return count
+    return forgotten
   }
 
   #audit(entry: AuditEntry, now: number): void {

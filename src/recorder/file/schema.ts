@@ -107,6 +107,7 @@ CREATE TABLE recorder (
   fleet TEXT NOT NULL,                  -- the broker whose events these are
   holder TEXT, until INTEGER NOT NULL,  -- which process records, and until when, if it does not renew that
   seq INTEGER NOT NULL,                 -- of the newest job
+  jobs INTEGER NOT NULL,                -- how many there are
   indexed INTEGER NOT NULL,             -- the jobs up to this seq are in the full text
   problem TEXT
 ) STRICT;`

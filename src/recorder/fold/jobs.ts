@@ -89,7 +89,7 @@ export class Jobs {
     this.#dropChunk = db.prepare('DELETE FROM step WHERE seq = ? AND chunk <= ?')
     this.#tag = db.prepare('INSERT OR IGNORE INTO tag VALUES (?, ?)')
     this.#last = db.prepare('SELECT seq FROM recorder')
-    this.#setLast = db.prepare('UPDATE recorder SET seq = ?')
+    this.#setLast = db.prepare('UPDATE recorder SET seq = ?, jobs = jobs + ?')
   }
 
   /** The jobs that this transaction has changed so far. */
@@ -134,9 +134,13 @@ export class Jobs {
 
   /** Write what has changed. */
   save(now: number): void {
-    for (const entry of this.#changed) this.#save(entry, now)
+    let added = 0
+    for (const entry of this.#changed) {
+      if (entry.isNew) added++
+      this.#save(entry, now)
+    }
     this.#changed.clear()
-    if (this.#seq !== undefined) this.#setLast.run(this.#seq)
+    if (this.#seq !== undefined) this.#setLast.run(this.#seq, added)
     this.#cool()
   }
 

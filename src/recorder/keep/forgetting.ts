@@ -8,7 +8,7 @@ import type { JobRow } from '../fold/jobs.ts'
 import { Removal } from './removal.ts'
 
 /** Jobs that one transaction forgets. */
-const MAX_AT_ONCE = 100
+const MAX_AT_ONCE = 25
 /** Late events of a forgotten job are refused for so long, ms. */
 const REFUSED_MS = 24 * 3600 * 1000
 /** How often the write-ahead log is truncated before another process that reads it is left alone. */
@@ -19,10 +19,18 @@ export interface ForgetCommand {
   readonly filter: ForgetFilter
   /** Only jobs that have ended. */
   readonly ended: boolean
+  /** Where the step before has ended. */
+  readonly from?: number | undefined
   readonly now: number
 }
 
-/** Removes all that the file has of jobs, and overwrites it. */
+/** How many jobs a step has removed, and where the next one begins. */
+export interface Forgotten {
+  readonly count: number
+  readonly next?: number | undefined
+}
+
+/** Removes all that the file has of jobs, and overwrites it. Ids that are not in the file are refused, too. */
 export class Forgetting {
   readonly #db: DatabaseSync
   readonly #names: Names
@@ -34,31 +42,15 @@ export class Forgetting {
     this.#removal = new Removal(db, this.#names, new TextIndex(db))
   }
 
-  /** Returns how many jobs there were. Ids that are not in the file are refused from now on, too. */
-  forget({ filter, ended, now }: ForgetCommand): number {
-    let count = 0
-    if (filter.ids) {
-      for (let at = 0; at < filter.ids.length; at += MAX_AT_ONCE) {
-        const ids = filter.ids.slice(at, at + MAX_AT_ONCE)
-        count += this.#transaction(() => this.#forgetIds(ids, filter, ended, now))
-      }
-    } else {
-      for (let before = Number.MAX_SAFE_INTEGER; ; ) {
-        const rows = this.#rowsOf(filter, before)
-        count += this.#transaction(() =>
-          this.#forgetRows(
-            rows.filter((row) => this.#fits(row, filter, ended)),
-            now,
-          ),
-        )
-        const last = rows.at(-1)
-        if (!last) break
-        before = last.seq
-      }
-    }
+  /** One step, so that what else is written waits for it only briefly. */
+  forget({ filter, ended, from, now }: ForgetCommand): Forgotten {
+    const step = filter.ids
+      ? this.#forgetIds(filter.ids, filter, ended, from ?? 0, now)
+      : this.#forgetFound(filter, ended, from ?? Number.MAX_SAFE_INTEGER, now)
+    if (step.next !== undefined) return step
     this.#transaction(() => this.#dropNames(filter))
     this.truncate()
-    return count
+    return step
   }
 
   /** Move the write-ahead log into the file, and empty it: it has pages as they were. */
@@ -70,15 +62,28 @@ export class Forgetting {
     }
   }
 
-  #forgetIds(ids: readonly string[], filter: ForgetFilter, ended: boolean, now: number): number {
+  #forgetIds(all: readonly string[], filter: ForgetFilter, ended: boolean, from: number, now: number): Forgotten {
+    const ids = all.slice(from, from + MAX_AT_ONCE)
     const find = this.#db.prepare('SELECT * FROM job WHERE id = ?')
-    const isFilterOfIds = filter.owner === undefined && filter.tag === undefined && filter.tasks === undefined
-    const rows = ids.flatMap((id) => {
-      const row = find.get(id) as JobRow | undefined
-      if (!row && isFilterOfIds) this.#refuse(id, now)
-      return row && this.#fits(row, filter, ended) ? [row] : []
+    const isOfIds = filter.owner === undefined && filter.tag === undefined && filter.tasks === undefined
+    const count = this.#transaction(() => {
+      const rows = ids.flatMap((id) => {
+        const row = find.get(id) as JobRow | undefined
+        if (!row && isOfIds) this.#refuse(id, now)
+        return row && this.#fits(row, filter, ended) ? [row] : []
+      })
+      return this.#forgetRows(rows, now)
     })
-    return this.#forgetRows(rows, now)
+    const next = from + ids.length
+    return next < all.length ? { count, next } : { count }
+  }
+
+  #forgetFound(filter: ForgetFilter, ended: boolean, before: number, now: number): Forgotten {
+    const rows = this.#rowsOf(filter, before)
+    const fitting = rows.filter((row) => this.#fits(row, filter, ended))
+    const count = this.#transaction(() => this.#forgetRows(fitting, now))
+    const last = rows.at(-1)
+    return last ? { count, next: last.seq } : { count }
   }
 
   #forgetRows(rows: readonly JobRow[], now: number): number {

@@ -8,6 +8,7 @@ export class Removal {
   readonly #names: Names
   readonly #text: TextIndex
   readonly #statements: readonly StatementSync[]
+  readonly #count: StatementSync
   readonly #tag: StatementSync
   readonly #failures: StatementSync
   readonly #keepPattern: StatementSync
@@ -23,6 +24,7 @@ export class Removal {
       db.prepare('DELETE FROM step WHERE seq = ?'),
       db.prepare('DELETE FROM event WHERE seq = ?'),
     ]
+    this.#count = db.prepare('UPDATE recorder SET jobs = jobs - 1')
     this.#tag = db.prepare('DELETE FROM tag WHERE tag = ? AND seq = ?')
     this.#failures = db.prepare('SELECT fingerprint FROM failure WHERE last_job = ?')
     this.#keepPattern = db.prepare('UPDATE failure SET message = pattern WHERE last_job = ?')
@@ -55,6 +57,7 @@ export class Removal {
 
   #remove(row: JobRow): void {
     for (const statement of this.#statements) statement.run(row.seq)
+    this.#count.run()
     if (row.tags === null) return
     for (const tag of JSON.parse(row.tags) as string[]) {
       const number = this.#names.find(tag)

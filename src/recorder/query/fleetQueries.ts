@@ -73,16 +73,21 @@ export class FleetQueries {
   }
 
   status(now: number): RecordingStatus {
-    const count = (sql: string): number => (this.#db.prepare(sql).get() as { count: number }).count
     const recorder = this.#lease.current(now)
-    const { problem } = this.#db.prepare('SELECT problem FROM recorder').get() as { problem: string | null }
+    const { problem, jobs } = this.#db.prepare('SELECT problem, jobs FROM recorder').get() as {
+      problem: string | null
+      jobs: number
+    }
+    const { events } = this.#db
+      .prepare('SELECT coalesce(max(number) - min(number) + 1, 0) AS events FROM event')
+      .get() as { events: number }
     return {
       file: this.#path,
       bytes: this.#bytes(),
       isRecording: recorder !== undefined,
       recorder,
-      jobs: count('SELECT count(*) AS count FROM job'),
-      events: count('SELECT count(*) AS count FROM event'),
+      jobs,
+      events,
       problem: problem ?? undefined,
     }
   }
