@@ -136,6 +136,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
       revokeTree: (...tree) => this.#stores.revokeTree(...tree),
       ...this.#eagerJobs,
       onSent: (listener) => this.#stores.onSent(listener),
+      onForget: (listener) => this.forgetListeners.add(listener),
       onClose: (close) => this.#closers.add(close),
       definition: this.#definition,
       override: (override) => this.#replace(override),

@@ -106,7 +106,13 @@ export class Candidate implements Service {
       ...{ app: this.#app, thread: this.#thread, holder: this.holder, lease: LEASE_MS, ...this.#others },
       lost: () => void this.#end().catch(() => undefined),
     })
-    await intake.start()
+    try {
+      await intake.start()
+    } catch (error) {
+      // Another process may reach what this one does not.
+      await this.#thread.call('release', this.holder, this.#now).catch(() => undefined)
+      throw error
+    }
     this.#intake = intake
   }
 

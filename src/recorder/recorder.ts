@@ -124,8 +124,11 @@ export class Recorder implements Service, Recording {
     return this.#followers.follow(this.#reader, options, () => this.#now)
   }
 
-  forget(filter: Pick<JobFilter, 'ids' | 'owner' | 'tag' | 'tasks'>): Promise<number> {
-    return this.#forget(filter, false)
+  forget(
+    filter: Pick<JobFilter, 'ids' | 'owner' | 'tag' | 'tasks'>,
+    { ended = false }: { readonly ended?: boolean | undefined } = {},
+  ): Promise<number> {
+    return this.#forget(filter, ended)
   }
 
   audit(entry: AuditEntry): Promise<void> {
@@ -191,6 +194,11 @@ export async function recordWhileOpen(app: App): Promise<() => Promise<void>> {
 }
 
 const recorders = new WeakMap<object, Recorder>()
+
+/** The recorder of an app, if it was asked for before. */
+export function openRecorderOf(app: App): Recorder | undefined {
+  return recorders.get(app)
+}
 
 /** The recorder of an app: one, closed with the app. Rejects with ConfigError where it has `recorder: false`. */
 export async function recorderOf(app: App): Promise<Recorder> {

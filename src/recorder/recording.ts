@@ -302,8 +302,11 @@ export interface Recording {
   workers(): Promise<readonly RecordedWorker[]>
   gaps(range: { readonly from: number; readonly to: number }): Promise<readonly Gap[]>
   follow(options: FollowOptions): AsyncIterable<Followed>
-  /** Remove all that is recorded of these jobs. Resolves with how many there were. */
-  forget(filter: Pick<JobFilter, 'ids' | 'owner' | 'tag' | 'tasks'>): Promise<number>
+  /** Remove all that is recorded of these jobs; with `ended`, of those that have ended. Resolves with their number. */
+  forget(
+    filter: Pick<JobFilter, 'ids' | 'owner' | 'tag' | 'tasks'>,
+    options?: { readonly ended?: boolean | undefined },
+  ): Promise<number>
   /** Write one entry: resolves when it is on the disk. */
   audit(entry: AuditEntry): Promise<void>
   auditLog(query: AuditQuery): Promise<AuditPage>

@@ -13,6 +13,7 @@ const GATHERED_BYTES = 8 * 2 ** 20
 /** Trigrams of one word that are looked up; a longer word is decided by its text. */
 const MAX_TRIGRAMS = 24
 const TRIGRAM = 3
+const FRAME = '\n'.repeat(TRIGRAM)
 
 interface PartRow {
   readonly number: number
@@ -39,31 +40,31 @@ export class TextIndex {
   }
 
   /** Add texts of jobs, in the order of their numbers. Inside a transaction. */
-  add(texts: readonly (readonly [seq: number, text: string])[]): void {
+  add(jobs: readonly (readonly [seq: number, texts: readonly string[]])[]): void {
     let [part] = this.#all()
     let added = 0
-    for (const [seq, text] of texts) {
+    for (const [seq, texts] of jobs) {
       if (!part || part.jobs + added >= JOBS_PER_PART) {
         if (part && added > 0) this.#count.run(added, part.number)
         part = this.#begin(seq)
         added = 0
       }
-      this.#statements(part.number).insert.run(seq, foldText(text))
+      this.#statements(part.number).insert.run(seq, framed(texts))
       added++
     }
     if (part && added > 0) this.#count.run(added, part.number)
   }
 
-  /** The text of a job that was added has become longer: `more` is added to it. */
-  extend(seq: number, more: string): void {
+  /** A job that was added has more texts. */
+  extend(seq: number, more: readonly string[]): void {
     const part = this.#partOf(seq)
-    if (part) this.#statements(part.number).insert.run(seq, foldText(more))
+    if (part) this.#statements(part.number).insert.run(seq, framed(more))
   }
 
-  /** Remove a job. `text`: all that was added of it. */
-  remove(seq: number, text: string): void {
+  /** Remove a job. `texts`: all that were added of it, each once. */
+  remove(seq: number, texts: readonly string[]): void {
     const part = this.#partOf(seq)
-    if (part) this.#statements(part.number).remove.run(seq, foldText(text))
+    if (part) this.#statements(part.number).remove.run(seq, framed(texts))
   }
 
   /** Drop the parts whose jobs are all older than this one. Returns how many. */
@@ -145,6 +146,15 @@ export class TextIndex {
 /** As words of a search are compared. A zero character would end a text of SQLite. */
 export function foldText(text: string): string {
   return folded(text).replaceAll('\0', ' ')
+}
+
+/**
+ * Texts as one. Between and around them are as many line breaks as a trigram has characters, so that the trigrams of
+ * all are those of each: what was added in two steps is removed in one. SQLite takes it for damage of the file where
+ * more is removed than was added.
+ */
+function framed(texts: readonly string[]): string {
+  return foldText(`${FRAME}${texts.join(FRAME)}${FRAME}`)
 }
 
 /** The words that have trigrams. */

@@ -200,11 +200,11 @@ export class Ingest {
     const texts = this.#textOf(entry)
     const added = texts.filter((text) => !before.includes(text))
     if (before.every((text) => texts.includes(text))) {
-      if (added.length > 0) this.#text.extend(entry.seq, added.join('\n'))
+      if (added.length > 0) this.#text.extend(entry.seq, added)
       return
     }
-    this.#text.remove(entry.seq, before.join('\n'))
-    this.#text.extend(entry.seq, texts.join('\n'))
+    this.#text.remove(entry.seq, before)
+    this.#text.extend(entry.seq, texts)
   }
 
   #index(indexed: number, now: number): void {
@@ -212,7 +212,7 @@ export class Ingest {
     const rows = this.#unindexed.all(indexed, until, MAX_INDEXED) as unknown as JobRow[]
     const last = rows.at(-1)
     if (!last) return
-    this.#text.add(rows.map((row) => [row.seq, this.#textsOf(row).join('\n')]))
+    this.#text.add(rows.map((row) => [row.seq, this.#textsOf(row)]))
     this.#setIndexed.run(last.seq)
   }
 }

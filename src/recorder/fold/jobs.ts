@@ -50,14 +50,14 @@ const COLUMNS = [
   'chunks',
 ] as const
 
-/** What of a job is searched, one text a line, in the order in which it becomes known. */
+/** What of a job is searched, each text once. */
 export function searchedText(
   id: string,
   task: string | undefined,
   { tags, args, kwargs, exception }: Pick<JobRow, 'tags' | 'args' | 'kwargs' | 'exception'>,
 ): readonly string[] {
   const names = tags === null ? [] : (JSON.parse(tags) as string[])
-  return [id, task ?? '', ...names, args ?? '', kwargs ?? '', exception ?? ''].filter((text) => text !== '')
+  return [...new Set([id, task ?? '', ...names, args ?? '', kwargs ?? '', exception ?? ''])].filter(Boolean)
 }
 
 /** Jobs of the file, as the events of a transaction need and change them. */

@@ -41,7 +41,7 @@ export class Removal {
 
   /** A job that is to be forgotten. `isIndexed`: it is in the full text. */
   forget(row: JobRow, isIndexed: boolean, messageOf: (exception: string) => string): void {
-    if (isIndexed) this.#text.remove(row.seq, searchedText(row.id, this.#names.text(row.task), row).join('\n'))
+    if (isIndexed) this.#text.remove(row.seq, searchedText(row.id, this.#names.text(row.task), row))
     this.#remove(row)
     this.forgetFailures(row.id, messageOf)
   }
