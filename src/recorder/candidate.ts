@@ -21,7 +21,7 @@ export class Candidate implements Service {
   readonly #others: Pick<IntakeParts, 'forget' | 'written'>
   readonly #lifecycle = new Lifecycle((run) => this.#open(run))
   /** For people, and unique. */
-  readonly holder: string = `${hostname()} ${process.pid} ${uuid().slice(0, 8)}`
+  readonly holder: string = `${hostname()} ${process.pid} ${uuid().slice(-12)}`
   #intake: Intake | undefined
   #stopTimer: (() => void) | undefined
   #turning: Promise<unknown> = Promise.resolve()

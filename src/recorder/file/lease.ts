@@ -12,10 +12,14 @@ export interface Claim {
 export class Lease {
   readonly #read: StatementSync
   readonly #write: StatementSync
+  readonly #receives: StatementSync
 
   constructor(db: DatabaseSync) {
-    this.#read = db.prepare('SELECT holder, until FROM recorder')
-    this.#write = db.prepare('UPDATE recorder SET holder = ?, until = ?')
+    this.#read = db.prepare('SELECT holder, until, receives FROM recorder')
+    this.#write = db.prepare(
+      'UPDATE recorder SET receives = CASE WHEN holder IS :holder THEN receives ELSE 0 END, holder = :holder, until = :until',
+    )
+    this.#receives = db.prepare('UPDATE recorder SET receives = 1')
   }
 
   /** Inside a transaction: take the lease if it is free, or renew it. False: another process has it. */
@@ -23,7 +27,7 @@ export class Lease {
     const { holder: other, until } = this.#row
     // A lease that ends later than any could was written by a clock that was ahead.
     const isHeld = other !== null && other !== holder && until > now && until <= now + 2 * lease
-    if (!isHeld) this.#write.run(holder, now + lease)
+    if (!isHeld) this.#write.run({ holder, until: now + lease })
     return !isHeld
   }
 
@@ -36,12 +40,22 @@ export class Lease {
   /** Inside a transaction: renew it. False: it is not held any more. */
   renew({ holder, now, lease }: Claim): boolean {
     if (this.#row.holder !== holder) return false
-    this.#write.run(holder, now + lease)
+    this.#write.run({ holder, until: now + lease })
     return true
   }
 
   release(holder: string): void {
-    if (this.#row.holder === holder) this.#write.run(null, 0)
+    if (this.#row.holder === holder) this.#write.run({ holder: null, until: 0 })
+  }
+
+  /** The process that has it receives events from now on. */
+  receive(): void {
+    this.#receives.run()
+  }
+
+  /** The process that records: has the lease, and receives events. */
+  recording(now: number): string | undefined {
+    return this.#row.receives === 1 ? this.current(now) : undefined
   }
 
   current(now: number): string | undefined {
@@ -49,7 +63,7 @@ export class Lease {
     return until > now ? (holder ?? undefined) : undefined
   }
 
-  get #row(): { holder: string | null; until: number } {
-    return this.#read.get() as { holder: string | null; until: number }
+  get #row(): { holder: string | null; until: number; receives: number } {
+    return this.#read.get() as { holder: string | null; until: number; receives: number }
   }
 }

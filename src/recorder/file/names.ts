@@ -5,6 +5,11 @@ const MAX_KNOWN = 20_000
 /** How exactly it is known when a name was last used, ms. */
 const USED_INTERVAL_MS = 24 * 3600 * 1000
 
+/** Names of owners and tags are apart from all others: they are removed with the last job that has one. */
+export function ownName(text: string): string {
+  return `=${text}`
+}
+
 /** Names as numbers, so that rows and indexes are short. */
 export class Names {
   readonly #ids = new Map<string, { readonly id: number; readonly used: number }>()
@@ -43,6 +48,11 @@ export class Names {
       this.#texts.set(id, known)
     }
     return known
+  }
+
+  /** An owner, or a tag. */
+  own(id: number | null): string | undefined {
+    return this.text(id)?.slice(1)
   }
 
   /** After a rollback, or a change by another process. */

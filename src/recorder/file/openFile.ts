@@ -11,7 +11,7 @@ const SQLITE_NOTADB = 26
 /** How long a statement waits for another process, ms. Only the thread of the file waits. */
 const BUSY_TIMEOUT_MS = 10_000
 /** Pages of 4 KiB in the write-ahead log before they are moved into the file. */
-const CHECKPOINT_PAGES = 4000
+const CHECKPOINT_PAGES = 2000
 const MAX_LOG_BYTES = 64 * 2 ** 20
 /** KiB of pages in memory. */
 const CACHE_KIB = 32_000
@@ -92,7 +92,7 @@ function makeTables(db: DatabaseSync, path: string, fleet: string): void {
   const { count } = db.prepare('SELECT count(*) AS count FROM sqlite_schema').get() as { count: number }
   if (id === 0 && version === 0 && count === 0) {
     db.exec(RECORDER_TABLES)
-    db.prepare('INSERT INTO recorder VALUES (?, NULL, 0, 0, 0, 0, NULL)').run(fleet)
+    db.prepare('INSERT INTO recorder VALUES (?, NULL, 0, 0, 0, 0, 0, NULL)').run(fleet)
     db.exec(`PRAGMA application_id = ${RECORDER_APPLICATION_ID}; PRAGMA user_version = ${RECORDER_VERSION}`)
     return
   }

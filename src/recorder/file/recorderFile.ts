@@ -98,7 +98,11 @@ export class RecorderFile {
   readonly calls: FileCalls = {
     open: (now) => this.#setAsideOf(now),
     claim: (claim) => this.#claim(claim),
-    begin: (now) => this.#write(now, ({ coverage }) => coverage.begin(now)),
+    begin: (now) =>
+      this.#write(now, ({ coverage, lease }) => {
+        lease.receive()
+        return coverage.begin(now)
+      }),
     release: (holder, now) => this.#write(now, ({ lease }) => lease.release(holder)),
     ingest: (batch) => this.#ingest(batch),
     keep: (now) => this.#keep(now),

@@ -30,7 +30,8 @@ CREATE TABLE job (
   args TEXT, kwargs TEXT, exception TEXT, result TEXT, traceback TEXT,
   fold TEXT NOT NULL,                   -- JSON: what the next event needs
   steps TEXT NOT NULL,                  -- JSON: the last ones
-  chunks INTEGER NOT NULL               -- of its steps that are in the table step
+  chunks INTEGER NOT NULL,              -- of its steps that are in the table step
+  pieces INTEGER NOT NULL DEFAULT 1     -- in how many steps its text was added to the full text
 ) STRICT;
 CREATE INDEX job_task ON job (task);
 CREATE INDEX job_state ON job (state) WHERE state <> ${SUCCESS_NAME};
@@ -109,6 +110,7 @@ CREATE TABLE recorder (
   seq INTEGER NOT NULL,                 -- of the newest job
   jobs INTEGER NOT NULL,                -- how many there are
   indexed INTEGER NOT NULL,             -- the jobs up to this seq are in the full text
+  receives INTEGER NOT NULL,            -- 1: the process that records receives events, 0: not yet
   problem TEXT
 ) STRICT;`
 

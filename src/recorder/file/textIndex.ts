@@ -13,6 +13,8 @@ const GATHERED_BYTES = 8 * 2 ** 20
 /** Trigrams of one word that are looked up; a longer word is decided by its text. */
 const MAX_TRIGRAMS = 24
 const TRIGRAM = 3
+/** Before the numbers of all jobs. */
+const NO_JOB = 1
 const FRAME = '\n'.repeat(TRIGRAM)
 
 interface PartRow {
@@ -61,10 +63,21 @@ export class TextIndex {
     if (part) this.#statements(part.number).insert.run(seq, framed(more))
   }
 
-  /** Remove a job. `texts`: all that were added of it, each once. */
-  remove(seq: number, texts: readonly string[]): void {
+  /**
+   * Remove a job. `texts`: all that were added of it, each once, in this many steps. Each removal finds the entries of
+   * one step. Text of blanks keeps the sum of all lengths above what is removed: SQLite takes a sum below zero for
+   * damage of the file.
+   */
+  remove(seq: number, texts: readonly string[], pieces: number): void {
     const part = this.#partOf(seq)
-    if (part) this.#statements(part.number).remove.run(seq, framed(texts))
+    if (!part) return
+    const { insert, remove } = this.#statements(part.number)
+    const text = framed(texts)
+    for (let piece = 0; piece < pieces; piece++) {
+      // Before each, as an entry of an earlier job lets SQLite write what it has gathered.
+      insert.run(NO_JOB, ' '.repeat(text.length))
+      remove.run(seq, text)
+    }
   }
 
   /** Drop the parts whose jobs are all older than this one. Returns how many. */
@@ -150,8 +163,7 @@ export function foldText(text: string): string {
 
 /**
  * Texts as one. Between and around them are as many line breaks as a trigram has characters, so that the trigrams of
- * all are those of each: what was added in two steps is removed in one. SQLite takes it for damage of the file where
- * more is removed than was added.
+ * all are those of each: what was added in several steps is removed as one text.
  */
 function framed(texts: readonly string[]): string {
   return foldText(`${FRAME}${texts.join(FRAME)}${FRAME}`)

@@ -49,6 +49,12 @@ export interface Ingested {
 
 export type ForgetFilter = Pick<JobFilter, 'ids' | 'owner' | 'tag' | 'tasks'>
 
+/** What the full text has of a job, added in so many steps. */
+interface IndexedText {
+  readonly texts: readonly string[]
+  readonly pieces: number
+}
+
 /** Writes what has come as one transaction: all effects of each event, or none. */
 export class Ingest {
   readonly #db: DatabaseSync
@@ -68,6 +74,7 @@ export class Ingest {
   readonly #undescribed: StatementSync
   readonly #row: StatementSync
   readonly #version: StatementSync
+  readonly #setPieces: StatementSync
   #seenVersion = -1
   #hasForgotten = true
 
@@ -88,6 +95,7 @@ export class Ingest {
     this.#setIndexed = db.prepare('UPDATE recorder SET indexed = ?')
     this.#undescribed = db.prepare('SELECT id FROM job WHERE described = 0 ORDER BY seq DESC LIMIT ?')
     this.#row = db.prepare('SELECT * FROM job WHERE seq = ?')
+    this.#setPieces = db.prepare('UPDATE job SET pieces = ? WHERE seq = ?')
     this.#version = db.prepare('PRAGMA data_version')
   }
 
@@ -187,8 +195,9 @@ export class Ingest {
   }
 
   /** What the file has of a job. */
-  #textOf({ seq }: JobEntry): readonly string[] {
-    return this.#textsOf(this.#row.get(seq) as JobRow | undefined)
+  #textOf({ seq }: JobEntry): IndexedText {
+    const row = this.#row.get(seq) as JobRow | undefined
+    return { texts: this.#textsOf(row), pieces: row?.pieces ?? 1 }
   }
 
   #textsOf(row: JobRow | undefined): readonly string[] {
@@ -196,15 +205,18 @@ export class Ingest {
   }
 
   /** A job that is in the full text has changed. */
-  #reindex(entry: JobEntry, before: readonly string[]): void {
-    const texts = this.#textOf(entry)
+  #reindex({ seq }: JobEntry, { texts: before, pieces }: IndexedText): void {
+    const texts = this.#textsOf(this.#row.get(seq) as JobRow | undefined)
     const added = texts.filter((text) => !before.includes(text))
     if (before.every((text) => texts.includes(text))) {
-      if (added.length > 0) this.#text.extend(entry.seq, added)
+      if (added.length === 0) return
+      this.#text.extend(seq, added)
+      this.#setPieces.run(pieces + 1, seq)
       return
     }
-    this.#text.remove(entry.seq, before)
-    this.#text.extend(entry.seq, texts)
+    this.#text.remove(seq, before, pieces)
+    this.#text.extend(seq, texts)
+    this.#setPieces.run(1, seq)
   }
 
   #index(indexed: number, now: number): void {

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { Names } from '../file/names.ts'
+import { type Names, ownName } from '../file/names.ts'
 import { SEQ_PER_MS } from '../file/schema.ts'
 import { JobEntry, MAX_CHUNKS, type StepRow } from './jobEntry.ts'
 
@@ -41,6 +41,7 @@ export interface JobRow {
   readonly fold: string
   readonly steps: string
   readonly chunks: number
+  readonly pieces: number
 }
 
 const COLUMNS = [
@@ -166,7 +167,7 @@ export class Jobs {
     if (entry.isNew) this.#insert.run(...values, entry.seq)
     else this.#update.run(...values, entry.seq)
     if (entry.isNew) this.#length += lengthOf(entry)
-    if (entry.tags.length > 0) for (const tag of entry.tags) this.#tag.run(this.#names.id(tag, now), entry.seq)
+    if (entry.tags.length > 0) for (const tag of entry.tags) this.#tag.run(this.#names.id(ownName(tag), now), entry.seq)
     entry.full = []
     entry.isNew = false
     entry.isChanged = false
@@ -178,7 +179,14 @@ export class Jobs {
     const { sent, received, started } = task.times
     const fold = JSON.stringify([task.timestamp ?? null, task.clock, task.runtime ?? null, task.times])
     return [
-      ...[task.uuid, name(task.name), name(task.state), name(task.queue), name(task.worker), name(entry.owner)],
+      ...[
+        task.uuid,
+        name(task.name),
+        name(task.state),
+        name(task.queue),
+        name(task.worker),
+        name(entry.owner && ownName(entry.owner)),
+      ],
       ...[entry.fingerprint ?? null, task.rootId ?? null, task.parentId ?? null, task.client ?? null],
       ...[task.retries ?? null, entry.firstAt, entry.changedAt, ms(sent), ms(received), ms(started)],
       ...[entry.firstStart ?? null, entry.endedAt ?? null, entry.runtime ?? null, entry.isDescribed ? 1 : 0],
@@ -217,7 +225,7 @@ export class Jobs {
     entry.firstStart = row.first_start ?? undefined
     entry.runtime = row.runtime ?? undefined
     entry.fingerprint = row.fingerprint ?? undefined
-    entry.owner = text(row.owner)
+    entry.owner = this.#names.own(row.owner)
     entry.tags = row.tags === null ? [] : JSON.parse(row.tags)
     entry.isDescribed = row.described === 1
     entry.steps = JSON.parse(row.steps)

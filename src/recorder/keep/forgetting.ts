@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { isFinal } from '../../protocol/states.ts'
-import { Names } from '../file/names.ts'
+import { Names, ownName } from '../file/names.ts'
 import { TextIndex } from '../file/textIndex.ts'
 import { fingerprintOf } from '../fold/fingerprint.ts'
 import { type ForgetFilter, hashOf } from '../fold/ingest.ts'
@@ -48,7 +48,6 @@ export class Forgetting {
       ? this.#forgetIds(filter.ids, filter, ended, from ?? 0, now)
       : this.#forgetFound(filter, ended, from ?? Number.MAX_SAFE_INTEGER, now)
     if (step.next !== undefined) return step
-    this.#transaction(() => this.#dropNames(filter))
     this.truncate()
     return step
   }
@@ -93,6 +92,7 @@ export class Forgetting {
       this.#removal.forget(row, row.seq <= indexed, (exception) => fingerprintOf(task, exception).message)
       this.#refuse(row.id, now)
     }
+    this.#dropNames(rows)
     return rows.length
   }
 
@@ -103,14 +103,14 @@ export class Forgetting {
 
   #fits(row: JobRow, { owner, tag, tasks }: ForgetFilter, ended: boolean): boolean {
     if (ended && !isFinal(this.#names.text(row.state) ?? '')) return false
-    if (owner !== undefined && this.#names.text(row.owner) !== owner) return false
+    if (owner !== undefined && this.#names.own(row.owner) !== owner) return false
     if (tasks && !tasks.includes(this.#names.text(row.task) ?? '')) return false
     return tag === undefined || (row.tags !== null && (JSON.parse(row.tags) as string[]).includes(tag))
   }
 
   /** Some jobs of the owner, or with the tag, before this one. */
   #rowsOf({ owner, tag }: ForgetFilter, before: number): readonly JobRow[] {
-    const number = this.#names.find(owner ?? tag ?? '')
+    const number = this.#names.find(ownName(owner ?? tag ?? ''))
     if (number === undefined) return []
     const from =
       owner === undefined
@@ -120,18 +120,16 @@ export class Forgetting {
   }
 
   /** Names of owners and tags that no job has any more. */
-  #dropNames({ owner, tag }: ForgetFilter): number {
-    for (const text of [owner, tag]) {
-      const number = text === undefined ? undefined : this.#names.find(text)
-      const isOfEvents = number !== undefined && this.#isOfEvents(number)
-      if (number !== undefined && !isOfEvents) dropUnused(this.#db, number)
-    }
+  #dropNames(rows: readonly JobRow[]): void {
+    const tags = rows.flatMap((row) => (row.tags === null ? [] : (JSON.parse(row.tags) as string[])))
+    const numbers = new Set([...rows.map(({ owner }) => owner), ...tags.map((tag) => this.#names.find(ownName(tag)))])
+    for (const number of numbers)
+      if (number !== null && number !== undefined) {
+        const sql = 'SELECT 1 FROM job WHERE owner = ? UNION ALL SELECT 1 FROM tag WHERE tag = ? LIMIT 1'
+        if (this.#db.prepare(sql).get(number, number)) continue
+        this.#db.prepare('DELETE FROM name WHERE id = ?').run(number)
+      }
     this.#names.clear()
-    return 0
-  }
-
-  #isOfEvents(number: number): boolean {
-    return this.#db.prepare('SELECT 1 FROM event WHERE type = ? OR host = ? LIMIT 1').get(number, number) !== undefined
   }
 
   #transaction(work: () => number): number {
@@ -146,18 +144,4 @@ export class Forgetting {
       throw error
     }
   }
-}
-
-/** Remove a name that nothing uses. */
-export function dropUnused(db: DatabaseSync, number: number): void {
-  const uses = ['task', 'queue', 'worker', 'owner'].map((column) => `SELECT 1 FROM job WHERE ${column} = :n`)
-  const { used } = db
-    .prepare(
-      `SELECT EXISTS (${uses.join(' UNION ALL ')} UNION ALL SELECT 1 FROM tag WHERE tag = :n
-        UNION ALL SELECT 1 FROM rollup WHERE task = :n OR queue = :n
-        UNION ALL SELECT 1 FROM failure WHERE task = :n
-        UNION ALL SELECT 1 FROM job WHERE state <> 1 AND state = :n) AS used`,
-    )
-    .get({ n: number }) as { used: number }
-  if (used === 0 && number !== 1) db.prepare('DELETE FROM name WHERE id = ?').run(number)
 }

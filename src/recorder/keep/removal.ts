@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { Names } from '../file/names.ts'
+import { type Names, ownName } from '../file/names.ts'
 import type { TextIndex } from '../file/textIndex.ts'
 import { type JobRow, searchedText } from '../fold/jobs.ts'
 
@@ -41,7 +41,7 @@ export class Removal {
 
   /** A job that is to be forgotten. `isIndexed`: it is in the full text. */
   forget(row: JobRow, isIndexed: boolean, messageOf: (exception: string) => string): void {
-    if (isIndexed) this.#text.remove(row.seq, searchedText(row.id, this.#names.text(row.task), row))
+    if (isIndexed) this.#text.remove(row.seq, searchedText(row.id, this.#names.text(row.task), row), row.pieces)
     this.#remove(row)
     this.forgetFailures(row.id, messageOf)
   }
@@ -60,7 +60,7 @@ export class Removal {
     this.#count.run()
     if (row.tags === null) return
     for (const tag of JSON.parse(row.tags) as string[]) {
-      const number = this.#names.find(tag)
+      const number = this.#names.find(ownName(tag))
       if (number !== undefined) this.#tag.run(number, row.seq)
     }
   }

@@ -5,7 +5,6 @@ import { SEQ_PER_MS } from '../file/schema.ts'
 import { TextIndex } from '../file/textIndex.ts'
 import type { JobRow } from '../fold/jobs.ts'
 import { STEPS_MS } from '../fold/rollups.ts'
-import { dropUnused } from './forgetting.ts'
 import { Removal } from './removal.ts'
 
 const HOUR_MS = 3_600_000
@@ -151,4 +150,18 @@ export class Retention {
     this.#nextName = row?.id ?? 0
     if (row) dropUnused(this.#db, row.id)
   }
+}
+
+/** Remove a name that nothing uses; no event does, by its age. */
+function dropUnused(db: DatabaseSync, number: number): void {
+  const uses = ['task', 'queue', 'worker', 'owner'].map((column) => `SELECT 1 FROM job WHERE ${column} = :n`)
+  const { used } = db
+    .prepare(
+      `SELECT EXISTS (${uses.join(' UNION ALL ')} UNION ALL SELECT 1 FROM tag WHERE tag = :n
+        UNION ALL SELECT 1 FROM rollup WHERE task = :n OR queue = :n
+        UNION ALL SELECT 1 FROM failure WHERE task = :n
+        UNION ALL SELECT 1 FROM job WHERE state <> 1 AND state = :n) AS used`,
+    )
+    .get({ n: number }) as { used: number }
+  if (used === 0 && number !== 1) db.prepare('DELETE FROM name WHERE id = ?').run(number)
 }

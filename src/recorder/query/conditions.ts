@@ -1,7 +1,7 @@
 import { wordsOf } from '../../backend/jobSearch.ts'
 import { ArgumentError } from '../../std/errors.ts'
 import { shown } from '../../std/validate.ts'
-import type { Names } from '../file/names.ts'
+import { type Names, ownName } from '../file/names.ts'
 import { SEQ_PER_MS, SUCCESS_NAME } from '../file/schema.ts'
 import type { JobFilter } from '../recording.ts'
 
@@ -37,7 +37,7 @@ export function conditionsOf(filter: JobFilter, names: Names): Conditions | unde
   if (ids) parts.add(`id IN (SELECT value FROM json_each(?))`, JSON.stringify(list(ids, 'ids')))
   if (fingerprint !== undefined) parts.drive('fingerprint', 'fingerprint = ?', [fingerprint])
   if (rootId !== undefined) parts.add('(root = ? OR id = ?)', rootId, rootId)
-  if (owner !== undefined) parts.named('owner', [owner])
+  if (owner !== undefined) parts.named('owner', [ownName(owner)])
   if (tag !== undefined) parts.tag(tag)
   if (filter.states) parts.named('state', list(filter.states, 'states'))
   if (filter.queues) parts.named('queue', list(filter.queues, 'queues'))
@@ -95,7 +95,7 @@ class Parts {
   }
 
   tag(tag: string): void {
-    const numbers = this.#numbers([tag])
+    const numbers = this.#numbers([ownName(tag)])
     if (numbers.length === 0) return
     this.add('EXISTS (SELECT 1 FROM tag WHERE tag.tag = ? AND tag.seq = job.seq)', ...numbers)
     const sql = 'SELECT seq FROM tag WHERE tag = ? AND seq < ? AND seq >= ? ORDER BY seq DESC LIMIT ?'

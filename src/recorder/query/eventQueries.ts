@@ -78,7 +78,7 @@ export class EventQueries {
     const fields = isRecord(read) ? read : {}
     const uuid = id ?? (typeof fields.uuid === 'string' ? fields.uuid : undefined)
     const name = this.#names.text(task)
-    const known = this.#names.text(owner)
+    const known = this.#names.own(owner)
     return {
       number,
       type: this.#names.text(type) ?? '',

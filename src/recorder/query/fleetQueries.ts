@@ -73,7 +73,7 @@ export class FleetQueries {
   }
 
   status(now: number): RecordingStatus {
-    const recorder = this.#lease.current(now)
+    const recorder = this.#lease.recording(now)
     const { problem, jobs } = this.#db.prepare('SELECT problem, jobs FROM recorder').get() as {
       problem: string | null
       jobs: number

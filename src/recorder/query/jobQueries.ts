@@ -117,7 +117,7 @@ export class JobQueries {
       queue: text(row.queue),
       worker: text(row.worker),
       client: row.client ?? undefined,
-      owner: text(row.owner),
+      owner: this.names.own(row.owner),
       tags: row.tags === null ? [] : JSON.parse(row.tags),
       rootId: row.root ?? undefined,
       parentId: row.parent ?? undefined,
