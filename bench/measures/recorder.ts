@@ -101,8 +101,12 @@ function statusOf(child: Child): Promise<RecordingStatus> {
   return child.next<RecordingStatus>()
 }
 
-/** What came last is written within a second. */
+/** When nothing more is written. */
 async function settled(child: Child): Promise<RecordingStatus> {
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
-  return statusOf(child)
+  for (let before = -1; ; ) {
+    const status = await statusOf(child)
+    if (status.jobs === before) return status
+    before = status.jobs
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
+  }
 }

@@ -6,7 +6,7 @@ const MAX_LENGTH = 64 * 2 ** 20
 /** Longest event that is kept whole, in characters. */
 const MAX_EVENT_LENGTH = 65_536
 /** Events of one transaction. */
-const MAX_TAKEN = 1000
+const MAX_TAKEN = 2500
 
 const MAX_KEPT_TEXT = 8192
 

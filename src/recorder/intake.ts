@@ -17,6 +17,8 @@ const MANY_EVENTS = 1000
 const QUIET_MS = 2000
 /** Wait after a transaction that failed, ms. */
 const RETRY_MS = 1000
+/** How long events are awaited at the end, ms. */
+const LAST_EVENTS_MS = 100
 /** How often old data are looked for, ms. */
 const KEEP_MS = 1000
 /** How often submission metadata that could not be read are asked for again, ms. */
@@ -82,18 +84,22 @@ export class Intake implements Service {
 
   async #open(run: ServiceRun): Promise<void> {
     const { thread } = this.#parts
-    run.defer(this.#receiver.onEvent((event) => this.#take(event)))
-    await this.#receiver.start()
-    run.defer(() => this.#receiver.stop())
-    this.#coverage = await thread.call('begin', this.#now)
-    this.#wrote = this.#now
-    await this.#enabler.ask()
     run.defer(async () => {
       this.#isStopped = true
       this.#stopTimer?.()
       await this.#flushing
       await this.#write().catch(() => undefined)
     })
+    run.defer(this.#receiver.onEvent((event) => this.#take(event)))
+    await this.#receiver.start()
+    run.defer(async () => {
+      // The last events of this process may be on their way.
+      await new Promise((resolve) => setTimeout(resolve, LAST_EVENTS_MS))
+      await this.#receiver.stop()
+    })
+    this.#coverage = await thread.call('begin', this.#now)
+    this.#wrote = this.#now
+    await this.#enabler.ask()
     this.#wait(GATHER_MS)
   }
 

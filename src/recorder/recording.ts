@@ -73,8 +73,8 @@ export interface JobFilter {
   readonly since?: number | undefined
   readonly until?: number | undefined
   /**
-   * Each word of it is found in the id, the task's name, a tag, the arguments, or the exception; 1 to 200 characters. No
-   * character is special.
+   * Each word of it is found in the id, the task's name, a tag, the arguments, or the exception; 1 to 200 characters.
+   * No character is special.
    */
   readonly q?: string | undefined
 }
@@ -177,7 +177,7 @@ export interface FailureQuery {
   readonly cursor?: string | undefined
 }
 
-/** Failures of one task with one kind of error: the same class, and the same message but for numbers, ids and quotes. */
+/** Failures of one task with one kind of error: the same class, and message but for numbers, ids and quotes. */
 export interface FailureGroup {
   readonly fingerprint: string
   readonly task: string
@@ -245,7 +245,7 @@ export type Followed =
   | { readonly kind: 'events'; readonly events: readonly RecordedEvent[] }
   | { readonly kind: 'missed'; readonly after: number; readonly before: number }
 
-/** Someone changed something, or was refused. */
+/** A change that was made, or refused. */
 export interface AuditEntry {
   readonly at: number
   /** Id of the identity; `-` where the API is open. */

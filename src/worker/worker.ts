@@ -217,6 +217,9 @@ export class Worker implements Service {
     run.defer(() => hooks.workerShutdown.runAll(this.#facts, config.logger))
     const stores = requireSupport(this.#app.tasks, await this.#app.stores(), config.trackStarted)
     requireTurns(stores, this.#weights)
+    // Before the first event, and until the last.
+    if (config.recorder.mode === 'on')
+      run.defer(await (await import('../recorder/recorder.ts')).recordWhileOpen(this.app))
     run.defer(() => this.#events.stop())
     await this.#events.start(stores.broker)
     run.defer(() => this.#orTell(this.#pools.stop()))
@@ -287,8 +290,6 @@ export class Worker implements Service {
     run.defer(() => joiner?.stop())
     await joiner?.start()
     run.defer(await sweepPayloads(context))
-    if (config.recorder.mode === 'on')
-      run.defer(await (await import('../recorder/recorder.ts')).recordWhileOpen(this.app))
     run.defer(watchLoop(this, this.#state, this.#app.signals))
     await intake.start(() => this.#app.signals.emit('worker:ready', { hostname: this.hostname }))
     run.defer(() => this.#drain(intake, turns))

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { pythonRepr } from '../../protocol/repr.ts'
 
 /** Characters of a message that are compared. */
 const MAX_LENGTH = 1000
@@ -11,7 +12,7 @@ export interface Fingerprint {
   /** Class of the error. */
   readonly type: string
   readonly message: string
-  /** The message without numbers, ids, and what stands in quotes. */
+  /** The message without numbers, ids and quotes. */
   readonly pattern: string
 }
 
@@ -21,6 +22,22 @@ export function fingerprintOf(task: string, exception: string): Fingerprint {
   const pattern = patternOf(message)
   const hash = createHash('sha256').update(`${task}\n${type}\n${pattern}`).digest('hex')
   return { fingerprint: hash.slice(0, 16), type, message, pattern }
+}
+
+/** What Celery's threads and solo pool send in place of the error. */
+const UNNAMED = 'ExceptionWithTraceback()'
+const MAX_LINE_LENGTH = 1000
+
+/** The error of an event, as Python prints it; where the event does not name it, by the last line of its traceback. */
+export function exceptionIn(exception: unknown, traceback: unknown): unknown {
+  if (exception !== UNNAMED || typeof traceback !== 'string') return exception
+  const lines = traceback.slice(-8 * MAX_LINE_LENGTH).split('\n')
+  const line = lines.findLast((one) => one.trim() !== '' && one.trim() !== '"""')?.slice(0, MAX_LINE_LENGTH) ?? ''
+  const [type = '', ...rest] = line.split(': ')
+  const name = type.slice(type.lastIndexOf('.') + 1).trim()
+  return name === '' || name.includes(' ')
+    ? exception
+    : `${name}(${rest.length > 0 ? pythonRepr(rest.join(': ')) : ''})`
 }
 
 function partsOf(exception: string): { type: string; message: string } {

@@ -9,6 +9,7 @@ import { SEQ_PER_MS } from '../file/schema.ts'
 import { TextIndex } from '../file/textIndex.ts'
 import type { JobFilter } from '../recording.ts'
 import { FailureGroups } from './failureGroups.ts'
+import { exceptionIn } from './fingerprint.ts'
 import type { Description, JobEntry } from './jobEntry.ts'
 import { type JobRow, Jobs, searchedText } from './jobs.ts'
 import { Ring } from './ring.ts'
@@ -145,7 +146,7 @@ export class Ingest {
   #fold({ events, described, claim: { now } }: Batch): ForgetFilter[] {
     const forget: ForgetFilter[] = []
     for (const text of events) {
-      const event = JSON.parse(text) as Event
+      const event = eventOf(text)
       if (event.type.startsWith('task-') && event.uuid !== undefined)
         this.#foldTask(event, event.uuid, text, described.get(event.uuid), now)
       else if (event.type.startsWith('worker-')) {
@@ -227,6 +228,12 @@ export class Ingest {
     this.#text.add(rows.map((row) => [row.seq, this.#textsOf(row)]))
     this.#setIndexed.run(last.seq)
   }
+}
+
+function eventOf(text: string): Event {
+  const event = JSON.parse(text) as Event
+  if (event.type !== 'task-failed' && event.type !== 'task-retried') return event
+  return { ...event, exception: exceptionIn(event.exception, event.traceback) }
 }
 
 /** By which a forgotten id is known: the id itself is not kept. */

@@ -30,6 +30,7 @@ export function recordingSuite(kit: Kit, name: string, open: () => Promise<Opene
   }
   kit.describe(`recording of ${name}`, () => {
     jobs(it)
+    searches(it)
     numbers(it)
     events(it)
     removal(it)
@@ -129,6 +130,9 @@ function jobs(it: Case): void {
     )
   })
 
+}
+
+function searches(it: Case): void {
   it('jobs: by each filter, by text, and by pages; facets count them', async (scene) => {
     await scene.record(
       scene.succeeded('one'),
