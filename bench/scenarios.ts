@@ -12,6 +12,7 @@ import { httpEntrants, status, submit } from './measures/http.ts'
 import { idle } from './measures/idle.ts'
 import { latency } from './measures/latency.ts'
 import { children, mix, recycling, slots } from './measures/pools.ts'
+import { recorderEvents, recorderSearch } from './measures/recorder.ts'
 import { roundTrip } from './measures/roundTrip.ts'
 import { start } from './measures/start.ts'
 import { bigChord, workflow } from './measures/workflow.ts'
@@ -263,7 +264,28 @@ const HTTP: readonly Scenario[] = [
   { name: 'http/status-ended', title: 'GET of 200 jobs that have ended', entrants: httpEntrants(SIDES, status(true)) },
 ]
 
-export const SCENARIOS: readonly Scenario[] = [...SQLITE, ...REDIS, ...POSTGRES, ...RABBITMQ, ...HTTP]
+const RECORDER: readonly Scenario[] = [
+  {
+    name: 'recorder/events-sqlite',
+    title: 'a recorder gets 5,000 events a second, from SQLite',
+    repeats: 1,
+    entrants: [recorderEvents(onSqlite)],
+  },
+  {
+    name: 'recorder/events-redis',
+    title: 'the same, from Redis',
+    repeats: 1,
+    entrants: [recorderEvents(onRedis)],
+  },
+  {
+    name: 'recorder/search',
+    title: 'searches of 13 kinds in the record of 1,000,000 jobs',
+    repeats: 1,
+    entrants: [recorderSearch()],
+  },
+]
+
+export const SCENARIOS: readonly Scenario[] = [...SQLITE, ...REDIS, ...POSTGRES, ...RABBITMQ, ...HTTP, ...RECORDER]
 
 /** A short backlog, to compare with. */
 const SHORT = 10_000

@@ -10,6 +10,7 @@ import { SCHEDULE_OPTIONS } from '../src/beat/scheduleOptions.ts'
 import { APP_OPTIONS } from '../src/config/appOptions.ts'
 import { CALL_OPTIONS } from '../src/config/callOptions.ts'
 import { DEAD_LETTER_OPTIONS, QUEUE_OPTIONS } from '../src/config/queueOptions.ts'
+import { RECORDER_OPTIONS } from '../src/config/recorderOptions.ts'
 import { REQUEST_OPTIONS } from '../src/config/requestOptions.ts'
 import { RETRY_OPTIONS } from '../src/config/retryOptions.ts'
 import { ROUTE_OPTIONS } from '../src/config/routeOptions.ts'
@@ -93,6 +94,7 @@ const GROUPS = {
   },
   WEBHOOK_OPTIONS: { table: WEBHOOK_OPTIONS, source: 'src/config/webhookOptions.ts', page: 'docs/webhooks.md' },
   SCHEDULE_OPTIONS: { table: SCHEDULE_OPTIONS, source: 'src/beat/scheduleOptions.ts', page: 'docs/schedules.md' },
+  RECORDER_OPTIONS: { table: RECORDER_OPTIONS, source: 'src/config/recorderOptions.ts', page: 'docs/fleet.md' },
   RECEIVER_OPTIONS: {
     table: RECEIVER_OPTIONS,
     source: 'src/events/receiverOptions.ts',

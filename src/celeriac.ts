@@ -19,6 +19,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   constructor(options: CeleriacOptions<Context> = {}) {
     super(options)
     addWebhooks(this)
+    internalsOf(this).onForget(async (filters) => (await import('./recorder/forgetHere.ts')).forgetHere(this, filters))
     if (this.config.taskSentEvents && !this.config.alwaysEager) internalsOf(this).onSent(sentEvents(this))
   }
 }

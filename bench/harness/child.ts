@@ -25,6 +25,11 @@ export class Child {
     return this.#process.pid as number
   }
 
+  /** Send it a message. */
+  tell(message: string): void {
+    this.#process.send(message)
+  }
+
   next<Message>(): Promise<Message> {
     return this.#answers.next<Message>()
   }

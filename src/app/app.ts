@@ -87,6 +87,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   #options: CeleriacOptions
   #override: Override | undefined
   readonly #layers = new Layers()
+  readonly #closers = new Set<() => Promise<void>>()
   readonly #sending: CallSender
   /** The same for all tasks: signatures of one app are known by it. */
   readonly #calls: Calls = {
@@ -135,6 +136,8 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
       revokeTree: (...tree) => this.#stores.revokeTree(...tree),
       ...this.#eagerJobs,
       onSent: (listener) => this.#stores.onSent(listener),
+      onForget: (listener) => this.forgetListeners.add(listener),
+      onClose: (close) => this.#closers.add(close),
       definition: this.#definition,
       override: (override) => this.#replace(override),
     })
@@ -311,6 +314,10 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   /** Dispose of the resources, then close the stores. */
   async close(): Promise<void> {
     await this.resources.dispose()
+    for (const close of this.#closers) {
+      this.#closers.delete(close)
+      await close()
+    }
     await this.#stores.close()
   }
 

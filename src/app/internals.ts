@@ -18,6 +18,7 @@ import type { Layers } from './lifeCycle/layers.ts'
 import type { Limits } from './limits/limits.ts'
 import type { Override } from './override.ts'
 import type { Signals } from './signals.ts'
+import type { ForgetListener } from './storeAccess.ts'
 
 /** The members of an app that `AppInternals` repeats. */
 interface AppFacts {
@@ -58,6 +59,10 @@ interface AppActions {
   runJob(job: Job, host: JobHost): Promise<Outcome>
   /** One listener, which is set before the first call. */
   onSent(listener: SentListener): void
+  /** Gets what `forgetJobs` has removed. */
+  onForget(listener: ForgetListener): void
+  /** Run this when the app is closed, before its stores are. */
+  onClose(close: () => Promise<void>): void
   /** A task of the app, or one that is built in; undefined where there is none of this name. */
   definition(task: string): TaskDefinition | undefined
   /** Run the hooks of `afterTask`: what workers call. Never rejects; undefined where there are none. */

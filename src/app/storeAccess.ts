@@ -24,11 +24,16 @@ import type { JobFilter, JobPage } from './jobPage.ts'
 import { Limits, SharedLimit } from './limits/limits.ts'
 import type { StoreFacts, StoreInfo, StoreVersion } from './storeInfo.ts'
 
+/** Gets what `forgetJobs` has removed from the stores. */
+export type ForgetListener = (filters: readonly ForgetFilter[]) => Promise<void>
+
 /** What an app reads from its stores, and does in them, beside its calls. */
 export abstract class StoreAccess {
   abstract get config(): Config
   protected abstract get appStores(): AppStores
   abstract get tasks(): ReadonlyMap<string, AnyTask>
+  /** Remove jobs from what is kept of them beside the stores. */
+  protected readonly forgetListeners: Set<ForgetListener> = new Set()
   protected abstract submitAgain(call: RetryCall): Promise<{ readonly id: string; readonly sent: boolean }>
 
   /**
@@ -120,7 +125,14 @@ export abstract class StoreAccess {
     const { clock, queue } = this.config
     const stores = await appStores.open()
     const followersOf = (id: string): readonly string[] => appStores.followersOf(id)
-    return forgetJobs({ stores, followUps: appStores.followUps(stores), followersOf, clock, queue }, filter, options)
+    const host = { stores, followUps: appStores.followUps(stores), followersOf, clock, queue }
+    const report = await forgetJobs(host, filter, options)
+    if (options.dryRun) return report
+    const { announceForgotten, forgottenFilters } = await import('../calls/jobs/forgotten.ts')
+    const filters = forgottenFilters(filter, report, followersOf)
+    await announceForgotten(stores.broker, clock, filters)
+    for (const forget of this.forgetListeners) await forget(filters)
+    return report
   }
 
   /**

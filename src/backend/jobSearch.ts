@@ -65,6 +65,6 @@ function wordsNotIn(words: readonly string[], texts: readonly string[]): readonl
  * Lower case as Unicode defines it, whatever the locale; σ also at the end of a word, where its lower case depends on
  * what follows.
  */
-function folded(text: string): string {
+export function folded(text: string): string {
   return text.toLowerCase().replaceAll('ς', 'σ')
 }

@@ -11,11 +11,11 @@ import { MAX_QUEUE_LENGTH, MAX_STORE_BYTES, ON_FULL, parseDeadLetters, parseQueu
 export type { CeleriacOptions } from './celeriacOptions.ts'
 
 /** `parseConfig` parses them, some of several options. */
-type ParsedLater = 'broker' | 'backend' | 'limits' | 'webhooks' | 'payloads' | 'request' | 'logger'
+type ParsedLater = 'broker' | 'backend' | 'limits' | 'webhooks' | 'payloads' | 'recorder' | 'request' | 'logger'
 
 /** Each other option parsed by itself. */
 interface ParsedAppOptions
-  extends Omit<Config, ParsedLater | 'storeWarning' | 'route' | 'exchanges'>,
+  extends Omit<Config, ParsedLater | 'storeWarning' | 'route' | 'exchanges' | 'folder'>,
     Pick<CeleriacOptions, ParsedLater | 'routes' | 'context'> {}
 
 type Serializer = 'json' | 'msgpack'
@@ -285,6 +285,13 @@ export const APP_OPTIONS: OptionTable<CeleriacOptions, ParsedAppOptions> = {
     },
     absent: 'none',
     doc: '[seals all payloads](how-to/encrypt-payloads.md) that the app sends and stores, and opens them: `aesGcm({ keys })` of `celeriac/codec`, or an object with `seal` and `open`',
+  },
+  recorder: {
+    kind: 'value',
+    type: 'boolean | RecorderOptions',
+    absent: 'only what is started for it, as `celeriac dev`',
+    doc: '[records the fleet](fleet.md#recorder): its jobs, events, statistics and failures, in a file of its own',
+    more: '`true`: each worker, server and beat of this app is a candidate, of which one records; `false`: none may. An object: as `true`, with `{ file, maxBytes, jobs, events, stats }`.',
   },
   request: {
     kind: 'value',

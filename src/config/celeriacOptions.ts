@@ -6,6 +6,7 @@ import type { Duration } from '../std/duration.ts'
 import type { LogOption } from '../std/log.ts'
 import type { Schema } from '../std/schema.ts'
 import type { DeadLetterOptions } from './queueOptions.ts'
+import type { RecorderOptions } from './recorderOptions.ts'
 import type { RequestOptions } from './requestOptions.ts'
 import type { ContextValues } from './requestValues.ts'
 import type { Routes } from './routeOptions.ts'
@@ -163,6 +164,12 @@ export interface CeleriacOptions<Context extends Schema<ContextValues> = Schema<
    * object with `seal` and `open`. Default: none.
    */
   codec?: Codec | undefined
+  /**
+   * Records the fleet: its jobs, events, statistics and failures, in a file of its own. `true`: each worker, server and
+   * beat of this app is a candidate, of which one records; `false`: none may. An object: as `true`, with `{ file,
+   * maxBytes, jobs, events, stats }`. Default: only what is started for it, as `celeriac dev`.
+   */
+  recorder?: boolean | RecorderOptions | undefined
   /** What of a request its tasks may know: which headers, proxy and public address. Default: their own defaults. */
   request?: RequestOptions | undefined
   /**

@@ -11,6 +11,7 @@ import { APP_OPTIONS, type CeleriacOptions } from './appOptions.ts'
 import { type DefaultStore, defaultStore } from './defaultStore.ts'
 import type { Config } from './parsedConfig.ts'
 import { destinationOf, exchangesOf } from './queueOptions.ts'
+import { parseRecorder } from './recorderOptions.ts'
 import { parseRequestOptions } from './requestOptions.ts'
 import { parseRoutes } from './routeOptions.ts'
 import { parseWebhooks } from './webhookOptions.ts'
@@ -42,6 +43,8 @@ export function parseConfig(options: CeleriacOptions, folder?: string): Config {
     webhooks: parseWebhooks(parsed.webhooks, parsed.name),
     payloads: parsePayloads(parsed.payloads, parsed.codec !== undefined),
     request: parseRequestOptions(context, request),
+    recorder: parseRecorder(parsed.recorder),
+    folder,
     logger: logger === false ? createLogger('silent') : (logger ?? createLogger('info')),
   })
 }

@@ -5,6 +5,7 @@ import type { Clock } from '../std/clock.ts'
 import type { Logger } from '../std/log.ts'
 import type { SecretUrl } from '../std/secretUrl.ts'
 import type { DeadLetterConfig, Exchanges } from './queueOptions.ts'
+import type { RecorderConfig } from './recorderOptions.ts'
 import type { RequestConfig } from './requestOptions.ts'
 import type { ParsedRouter } from './routeOptions.ts'
 import type { WebhookConfig } from './webhookOptions.ts'
@@ -64,6 +65,9 @@ export interface Config {
   readonly webhooks: WebhookConfig | undefined
   readonly payloads: PayloadConfig | undefined
   readonly request: RequestConfig
+  readonly recorder: RecorderConfig
+  /** Where the application is, as `configure` was given it. */
+  readonly folder: string | undefined
   readonly clock: Clock
   readonly logger: Logger
 }

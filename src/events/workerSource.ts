@@ -48,9 +48,9 @@ export class WorkerEventSource {
     for (const end of this.#ends.splice(0)) end()
   }
 
-  /** A task has come: its signal does not have the arguments. */
-  received(message: TaskMessage): void {
-    if (this.#ends.length > 0) this.#dispatcher.send('task-received', callFields(message))
+  /** A task has come: its signal does not have the arguments. Celery's event has no queue; its receivers keep it. */
+  received(message: TaskMessage, queue: string): void {
+    if (this.#ends.length > 0) this.#dispatcher.send('task-received', { ...callFields(message), queue })
   }
 
   /**

@@ -19,6 +19,9 @@ export const EVENT_BINDING: { readonly exchange: string; readonly kind: 'fanout'
   kind: 'fanout',
 }
 
+/** Type of the event that asks recorders to forget jobs: `jobs` has ids, or an owner, a tag and names of tasks. */
+export const JOBS_FORGOTTEN = 'jobs-forgotten'
+
 /** Messages that a store keeps for one receiver that does not read them; those that follow are dropped. */
 export const MAX_WAITING_EVENTS = 2000
 

@@ -73,8 +73,8 @@ export interface JobFilter {
   readonly since?: number | undefined
   readonly until?: number | undefined
   /**
-   * Each word of it is found in the id, the task's name, a tag, the arguments, or the exception; 1 to 200 characters. No
-   * character is special.
+   * Each word of it is found in the id, the task's name, a tag, the arguments, or the exception; 1 to 200 characters.
+   * No character is special.
    */
   readonly q?: string | undefined
 }
@@ -162,6 +162,8 @@ export interface Stats {
   readonly step: StatsStep
   readonly series: readonly StatsSeries[]
   readonly gaps: readonly Gap[]
+  /** Of one owner: only the newest jobs were counted, as there were too many to count all in time. */
+  readonly isPartial?: boolean | undefined
 }
 
 export interface FailureQuery {
@@ -175,7 +177,7 @@ export interface FailureQuery {
   readonly cursor?: string | undefined
 }
 
-/** Failures of one task with one kind of error: the same class, and the same message but for numbers, ids and quotes. */
+/** Failures of one task with one kind of error: the same class, and message but for numbers, ids and quotes. */
 export interface FailureGroup {
   readonly fingerprint: string
   readonly task: string
@@ -243,7 +245,7 @@ export type Followed =
   | { readonly kind: 'events'; readonly events: readonly RecordedEvent[] }
   | { readonly kind: 'missed'; readonly after: number; readonly before: number }
 
-/** Someone changed something, or was refused. */
+/** A change that was made, or refused. */
 export interface AuditEntry {
   readonly at: number
   /** Id of the identity; `-` where the API is open. */
@@ -300,8 +302,11 @@ export interface Recording {
   workers(): Promise<readonly RecordedWorker[]>
   gaps(range: { readonly from: number; readonly to: number }): Promise<readonly Gap[]>
   follow(options: FollowOptions): AsyncIterable<Followed>
-  /** Remove all that is recorded of these jobs. Resolves with how many there were. */
-  forget(filter: Pick<JobFilter, 'ids' | 'owner' | 'tag'>): Promise<number>
+  /** Remove all that is recorded of these jobs; with `ended`, of those that have ended. Resolves with their number. */
+  forget(
+    filter: Pick<JobFilter, 'ids' | 'owner' | 'tag' | 'tasks'>,
+    options?: { readonly ended?: boolean | undefined },
+  ): Promise<number>
   /** Write one entry: resolves when it is on the disk. */
   audit(entry: AuditEntry): Promise<void>
   auditLog(query: AuditQuery): Promise<AuditPage>

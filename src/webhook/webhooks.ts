@@ -1,7 +1,9 @@
 import type { App } from '../app/app.ts'
-import { webhookFollowUp } from './followUp.ts'
-import { webhookHeader } from './header.ts'
-import { deliveryIds } from './message.ts'
+import { type EndedTask, type Following, type FollowUp, NOTHING_FOLLOWS } from '../backend/followUp.ts'
+import { customHeader } from '../protocol/callHeaders.ts'
+import { FAILURE } from '../protocol/states.ts'
+import { WEBHOOK_HEADER, WEBHOOK_TASK, webhookHeader } from './header.ts'
+import { deliveryIds, deliveryOf } from './message.ts'
 import { defineWebhookTask, type Surroundings } from './task.ts'
 
 /**
@@ -17,4 +19,15 @@ export function addWebhooks(app: App, surroundings?: Surroundings): void {
     followers: deliveryIds,
   })
   if (app.config.webhooks) defineWebhookTask(app, app.config.webhooks, surroundings)
+}
+
+/**
+ * The delivery of a job's webhook follows from the job's end, also for a job without a record. A delivery that failed
+ * for good is kept in the dead-letter queue, from which it can be sent by hand.
+ */
+const webhookFollowUp: FollowUp = (end: EndedTask): Following => {
+  const delivery = customHeader(end.headers, WEBHOOK_HEADER) === undefined ? undefined : deliveryOf(end)
+  const deadLetter = end.message?.task === WEBHOOK_TASK && end.meta.status === FAILURE
+  if (!delivery) return deadLetter ? { ...NOTHING_FOLLOWS, deadLetter } : NOTHING_FOLLOWS
+  return { publish: [delivery.message], also: end.listed ? [delivery.meta] : [], children: [], deadLetter }
 }

@@ -51,7 +51,8 @@ export class WorkerEvents implements TaskEvents {
   /** Resolves when the events flow that are to flow from the start. */
   async start({ sharedWithCelery }: Pick<Broker, 'sharedWithCelery'>): Promise<void> {
     this.#isRunning = true
-    const { interval, app, taskEvents = app.config.taskEvents } = this.#parts
+    const { interval, app } = this.#parts
+    const { taskEvents = app.config.taskEvents || app.config.recorder.mode === 'on' } = this.#parts
     if (interval || (interval === undefined && sharedWithCelery)) this.#use(() => undefined)
     if (taskEvents) this.enable()
     await this.#source
@@ -87,7 +88,7 @@ export class WorkerEvents implements TaskEvents {
 
   /** A task has come. */
   received(request: Request): void {
-    this.#sent?.received(request.shown)
+    this.#sent?.received(request.shown, request.delivery.queue)
   }
 
   /** Before its end is written: see there. */

@@ -217,6 +217,9 @@ export class Worker implements Service {
     run.defer(() => hooks.workerShutdown.runAll(this.#facts, config.logger))
     const stores = requireSupport(this.#app.tasks, await this.#app.stores(), config.trackStarted)
     requireTurns(stores, this.#weights)
+    // Before the first event, and until the last.
+    if (config.recorder.mode === 'on')
+      run.defer(await (await import('../recorder/recorder.ts')).recordWhileOpen(this.app))
     run.defer(() => this.#events.stop())
     await this.#events.start(stores.broker)
     run.defer(() => this.#orTell(this.#pools.stop()))

@@ -45,6 +45,8 @@ export interface PythonWorkerOptions extends PythonSettings {
   readonly hostname?: string
   /** It sends all events. Default: none. */
   readonly events?: boolean
+  /** Without `events`: it sends heartbeats, and the events of tasks when it is asked. */
+  readonly heartbeat?: boolean
 }
 
 /** A real Celery worker; it ends with the test process. */
@@ -63,9 +65,11 @@ export class PythonWorker {
       concurrency = 4,
       hostname = 'py@test',
       events,
+      heartbeat,
     } = options
     const flags = ['-P', pool, '-c', String(concurrency), '-Q', queues.join(','), '-n', hostname, '-l', 'INFO']
-    const quiet = ['--without-gossip', '--without-mingle', events ? '-E' : '--without-heartbeat']
+    const sends = events ? ['-E'] : heartbeat ? [] : ['--without-heartbeat']
+    const quiet = ['--without-gossip', '--without-mingle', ...sends]
     const worker = new PythonWorker(
       launch(options, ['-m', 'celery', '-A', 'tasks', 'worker', ...flags, ...quiet]),
       hostname,

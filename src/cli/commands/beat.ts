@@ -2,6 +2,7 @@ import { schedulesOf } from '../../beat/schedules.ts'
 import { startBeat } from '../beatService.ts'
 import type { HealthOptions } from '../healthService.ts'
 import { type AppOptions, openApp } from '../loadApp.ts'
+import { startRecorder } from '../recorderService.ts'
 import { say } from '../say.ts'
 import { stopped } from '../stop.ts'
 
@@ -12,6 +13,7 @@ export async function beat(options: AppOptions & HealthOptions): Promise<void> {
   const health =
     port === undefined ? undefined : await (await import('../healthService.ts')).startHealth(app, { port, host })
   const running = await startBeat(app)
+  await startRecorder(app)
   health?.watch({ health: { ready: true, live: true } })
   const ending = stopped({
     warm: async () => {

@@ -9,6 +9,7 @@ import { DevSupervisor } from '../devSupervisor.ts'
 import { type HttpCommandOptions, startHttp } from '../httpService.ts'
 import { openApp } from '../loadApp.ts'
 import { sendReady } from '../ready.ts'
+import { startRecorder } from '../recorderService.ts'
 import { type SampleCall, sampleCall } from '../sample.ts'
 import { prepareWorker, runWorker, type WorkerCommandOptions } from '../workerService.ts'
 
@@ -55,6 +56,7 @@ async function run(options: DevCommandOptions): Promise<void> {
   const beat = await startBeatIfUseful(app)
   const code = await runWorker(worker, options, {
     ready: async () => {
+      await startRecorder(app, true)
       process.stdout.write(`${hint(server.url, await sampleCall(app))}\n`)
       sendReady(`worker and HTTP API at ${server.url}`)
     },

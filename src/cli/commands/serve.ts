@@ -9,6 +9,7 @@ import { joinMetrics, leadMetrics } from '../clusterMetrics.ts'
 import { type HttpCommandOptions, startHttp } from '../httpService.ts'
 import { type AppOptions, openApp } from '../loadApp.ts'
 import { sendReady } from '../ready.ts'
+import { startRecorder } from '../recorderService.ts'
 import { stopped, WARM_EXIT_CODE } from '../stop.ts'
 
 export interface ServeCommandOptions extends AppOptions, HttpCommandOptions, BeatCommandOptions {
@@ -46,7 +47,7 @@ export async function serve(options: ServeCommandOptions): Promise<void> {
       process.kill(process.pid, 'SIGTERM')
     })
   }
-  const [server] = await Promise.all([starting, beating])
+  const [server] = await Promise.all([starting, beating, startRecorder(app)])
   const text = `HTTP API at ${server.url} (tasks: ${taskNames(app)})`
   if (!cluster.isWorker) process.stdout.write(`${text}\n`)
   sendReady(text)

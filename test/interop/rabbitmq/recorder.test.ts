@@ -1,0 +1,3 @@
+import { recorder } from '../suites/recorder.ts'
+
+recorder({ broker: 'rabbitmq', results: 'rpc' })
