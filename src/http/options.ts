@@ -213,6 +213,7 @@ export function parseHttpOptions(app: App, options: HttpOptions): ParsedHttpOpti
   const tasks = new Map(expose.map((entry) => exposedTask(app, entry)))
   if (!authorize && [...tasks.values()].some((scopes) => scopes.length > 0))
     throw new ArgumentError('http: expose: scopes need `authorize`, which says who has them')
+  const fleet = parseFleet(parsed.fleet, authorize !== undefined)
   return {
     base: basePath,
     scope: {
@@ -234,8 +235,9 @@ export function parseHttpOptions(app: App, options: HttpOptions): ParsedHttpOpti
       cors: parseCors(parsed.cors),
       load: new Load(parsed.maxConcurrent),
       readOnly: parsed.readOnly,
+      roles: fleet !== undefined,
     },
-    fleet: parseFleet(parsed.fleet, authorize !== undefined),
+    fleet,
     docs: parsed.docs,
     info: parseInfo(parsed.info),
   }

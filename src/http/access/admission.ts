@@ -5,7 +5,7 @@ import { type Authorize, requireIdentity } from './auth.ts'
 import { type Cors, corsHeaders, crossOriginProblem, preflight, SAFE_METHODS } from './crossOrigin.ts'
 import { type Identity, identify } from './identity.ts'
 import type { RateLimiter } from './rateLimit.ts'
-import { isOnlyViewer } from './roles.ts'
+import { giveRole, roleOf } from './roles.ts'
 
 /** What every request must pass. */
 export interface GateOptions {
@@ -15,6 +15,8 @@ export interface GateOptions {
   readonly load: Load
   /** Nothing may be changed. */
   readonly readOnly: boolean
+  /** Scopes may be roles. */
+  readonly roles: boolean
 }
 
 /** The requests that are worked on. */
@@ -79,13 +81,13 @@ function enter(c: Context, options: GateOptions, more: More): Response | undefin
   const foreign = crossOriginProblem(method, header, cors)
   if (foreign) return respondProblem(foreign, path)
   if (options.readOnly && !SAFE_METHODS.has(method)) return respondProblem(READ_ONLY, path)
-  return authorize ? authorizeAndCount(c, authorize, limiter, more) : limiter && count(c, limiter, undefined, more)
+  return authorize ? authorizeAndCount(c, authorize, options, more) : limiter && count(c, limiter, undefined, more)
 }
 
 async function authorizeAndCount(
   c: Context,
   authorize: Authorize,
-  limiter: RateLimiter | undefined,
+  { limiter, roles }: GateOptions,
   more: More,
 ): Promise<Response | undefined> {
   const { raw, path } = c.req
@@ -100,7 +102,10 @@ async function authorizeAndCount(
   }
   requireIdentity(found, 'authorize')
   identify(c, found)
-  if (isOnlyViewer(found) && !SAFE_METHODS.has(c.req.method)) return respondProblem(VIEWER, path)
+  if (roles) {
+    giveRole(c, found)
+    if (roleOf(found) === 'viewer' && !SAFE_METHODS.has(c.req.method)) return respondProblem(VIEWER, path)
+  }
   return limiter && count(c, limiter, found, more)
 }
 

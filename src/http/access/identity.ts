@@ -9,7 +9,7 @@ export interface Identity {
 }
 
 /** The scope that may see all jobs, and submit the input of others again in another form. */
-export const ADMIN_SCOPE = 'admin'
+export const ADMIN_SCOPE = 'admin' as const
 
 const CONTEXT_KEY = 'celeriac.identity'
 

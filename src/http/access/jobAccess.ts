@@ -4,7 +4,9 @@ import type { JobInfo } from '../../calls/jobInfo.ts'
 import type { HttpScope } from '../apiContext.ts'
 import { MAPS } from '../input/workflow.ts'
 import type { Problem } from '../output/problem.ts'
-import { identityOf, isAdmin } from './identity.ts'
+import { identityOf } from './identity.ts'
+import { isOutlined, outlineOf } from './outline.ts'
+import { hasRole } from './roles.ts'
 import { findGroup, submittedWorkflow } from './workflowJobs.ts'
 
 /** Ids as the app takes them; others were never submitted. */
@@ -13,22 +15,28 @@ const JOB_ID = /^\P{Cc}{1,255}$/u
 /**
  * The job of the path's `:id`, unless there is none, its task is not exposed, or it is another's: the answer is the
  * same for all three. A job belongs to the identity that submitted it over HTTP; one that was not submitted over HTTP
- * is for admins.
+ * is for viewers of all jobs, who change none: who may change something and sees a job of another is an operator. Where
+ * only its outline may be seen, it is that.
  */
 export async function findJob(c: Context, scope: HttpScope): Promise<JobInfo | undefined> {
   const id = c.req.param('id') ?? ''
   if (!JOB_ID.test(id)) return undefined
   const [info, seen] = await Promise.all([scope.jobs.info(id), maySee(c, scope, id)])
-  if (info?.task !== undefined && (await isShown(info.task, id, scope))) return seen ? info : undefined
+  if (info?.task !== undefined && (await isShown(info.task, id, scope)))
+    return seen ? asSeen(c, scope, info) : undefined
   // Also where a step before the group has failed: then there is a record, of `celery.group`.
   return (await findGroup(c, scope))?.info
 }
 
-/** The same job with the number of its last change. */
+async function asSeen(c: Context, scope: HttpScope, info: JobInfo): Promise<JobInfo> {
+  return (await isOutlined(c, scope, info.id)) ? outlineOf(info) : info
+}
+
+/** The same job with the number of its last change; whole, also where only its outline may be seen. */
 export async function findHistory(c: Context, scope: HttpScope): Promise<History | undefined> {
   const id = c.req.param('id') ?? ''
   if (!JOB_ID.test(id)) return undefined
-  if (isAdmin(c)) return historyOf(scope, id)
+  if (hasRole(c, 'viewer')) return historyOf(scope, id)
   const [history, seen] = await Promise.all([historyOf(scope, id), maySee(c, scope, id)])
   return seen ? history : undefined
 }
@@ -45,9 +53,9 @@ async function isShown(task: string, id: string, scope: HttpScope): Promise<bool
   return scope.exposed.has(task) || (MAPS.has(task) && (await submittedWorkflow(id, scope)) !== undefined)
 }
 
-/** The job of this id is the sender's own, or the sender is an admin. */
+/** The job of this id is the sender's own, or the sender sees those of all. */
 export async function maySee(c: Context, { jobs }: HttpScope, id: string): Promise<boolean> {
-  if (isAdmin(c)) return true
+  if (hasRole(c, 'viewer')) return true
   const metadata = await jobs.metadata(id)
   return metadata?.owner !== undefined && metadata.owner === identityOf(c)?.id
 }

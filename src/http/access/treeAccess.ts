@@ -1,10 +1,13 @@
 import type { Context } from 'hono'
+import { HIDDEN } from '../../protocol/repr.ts'
 import { isFinal } from '../../protocol/states.ts'
 import type { WorkflowNode, WorkflowTree } from '../../protocol/workflowTree.ts'
 import type { HttpScope } from '../apiContext.ts'
 import { MAPS } from '../input/workflow.ts'
-import { identityOf, isAdmin } from './identity.ts'
+import { identityOf } from './identity.ts'
 import { findHistory } from './jobAccess.ts'
+import { outlined } from './outline.ts'
+import { hasRole } from './roles.ts'
 import { findGroup, submittedWorkflow } from './workflowJobs.ts'
 
 /**
@@ -25,7 +28,9 @@ export async function seenBy(c: Context, tree: WorkflowTree, scope: HttpScope): 
   const seen = new Set(tree.nodes.filter(isSeen).map(({ id }) => id))
   // Groups are seen by what is in them; that comes after them.
   for (const { id, group } of tree.nodes.toReversed()) if (group !== null && seen.has(id)) seen.add(group)
-  const nodes = tree.nodes.filter(({ id }) => seen.has(id)).map(shown)
+  const failed = tree.nodes.filter(({ error }) => error !== undefined).map(({ id }) => id)
+  const outlines = await outlined(c, scope, failed)
+  const nodes = tree.nodes.filter(({ id }) => seen.has(id)).map((node) => shown(node, outlines))
   const tasks = nodes.filter(({ kind }) => kind === 'task')
   const hidden = tree.nodes.filter(({ kind, id }) => kind === 'task' && !seen.has(id)).length
   return {
@@ -39,9 +44,10 @@ export async function seenBy(c: Context, tree: WorkflowTree, scope: HttpScope): 
 }
 
 /** The errors of `celery.map` and its like may be those of any task. */
-function shown(node: WorkflowNode): WorkflowNode {
-  const { error: _, ...rest } = node
-  return node.task !== null && MAPS.has(node.task) ? rest : node
+function shown(node: WorkflowNode, outlines: ReadonlySet<string>): WorkflowNode {
+  const { error, ...rest } = node
+  if (node.task !== null && MAPS.has(node.task)) return rest
+  return error && outlines.has(node.id) ? { ...rest, error: { type: error.type, message: HIDDEN } } : node
 }
 
 /** Whether a job is the client's; one that a task has sent belongs to the owner of the first job of the workflow. */
@@ -50,7 +56,7 @@ export async function ownership(
   { nodes, rootId }: WorkflowTree,
   { jobs }: HttpScope,
 ): Promise<(id: string) => boolean> {
-  if (isAdmin(c)) return () => true
+  if (hasRole(c, 'viewer')) return () => true
   const me = identityOf(c)?.id
   const owners = await jobs.owners(nodes.map(({ id }) => id))
   const isRootMine = owners.get(rootId) === me

@@ -5,7 +5,9 @@ import type { JobInfo } from '../../calls/jobInfo.ts'
 import { FAILURE, isFinal, PENDING, PROGRESS, REVOKED, STARTED, SUCCESS, UNKNOWN } from '../../protocol/states.ts'
 import { UnknownJobError } from '../../std/errors.ts'
 import type { HttpScope } from '../apiContext.ts'
-import { identityOf, isAdmin } from './identity.ts'
+import { identityOf } from './identity.ts'
+import { onlyOutlines, outlineOf } from './outline.ts'
+import { hasRole } from './roles.ts'
 
 /*
  * Workflows that were submitted over HTTP. Each has a note, which says that it was sent, and whose it is. A workflow
@@ -58,9 +60,16 @@ export async function findGroup(c: Context, scope: HttpScope): Promise<GroupJob 
   const id = c.req.param('id') ?? ''
   const workflow = await submittedWorkflow(id, scope)
   if (!workflow || workflow.task !== null) return undefined
-  if (!isAdmin(c) && workflow.owner !== identityOf(c)?.id) return undefined
+  const isMine = workflow.owner === identityOf(c)?.id
+  if (!isMine && !hasRole(c, 'viewer')) return undefined
   const group = await scope.app.groupResult(id)
-  return group && groupJob(group, workflow, scope)
+  const job = group && (await groupJob(group, workflow, scope))
+  return job && !isMine && onlyOutlines(c, scope) ? { ...job, info: groupOutline(job.info) } : job
+}
+
+/** Its progress is made of states alone. */
+function groupOutline(info: JobInfo): JobInfo {
+  return { ...outlineOf(info), progress: info.progress }
 }
 
 /**

@@ -4,16 +4,20 @@ import type { Emission, LogLine } from '../../protocol/emission.ts'
 import { toJson } from '../../protocol/plainJson.ts'
 import { isOver } from '../../protocol/result.ts'
 import { FAILURE, PROGRESS, REVOKED, STARTED, SUCCESS } from '../../protocol/states.ts'
+import { outlineOf, outlineOfEmission } from '../access/outline.ts'
 
 /** What a stream begins with: when to come back after it broke off, ms. */
 export const OPENING = 'retry: 2000\n\n'
 /** A comment: nothing to the client, a sign of life to whatever lies between. */
 export const HEARTBEAT = ':\n\n'
 
-/** A change as an event of a stream (WHATWG HTML §9.2). Its id is there where the change has a number. */
-export function eventText(step: Step): string {
+/**
+ * A change as an event of a stream (WHATWG HTML §9.2). Its id is there where the change has a number. `isOutline`:
+ * without what a codec covers.
+ */
+export function eventText(step: Step, isOutline = false): string {
   if (step === 'gap') return `${field('event', 'reset')}${field('data', '{}')}\n`
-  const { type, data } = contentOf(step)
+  const { type, data } = contentOf(step, isOutline)
   const id = step.seq === undefined ? '' : field('id', String(step.seq))
   // JSON has no line break in it.
   return `${id}${field('event', type)}${field('data', toJson(data))}\n`
@@ -30,9 +34,9 @@ function field(name: string, value: string): string {
   return `${name}: ${value}\n`
 }
 
-function contentOf({ meta, emission }: Exclude<Step, 'gap'>): { type: string; data: unknown } {
-  if (emission) return emissionContent(emission)
-  const info = infoOf(meta)
+function contentOf({ meta, emission }: Exclude<Step, 'gap'>, isOutline: boolean): { type: string; data: unknown } {
+  if (emission) return emissionContent(isOutline ? outlineOfEmission(emission) : emission)
+  const info = isOutline ? outlineOf(infoOf(meta)) : infoOf(meta)
   if (meta.problem && isOver(meta)) return { type: 'error', data: { state: info.state, ...shownError(info) } }
   // If it cannot be read, the state is known nevertheless.
   if (info.state === PROGRESS && !info.error) return { type: 'progress', data: info.progress ?? null }

@@ -4,7 +4,8 @@ import type { CallOptions } from '../../config/callOptions.ts'
 import { isFinal, PENDING, PROGRESS, STARTED, UNKNOWN } from '../../protocol/states.ts'
 import { NotUniqueError } from '../../std/errors.ts'
 import { uuid, uuidOf } from '../../std/id.ts'
-import { identityOf, isAdmin } from '../access/identity.ts'
+import { identityOf } from '../access/identity.ts'
+import { hasRole } from '../access/roles.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'
 import { type Member, readBatch } from '../input/batch.ts'
 import { readBody } from '../input/body.ts'
@@ -121,7 +122,7 @@ async function show(c: Context, scope: HttpScope): Promise<Response> {
   const id = c.req.param('id') as string
   const { path } = c.req
   const batch = await batchOf(id, scope)
-  if (!batch || !(isAdmin(c) || batch.owner === identityOf(c)?.id)) {
+  if (!batch || !(hasRole(c, 'viewer') || batch.owner === identityOf(c)?.id)) {
     const detail = `no batch ${JSON.stringify(id)} was submitted here, or it has expired`
     return respondProblem({ kind: 'unknown-batch', detail }, path)
   }

@@ -4,6 +4,7 @@ import { infoOf } from '../../calls/jobInfo.ts'
 import { isFinal } from '../../protocol/states.ts'
 import { StoreUnavailableError, UnknownJobError } from '../../std/errors.ts'
 import { findHistory, missingJob } from '../access/jobAccess.ts'
+import { isOutlined } from '../access/outline.ts'
 import { findGroup } from '../access/workflowJobs.ts'
 import type { HttpScope } from '../apiContext.ts'
 import { readQuery } from '../input/query.ts'
@@ -62,11 +63,13 @@ function hasAll(history: History, after: number): boolean {
 
 async function* stepTexts(
   c: Context,
-  { jobs }: HttpScope,
+  scope: HttpScope,
   after: number,
   signal: AbortSignal,
 ): AsyncGenerator<string, void, void> {
-  for await (const step of jobs.follow(c.req.param('id') as string, after, signal)) yield eventText(step)
+  const id = c.req.param('id') as string
+  const isOutline = await isOutlined(c, scope, id)
+  for await (const step of scope.jobs.follow(id, after, signal)) yield eventText(step, isOutline)
 }
 
 function respondEvents(

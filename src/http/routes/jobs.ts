@@ -3,6 +3,7 @@ import type { History } from '../../backend/eventLog.ts'
 import { infoOf } from '../../calls/jobInfo.ts'
 import { UnknownJobError } from '../../std/errors.ts'
 import { findHistory, missingJob } from '../access/jobAccess.ts'
+import { isOutlined, outlineOf } from '../access/outline.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'
 import { grantedWait, parsePrefer, preferenceApplied } from '../input/prefer.ts'
 import { isNamed, jobEtag } from '../output/etag.ts'
@@ -35,7 +36,7 @@ async function show(c: Context, scope: HttpScope): Promise<Response> {
   if (!isNamed(named, etag)) return respond(c, scope, history, headers)
   try {
     const changed = wait ? await nextChange(c, scope, history, wait) : undefined
-    if (changed) return respond(c, scope, changed, headers)
+    if (changed) return await respond(c, scope, changed, headers)
   } catch (error) {
     if (error instanceof UnknownJobError) return respondProblem(missingJob(c, scope), c.req.path)
     throw error
@@ -44,13 +45,15 @@ async function show(c: Context, scope: HttpScope): Promise<Response> {
   return new Response(null, { status: 304, headers: { etag, 'cache-control': 'no-cache', ...retry, ...headers } })
 }
 
-function respond(
+async function respond(
   c: Context,
-  { durations }: HttpScope,
+  scope: HttpScope,
   history: History,
   headers: Record<string, string> = {},
-): Response {
-  const info = infoOf(history.meta)
+): Promise<Response> {
+  const { durations } = scope
+  const whole = infoOf(history.meta)
+  const info = (await isOutlined(c, scope, whole.id)) ? outlineOf(whole) : whole
   durations.see(info)
   const all = { ...shownHeaders(history, info, durations), ...headers }
   return new Response(jobText(info, baseOf(c.req.path, 2)), { status: 200, headers: all })

@@ -5,7 +5,7 @@ import { rateText } from '../../config/taskValues.ts'
 import type { LimitDocument } from '../../protocol/limitDocument.ts'
 import type { LimitName } from '../../protocol/limits.ts'
 import { ArgumentError, NotSupportedError } from '../../std/errors.ts'
-import { ADMIN_SCOPE, isAdmin } from '../access/identity.ts'
+import { roleProblem } from '../access/roles.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'
 import { readQuery, requireFlag, requireLimit, requireWord, wrongParameter } from '../input/query.ts'
 import { methodNotAllowed } from '../output/method.ts'
@@ -17,7 +17,7 @@ const KEY_READERS = { key: requireWord }
 
 /**
  * `GET /limits`: what is limited, held back or paused. `PUT` and `DELETE /pauses/{kind}/{name}`: pause a queue, a task,
- * one key of it, or a shared limit, and resume it. For admins, and only where there is authentication: they are about
+ * one key of it, or a shared limit, and resume it. For viewers, and for operators, and only where there is authentication: they are about
  * all that runs, exposed or not.
  */
 export function addLimitRoutes(api: Hono, base: string, scope: HttpScope): void {
@@ -32,7 +32,8 @@ export function addLimitRoutes(api: Hono, base: string, scope: HttpScope): void 
 
 async function list(c: Context, { app }: HttpScope): Promise<Response> {
   const { path } = c.req
-  if (!isAdmin(c)) return respondProblem({ kind: 'forbidden', detail: `to see limits needs ${ADMIN_SCOPE}` }, path)
+  const forbidden = roleProblem(c, 'viewer', 'to see limits')
+  if (forbidden) return respondProblem(forbidden, path)
   const query = readQuery(c.req.url, LIST_READERS)
   if (query.kind === 'refused') return respondProblem(query.problem, path)
   const { rule, paused, limit = DEFAULT_LIMIT, cursor: after } = query.values
@@ -54,7 +55,8 @@ async function list(c: Context, { app }: HttpScope): Promise<Response> {
 
 async function change(c: Context, { app }: HttpScope, doing: 'pause' | 'resume'): Promise<Response> {
   const { path } = c.req
-  if (!isAdmin(c)) return respondProblem({ kind: 'forbidden', detail: `to ${doing} needs ${ADMIN_SCOPE}` }, path)
+  const forbidden = roleProblem(c, 'operator', `to ${doing}`)
+  if (forbidden) return respondProblem(forbidden, path)
   const query = readQuery(c.req.url, KEY_READERS)
   if (query.kind === 'refused') return respondProblem(query.problem, path)
   const { kind, name = '' } = c.req.param() as { readonly kind?: string; readonly name?: string }

@@ -3,7 +3,9 @@ import type { JobInfo } from '../../calls/jobInfo.ts'
 import { toJson } from '../../protocol/plainJson.ts'
 import { PROGRESS, STARTED } from '../../protocol/states.ts'
 import { ArgumentError } from '../../std/errors.ts'
-import { identityOf, isAdmin } from '../access/identity.ts'
+import { identityOf } from '../access/identity.ts'
+import { outlined, outlineOf } from '../access/outline.ts'
+import { hasRole } from '../access/roles.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'
 import { readQuery, requireLimit, requireMoment, requireSearch, requireWord, wrongParameter } from '../input/query.ts'
 import { listedJob } from '../output/job.ts'
@@ -69,7 +71,7 @@ async function list(c: Context, scope: HttpScope): Promise<Response> {
     tag,
     q,
     tasks: q === undefined ? undefined : [...scope.exposed],
-    owner: isAdmin(c) ? undefined : identityOf(c)?.id,
+    owner: hasRole(c, 'viewer') ? undefined : identityOf(c)?.id,
     since,
     limit,
   }
@@ -79,7 +81,7 @@ async function list(c: Context, scope: HttpScope): Promise<Response> {
   if (cursor.part >= filter.states.length) return respondProblem(wrongParameter('cursor', 'of another query'), path)
   try {
     const { jobs, next } = await readPage(scope, filter, cursor)
-    return respondPage(jobs, next && formatCursor(next), c)
+    return await respondPage(c, scope, jobs, next && formatCursor(next))
   } catch (error) {
     if (error instanceof ArgumentError)
       return respondProblem(wrongParameter('cursor', 'expected one that a page gave'), path)
@@ -103,7 +105,7 @@ async function listOfKey(
     return respondProblem({ kind: 'cannot-list', detail: `${backend} can only be asked for one job by its id` }, path)
   const tasks = typeof task === 'string' ? [task] : [...scope.exposed]
   const { jobsOfKey } = await import('../access/jobsOfKey.ts')
-  return respondPage(await jobsOfKey(c, scope, key, tasks), undefined, c)
+  return respondPage(c, scope, await jobsOfKey(c, scope, key, tasks))
 }
 
 /** The next page with something to show, short where jobs of other tasks lie between. */
@@ -129,7 +131,18 @@ function following({ part }: Place, cursor: string | undefined, parts: number): 
   return part + 1 < parts ? { part: part + 1, cursor: undefined } : undefined
 }
 
-function respondPage(jobs: readonly JobInfo[], cursor: string | undefined, c: Context): Response {
+async function respondPage(
+  c: Context,
+  scope: HttpScope,
+  found: readonly JobInfo[],
+  cursor?: string,
+): Promise<Response> {
+  const outlines = await outlined(
+    c,
+    scope,
+    found.map(({ id }) => id),
+  )
+  const jobs = found.map((job) => (outlines.has(job.id) ? outlineOf(job) : job))
   const base = baseOf(c.req.path, 1)
   const headers: Record<string, string> = { 'content-type': 'application/json', 'cache-control': 'no-cache' }
   if (cursor !== undefined) {

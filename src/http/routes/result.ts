@@ -4,14 +4,16 @@ import type { JobInfo } from '../../calls/jobInfo.ts'
 import { toJson } from '../../protocol/plainJson.ts'
 import { FAILURE, REVOKED, SUCCESS, UNKNOWN } from '../../protocol/states.ts'
 import { CodecError } from '../../std/errors.ts'
-import { identityOf, isAdmin } from '../access/identity.ts'
+import { identityOf } from '../access/identity.ts'
 import { findJob, missingJob } from '../access/jobAccess.ts'
+import { isOutlined } from '../access/outline.ts'
+import { hasRole } from '../access/roles.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'
 import { partOf } from '../input/range.ts'
 import { contentEtag, isNamed } from '../output/etag.ts'
 import { respondJob } from '../output/job.ts'
 import { methodNotAllowed } from '../output/method.ts'
-import { respondProblem } from '../output/problem.ts'
+import { type Problem, respondProblem } from '../output/problem.ts'
 
 /** `GET /jobs/{id}/result`: the result alone, as its task's own type, JSON or bytes; also a part of it. */
 export function addResultRoute(api: Hono, base: string, scope: HttpScope): void {
@@ -26,10 +28,16 @@ async function show(c: Context, scope: HttpScope): Promise<Response> {
   if (!job) return respondProblem(missingJob(c, scope), path)
   scope.durations.see(job)
   if (job.error && (job.state === SUCCESS || job.state === UNKNOWN)) return respondEnd(c, job)
+  if (job.state === SUCCESS && (await isOutlined(c, scope, job.id))) return respondProblem(SEALED, path)
   if (job.state === SUCCESS && !job.resultOmitted) return respondContent(c, contentOf(job, scope))
   if (job.state === SUCCESS) return respondStored(c, job, scope)
   if (job.state === FAILURE || job.state === REVOKED) return respondEnd(c, job)
   return respondJob(job, baseOf(path, 3), 202, scope.durations.headersOf(job))
+}
+
+const SEALED: Problem = {
+  kind: 'forbidden',
+  detail: 'a codec seals the result: another than its owner needs the scope operator',
 }
 
 /** The content of an answer. */
@@ -193,12 +201,12 @@ async function* quoted(text: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Arr
 
 /**
  * 409 and not a 5xx: the same answer comes next time, so no proxy should try again. The traceback is of the server's
- * code: for admins, and never shown without authentication.
+ * code: for operators, and never shown without authentication.
  */
 function respondEnd(c: Context, { state, error }: JobInfo): Response {
   const { type, message, traceback } = error ?? { type: 'Error', message: '', traceback: undefined }
   const kind = state === REVOKED ? 'job-revoked' : state === FAILURE ? 'job-failed' : 'job-unreadable'
-  const inside = identityOf(c) !== undefined && isAdmin(c) ? { traceback } : {}
+  const inside = identityOf(c) !== undefined && hasRole(c, 'operator') ? { traceback } : {}
   const members = { error: { type, message, ...inside } }
   return respondProblem({ kind, detail: `${type}: ${message}`, members }, c.req.path)
 }

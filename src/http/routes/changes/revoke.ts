@@ -2,7 +2,7 @@ import type { Context } from 'hono'
 import { toJson } from '../../../protocol/plainJson.ts'
 import { milliseconds } from '../../../std/duration.ts'
 import { ArgumentError } from '../../../std/errors.ts'
-import { ADMIN_SCOPE, isAdmin } from '../../access/identity.ts'
+import { roleProblem } from '../../access/roles.ts'
 import { baseOf, type HttpScope } from '../../apiContext.ts'
 import {
   readQuery,
@@ -37,11 +37,12 @@ const DEFAULT_LIMIT = 1000
 
 /**
  * `DELETE /jobs`: revoke the jobs of exposed tasks that fit a filter and have not ended, or with `dryRun` list them.
- * For admins.
+ * For operators.
  */
 export async function revokeJobs(c: Context, { app, exposed }: HttpScope): Promise<Response> {
   const { path } = c.req
-  if (!isAdmin(c)) return respondProblem({ kind: 'forbidden', detail: `to revoke many needs ${ADMIN_SCOPE}` }, path)
+  const forbidden = roleProblem(c, 'operator', 'to revoke many')
+  if (forbidden) return respondProblem(forbidden, path)
   const query = readQuery(c.req.url, READERS)
   if (query.kind === 'refused') return respondProblem(query.problem, path)
   const { dryRun, terminate, limit = DEFAULT_LIMIT, cursor, ...filter } = query.values

@@ -9,6 +9,8 @@ import {
 import { toJson } from '../../../protocol/plainJson.ts'
 import { ArgumentError, CodecError, NotSupportedError, UnknownJobError } from '../../../std/errors.ts'
 import { ADMIN_SCOPE, identityOf, isAdmin } from '../../access/identity.ts'
+import { onlyOutlines } from '../../access/outline.ts'
+import { hasRole, type Role } from '../../access/roles.ts'
 import { baseOf, type HttpScope } from '../../apiContext.ts'
 import { readBody } from '../../input/body.ts'
 import { givenOf, inputErrors, inputOfValue, invalidInput } from '../../input/input.ts'
@@ -69,7 +71,7 @@ export function redriveLetters(c: Context, scope: HttpScope): Promise<Response> 
 
 /** `GET /dead/{id}` */
 export function showLetter(c: Context, scope: HttpScope): Promise<Response> {
-  return answered(c, () => withLetter(c, scope, async (letter) => respond(contentOf(letter))))
+  return answered(c, () => withLetter(c, scope, async (letter) => respond(contentOf(asSeen(c, scope, letter)))))
 }
 
 /** `PATCH /dead/{id}` */
@@ -79,7 +81,7 @@ export function editLetter(c: Context, scope: HttpScope): Promise<Response> {
 
 /** `DELETE /dead/{id}` */
 export function dropLetter(c: Context, scope: HttpScope): Promise<Response> {
-  return answered(c, () => withLetter(c, scope, ({ id }) => drop(scope, id)))
+  return answered(c, () => withLetter(c, scope, (letter) => drop(c, scope, letter)))
 }
 
 /** `POST /dead/{id}/redrive` */
@@ -93,7 +95,7 @@ async function list(c: Context, scope: HttpScope): Promise<Response> {
   const query = readQuery(c.req.url, LIST_READERS)
   if (query.kind === 'refused') return respondProblem(query.problem, path)
   const { limit = DEFAULT_LIMIT, cursor, ...filter } = query.values
-  const seen = seenFilter(c, scope, filter)
+  const seen = seenFilter(c, scope, filter, 'viewer')
   if ('kind' in seen) return respondProblem(seen, path)
   const page = await scope.app.deadLetters.list({ ...seen, limit, cursor })
   const headers: Record<string, string> = {}
@@ -117,7 +119,7 @@ async function change(c: Context, scope: HttpScope, doing: 'redrive' | 'drop'): 
   }
   if (rate !== undefined && doing === 'drop')
     return respondProblem(wrongParameter('rate', 'expected none: nothing is sent'), path)
-  const seen = seenFilter(c, scope, filter)
+  const seen = seenFilter(c, scope, filter, doing === 'redrive' ? 'operator' : 'admin')
   if ('kind' in seen) return respondProblem(seen, path)
   const isNamed = Object.values(seen).some((value) => value !== undefined)
   const selection = { ...seen, ...(!isNamed && { all: true }) }
@@ -164,7 +166,9 @@ async function edit(c: Context, scope: HttpScope, { id, task }: DeadLetterInfo):
   return changed ? respond(contentOf(changed)) : respondProblem(unknown(c), path)
 }
 
-async function drop({ app }: HttpScope, id: string): Promise<Response> {
+async function drop(c: Context, { app }: HttpScope, { id, owner }: DeadLetterInfo): Promise<Response> {
+  if (!isAdmin(c) && !isOwn(c, owner))
+    return respondProblem({ kind: 'forbidden', detail: `to drop one of others needs ${ADMIN_SCOPE}` }, c.req.path)
   await app.deadLetters.drop({ ids: [id] })
   return new Response(null, { status: 204, headers: { 'cache-control': 'no-store' } })
 }
@@ -177,25 +181,45 @@ async function withLetter(
 ): Promise<Response> {
   const id = c.req.param('id') ?? ''
   const letter = /^\P{Cc}{1,255}$/u.test(id) ? await scope.app.deadLetters.get(id, { concealed: true }) : undefined
-  return letter && mayChange(c, scope, letter) ? then(letter) : respondProblem(unknown(c), c.req.path)
+  return letter && maySee(c, scope, letter) ? then(letter) : respondProblem(unknown(c), c.req.path)
 }
 
-function mayChange(c: Context, { exposed }: HttpScope, { task, owner }: DeadLetterInfo): boolean {
-  if (seesAll(c)) return true
-  return task !== undefined && exposed.has(task) && (isAdmin(c) || (owner !== undefined && owner === identityOf(c)?.id))
+/** Viewers change none: who may change something and sees one of another is an operator. */
+function maySee(c: Context, { exposed }: HttpScope, { task, owner }: DeadLetterInfo): boolean {
+  if (isOfAll(c, 'viewer')) return true
+  return task !== undefined && exposed.has(task) && (hasRole(c, 'viewer') || isOwn(c, owner))
 }
 
-/** An admin who was authenticated: where everything is open, only jobs of exposed tasks exist for the outside. */
-function seesAll(c: Context): boolean {
-  return identityOf(c) !== undefined && isAdmin(c)
+function isOwn(c: Context, owner: string | undefined): boolean {
+  return owner !== undefined && owner === identityOf(c)?.id
 }
 
-/** What the sender may see of what fits. */
-function seenFilter(c: Context, { exposed }: HttpScope, filter: DeadLetterListFilter): DeadLetterSelection | Problem {
-  if (seesAll(c)) return filter
-  const own = isAdmin(c) ? filter.owner : identityOf(c)?.id
+/**
+ * The sender has this role, and was authenticated: where everything is open, only jobs of exposed tasks exist for the
+ * outside.
+ */
+function isOfAll(c: Context, role: Role): boolean {
+  return identityOf(c) !== undefined && hasRole(c, role)
+}
+
+/** Without what it was called with, where a codec seals that and the sender is a viewer. */
+function asSeen(c: Context, scope: HttpScope, letter: DeadLetterContent): DeadLetterContent {
+  if (!onlyOutlines(c, scope) || isOwn(c, letter.owner)) return letter
+  const problem = 'a codec seals what it was called with: that needs the scope operator'
+  return { ...letter, args: undefined, kwargs: undefined, body: undefined, problem }
+}
+
+/** Those that fit, of all where the sender has this role. */
+function seenFilter(
+  c: Context,
+  { exposed }: HttpScope,
+  filter: DeadLetterListFilter,
+  role: Role,
+): DeadLetterSelection | Problem {
+  if (isOfAll(c, role)) return filter
+  const own = hasRole(c, role) ? filter.owner : identityOf(c)?.id
   if (filter.owner !== undefined && filter.owner !== own)
-    return { kind: 'forbidden', detail: `dead letters of others need ${ADMIN_SCOPE}` }
+    return { kind: 'forbidden', detail: `dead letters of others need ${role}` }
   return { ...filter, owner: own, tasks: [...exposed] }
 }
 
