@@ -224,6 +224,12 @@ export interface Broker {
    * where this user may not read it.
    */
   takeOldest?(queue: string, count: number): Promise<readonly Delivery[]>
+  /**
+   * The messages that wait in the queue, in the order in which they are served, at most `count`: those of the queue
+   * itself, then those of its lanes, one lane after the other. Changes nothing. Absent where the store shows a message
+   * only to a consumer.
+   */
+  peek?(queue: string, count: number): Promise<readonly Envelope[]>
   /** Which messages `find` and `change` know. Absent: all; `limited`: those that wait in lanes, or did. */
   readonly finds?: 'limited'
   /**

@@ -11,7 +11,7 @@ import { metricsOf } from '../telemetry/metrics/metrics.ts'
 import { addGate } from './access/admission.ts'
 import { addRequestContext } from './adapters/requestScope.ts'
 import type { HttpScope } from './apiContext.ts'
-import { addFleetRoutes } from './fleet/fleet.ts'
+import { addAudit, addFleetRoutes } from './fleet/fleet.ts'
 import { addWebhookMark } from './input/webhook.ts'
 import { countRequests } from './metrics.ts'
 import { type HttpOptions, parseHttpOptions } from './options.ts'
@@ -55,6 +55,8 @@ export function createHttp(app: App, options: HttpOptions): Hono {
   addHealthRoutes(api, scope)
   if (counts && !gate.authorize) addMetricsRoute(api, counts)
   if (docs) addDocsRoutes(api)
+  // Before the gate, so that it sees who is refused.
+  if (fleet) addAudit(api, base, scope)
   addGate(api, gate)
   if (counts && gate.authorize) addMetricsRoute(api, counts)
   addRequestContext(api, base, app)

@@ -1,8 +1,8 @@
-import type { Context, Hono } from 'hono'
-import { matchedRoutes } from 'hono/route'
+import type { Hono } from 'hono'
 import type { App } from '../app/app.ts'
 import { type Count, Counts, gauge, type Timing, Timings } from '../telemetry/metrics/counters.ts'
 import { metricsOf } from '../telemetry/metrics/metrics.ts'
+import { RoutePatterns } from './adapters/routePatterns.ts'
 
 /** Bounds of the buckets of requests, s: to the longest wait that is granted. */
 const DURATION_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
@@ -92,7 +92,7 @@ export function httpMetricsOf(app: App): HttpMetrics {
 
 /** Added before every route, so that each answer is counted, also where a request is refused. */
 export function countRequests(api: Hono, metrics: HttpMetrics): void {
-  let known: ReadonlySet<string> | undefined
+  const patterns = new RoutePatterns(api)
   api.use('*', async (c, next) => {
     const start = performance.now()
     const at = c.req.routeIndex
@@ -101,24 +101,7 @@ export function countRequests(api: Hono, metrics: HttpMetrics): void {
       await next()
       status = c.finalized ? c.res.status : 404
     } finally {
-      // By now all of them are there.
-      known ??= new Set(api.routes.map(({ path }) => path).filter((path) => !path.includes('*')))
-      metrics.route(c.req.method, routeOf(c, at, known)).answered(status, start)
+      metrics.route(c.req.method, patterns.of(c, at) ?? NO_ROUTE).answered(status, start)
     }
   })
-}
-
-/**
- * The API's own pattern of the path; `at`: which of the routes that fit is ours, for all paths below the place where
- * the API is mounted.
- */
-function routeOf(c: Context, at: number, known: ReadonlySet<string>): string {
-  const routes = matchedRoutes(c)
-  const mount = (routes[at]?.path ?? '').replace(/\/?\*$/, '')
-  for (let index = routes.length - 1; index > at; index--) {
-    const { path } = routes[index] as (typeof routes)[number]
-    const own = path.startsWith(mount) ? path.slice(mount.length) || '/' : undefined
-    if (own !== undefined && known.has(own)) return own
-  }
-  return NO_ROUTE
 }

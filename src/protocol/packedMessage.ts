@@ -64,6 +64,17 @@ export function packedBytes(envelope: Envelope): number {
   return Buffer.byteLength(head) + (typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength)
 }
 
+/** The same for people: of a damaged row what can be read. */
+export function readAnyMessage(packed: PackedMessage, id: string | null): Envelope {
+  try {
+    return readMessage(packed, id)
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    const properties = { contentType: 'text/plain', contentEncoding: 'utf-8' }
+    return { headers: id === null ? {} : { id }, properties, body: packed.body }
+  }
+}
+
 /** `id`: the task id; null for a message that calls no task. Throws SyntaxError for a head that is no JSON. */
 export function readMessage({ head, body }: PackedMessage, id: string | null): Envelope {
   const [headers, properties, form] = JSON.parse(head) as [Fields, Properties, (1 | 2)?]

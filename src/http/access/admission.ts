@@ -130,6 +130,6 @@ function withHeaders(response: Response, headers: Readonly<Record<string, string
 }
 
 /** Below Node's HTTP server, the environment contains Node's own request. */
-function addressOf(c: Context): string | undefined {
+export function addressOf(c: Context): string | undefined {
   return (c.env as { incoming?: { socket?: { remoteAddress?: string } } } | undefined)?.incoming?.socket?.remoteAddress
 }

@@ -1,4 +1,6 @@
 import type { Context, Hono } from 'hono'
+import { SAFE_METHODS } from '../access/crossOrigin.ts'
+import { RoutePatterns } from '../adapters/routePatterns.ts'
 import type { HttpScope } from '../apiContext.ts'
 import { methodNotAllowed } from '../output/method.ts'
 
@@ -11,7 +13,20 @@ export interface FleetRoute {
 }
 
 /** Every resource of the fleet. Where two fit a path, the first one answers. */
-export const FLEET_ROUTES: readonly FleetRoute[] = []
+export const FLEET_ROUTES: readonly FleetRoute[] = [
+  { path: '/audit', answers: { GET: async (c, scope) => (await import('./audit/entries.ts')).listAudit(c, scope) } },
+]
+
+/** Put before every route and the gate: what would change something, or was refused, is an entry of the audit log. */
+export function addAudit(api: Hono, base: string, { app }: HttpScope): void {
+  const patterns = new RoutePatterns(api)
+  api.use('*', async (c, next) => {
+    if (SAFE_METHODS.has(c.req.method)) return next()
+    const pattern = patterns.of(c, c.req.routeIndex)
+    const [{ audited }, { auditorOf }] = await Promise.all([import('./audit/audit.ts'), import('./audit/auditor.ts')])
+    return audited(c, next, { pattern, base }, auditorOf(app))
+  })
+}
 
 /** The resources of a fleet: what runs, waits and fails in all processes on the stores of the app, exposed or not. */
 export function addFleetRoutes(api: Hono, base: string, scope: HttpScope): void {

@@ -51,6 +51,8 @@ export type ProblemKind =
   | 'cannot-limit'
   | 'cannot-list'
   | 'cannot-remember'
+  | 'not-recorded'
+  | 'audit-unavailable'
   | 'overloaded'
   | 'queue-full'
   | 'store-unavailable'
@@ -100,6 +102,8 @@ export const PROBLEMS: Readonly<Record<ProblemKind, ProblemType>> = {
   'cannot-limit': { status: 501, title: 'The store keeps no limits' },
   'cannot-list': { status: 501, title: 'The store keeps no list of jobs' },
   'cannot-remember': { status: 501, title: 'The store keeps nothing but jobs' },
+  'not-recorded': { status: 501, title: 'Nothing is recorded here' },
+  'audit-unavailable': { status: 503, title: 'The audit log cannot be written' },
   overloaded: { status: 503, title: 'The server is overloaded' },
   'queue-full': { status: 503, title: 'The queue of the task is full' },
   'store-unavailable': { status: 503, title: 'The store does not answer' },

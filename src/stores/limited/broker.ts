@@ -36,6 +36,8 @@ export class LimitedBroker implements Broker {
   readonly take?: NonNullable<Broker['take']>
   /** Of the lanes where nothing else waits. */
   readonly takeOldest?: NonNullable<Broker['takeOldest']>
+  /** Where both can. */
+  readonly peek?: NonNullable<Broker['peek']>
   readonly #messages: Broker
   readonly #lanes: Broker
 
@@ -53,7 +55,7 @@ export class LimitedBroker implements Broker {
     const { find, change } = lanes
     if (find) this.find = (id, queue) => find.call(lanes, id, queue)
     if (change) this.change = (id, queue, edit) => change.call(lanes, id, queue, edit)
-    const { workers, take, takeOldest } = messages
+    const { workers, take, takeOldest, peek } = messages
     if (workers) this.workers = (queue) => workers.call(messages, queue)
     if (take && lanes.take)
       this.take = async (id, queue) => (await lanes.take?.(id, queue)) ?? take.call(messages, id, queue)
@@ -61,6 +63,12 @@ export class LimitedBroker implements Broker {
       this.takeOldest = async (queue, count) => {
         const taken = await takeOldest.call(messages, queue, count)
         return taken.length > 0 ? taken : oldestOf(lanes, queue, count)
+      }
+    if (peek && lanes.peek)
+      this.peek = async (queue, count) => {
+        const found = await peek.call(messages, queue, count)
+        const left = count - found.length
+        return left > 0 ? [...found, ...((await lanes.peek?.(queue, left)) ?? [])] : found
       }
   }
 

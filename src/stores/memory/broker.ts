@@ -111,6 +111,13 @@ export class MemoryBroker implements Broker, MessageStore {
     return ids.slice(0, count)
   }
 
+  async peek(queue: string, count: number): Promise<readonly Envelope[]> {
+    const now = this.clock.now()
+    const lanes = new Set(this.#waitingIn(queue, now).map((item) => item.queue))
+    lanes.delete(queue)
+    return [queue, ...lanes].flatMap((name) => this.waiting(name, now).map(({ envelope }) => envelope)).slice(0, count)
+  }
+
   async find(taskId: string, queue: string): Promise<FoundMessage | undefined> {
     const item = this.#find(taskId, queue)
     return item && this.#foundOf(item)

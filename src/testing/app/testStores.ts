@@ -107,6 +107,10 @@ class TestBroker implements Broker {
     return this.#gate.pass(() => this.#broker.oldest(queue, count))
   }
 
+  peek(queue: string, count: number): Promise<readonly Envelope[]> {
+    return this.#gate.pass(() => this.#broker.peek(queue, count))
+  }
+
   find(taskId: string, queue: string): Promise<FoundMessage | undefined> {
     return this.#gate.pass(() => this.#broker.find(taskId, queue))
   }

@@ -5,6 +5,7 @@ import type { Clock } from '../../std/clock.ts'
 import { uuid } from '../../std/id.ts'
 import { exchanges } from '../brokerExchanges.ts'
 import { type Case, type OpenedBroker, placeOf } from '../brokerFixture.ts'
+import { peeking } from '../brokerPeeking.ts'
 import { ackAll, envelopeOf, idsOf, toQueue } from '../factories.ts'
 import { type Kit, stays, until, WAIT_TIMEOUT_MS, within } from '../kit.ts'
 import { Reader } from '../reader.ts'
@@ -37,6 +38,7 @@ export function brokerSuite(kit: Kit, name: string, open: () => Promise<OpenedBr
     taking(one)
     oldest(one)
     takingOldest(one)
+    peeking(one)
     fanout(one)
     exchanges(one)
     events(one)

@@ -169,6 +169,7 @@ export const ROWS: readonly Row[] = [
   },
   // The token is the right to answer, also where the job is another's.
   { route: 'POST /v1/waits/:token', path: () => '/v1/waits/x', body: 1, expected: [404, 404, 403, 404, 404] },
+  { route: 'GET /v1/audit', expected: [403, 403, 403, 403, 501] },
   { route: 'GET /v1/limits', expected: [403, 403, 200, 200, 200] },
   { route: 'PUT /v1/pauses/:kind/:name', path: () => '/v1/pauses/queue/q', expected: [403, 403, 403, 204, 204] },
   { route: 'DELETE /v1/pauses/:kind/:name', path: () => '/v1/pauses/queue/q', expected: [403, 403, 403, 204, 204] },

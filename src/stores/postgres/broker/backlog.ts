@@ -1,5 +1,6 @@
 import { type Backlog, dueSince, earliest, MAX_PRIORITIES, type QueueBacklog } from '../../../broker/backlog.ts'
-import { readMessage } from '../../../protocol/packedMessage.ts'
+import type { Envelope } from '../../../protocol/envelope.ts'
+import { readAnyMessage, readMessage } from '../../../protocol/packedMessage.ts'
 import type { Database } from '../connection/database.ts'
 import type { Row } from '../connection/pipeline.ts'
 import { NOT_CLAIMED, textArray } from './claims.ts'
@@ -99,6 +100,27 @@ export async function oldestIn(database: Database, queue: string, count: number)
   const steps = [{ statement: OLDEST, values: [queue, count] }]
   const [rows = []] = await database.run(steps, { repeatable: true })
   return rows.flatMap(([id]) => id ?? [])
+}
+
+/** Of a queue, then of its lanes in the order of their turns. */
+const PEEK = {
+  name: 'backlog_peek',
+  text: `WITH places AS (
+    SELECT $1::text AS name, 0 AS place
+    UNION ALL SELECT name, row_number() OVER (ORDER BY blocked, turn, id) FROM celeriac.lane WHERE queue = $1
+  )
+  SELECT o.task_id, o.head, o.body, encode(o.bytes, 'base64') FROM places AS p CROSS JOIN LATERAL (
+    SELECT m.rank, m.seq, m.task_id, m.head, m.body, m.bytes FROM celeriac.message m
+    WHERE m.queue = p.name AND m.due IS NULL AND ${NOT_CLAIMED} ORDER BY m.rank, m.seq LIMIT $2
+  ) AS o ORDER BY p.place, o.rank, o.seq LIMIT $2`,
+}
+
+/** `Broker.peek`. */
+export async function peekIn(database: Database, queue: string, count: number): Promise<readonly Envelope[]> {
+  const [rows = []] = await database.run([{ statement: PEEK, values: [queue, count] }], { repeatable: true })
+  return rows.map(([id = null, head, body, bytes]) =>
+    readAnyMessage({ head: head as string, body: body ?? Buffer.from(bytes ?? '', 'base64') }, id),
+  )
 }
 
 function sinceOf([, taskId = null, head]: Row): number | undefined {

@@ -133,6 +133,11 @@ export class PostgresBroker implements Broker, Holder {
     return oldestIn(this.database, queue, count)
   }
 
+  async peek(queue: string, count: number): Promise<readonly Envelope[]> {
+    const { peekIn } = await import('./backlog.ts')
+    return peekIn(this.database, queue, count)
+  }
+
   async backlog(queues: readonly string[]): Promise<Backlog> {
     const { readBacklog } = await import('./backlog.ts')
     return readBacklog(this.database, queues)

@@ -1,8 +1,10 @@
 import { type Backlog, dueSince, earliest } from '../../../broker/backlog.ts'
+import type { Envelope } from '../../../protocol/envelope.ts'
 import { pieces } from '../../../std/chunks.ts'
 import type { RedisConnection, Script } from '../connection/connection.ts'
 import { LANES_LUA } from '../limits/laneLua.ts'
 import { lanesOf } from '../limits/lanesOf.ts'
+import { readEnvelope } from './envelope.ts'
 import type { Keys } from './keys.ts'
 import { KINDS, READING } from './scripts.ts'
 
@@ -123,4 +125,39 @@ export async function oldestIn(
     if (ids.length >= count) break
   }
   return ids
+}
+
+/**
+ * KEYS: the lists of a queue or lane, that which is served first first; ARGV[1]: at most how many. Answers their texts.
+ * A list of another type has none.
+ */
+const PEEK: Script = {
+  name: 'peek',
+  source: `
+local out, left = {}, tonumber(ARGV[1])
+for _, list in ipairs(KEYS) do
+  if left <= 0 then break end
+  local texts = redis.pcall('LRANGE', list, -left, -1)
+  for at = #texts, 1, -1 do out[#out + 1] = texts[at] end
+  left = left - #texts
+end
+return out`,
+}
+
+/** `Broker.peek`. */
+export async function peekIn(
+  connection: RedisConnection,
+  keys: Keys,
+  queue: string,
+  count: number,
+): Promise<readonly Envelope[]> {
+  const textsOf = async (name: string, most: number): Promise<string[]> =>
+    (await connection.script(PEEK, keys.lists(name), [most])) as string[]
+  const texts = await textsOf(queue, count)
+  if (texts.length < count)
+    for await (const lanes of lanesOf(connection, keys, queue)) {
+      for (const lane of lanes) if (texts.length < count) texts.push(...(await textsOf(lane, count - texts.length)))
+      if (texts.length >= count) break
+    }
+  return texts.map((text) => readEnvelope(text).envelope)
 }

@@ -190,6 +190,11 @@ export class RedisBroker implements Broker {
     return oldestIn(this.connection, this.keys, queue, count)
   }
 
+  async peek(queue: string, count: number): Promise<readonly Envelope[]> {
+    const { peekIn } = await import('./backlog.ts')
+    return peekIn(this.connection, this.keys, queue, count)
+  }
+
   async backlog(queues: readonly string[]): Promise<Backlog> {
     const { readBacklog } = await import('./backlog.ts')
     return readBacklog(this.connection, this.keys, queues)

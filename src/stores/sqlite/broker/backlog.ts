@@ -2,7 +2,8 @@ import type { DatabaseSync } from 'node:sqlite'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Backlog, dueSince, earliest, MAX_PRIORITIES, type QueueBacklog } from '../../../broker/backlog.ts'
 import type { WaitingAmount } from '../../../broker/waitingCounts.ts'
-import { readMessage } from '../../../protocol/packedMessage.ts'
+import type { Envelope } from '../../../protocol/envelope.ts'
+import { type PackedMessage, readAnyMessage, readMessage } from '../../../protocol/packedMessage.ts'
 import type { SqliteFile } from '../file.ts'
 
 interface NextRow {
@@ -116,6 +117,24 @@ export function oldestIn(db: DatabaseSync, queue: string, count: number): readon
     if (ids.length >= count) break
   }
   return ids
+}
+
+/** `Broker.peek`: by the index of those that wait. */
+export function peekIn(db: DatabaseSync, queue: string, count: number): readonly Envelope[] {
+  const next = db.prepare(`SELECT task_id, head, body FROM celeriac_message
+    WHERE queue = ? AND owner IS NULL AND due IS NULL ORDER BY priority DESC, seq LIMIT ?`)
+  const lanes = db.prepare(`SELECT name FROM celeriac_lane WHERE queue = ? AND messages > 0 ORDER BY open, turn, id`)
+  const rowsOf = (name: string, most: number): Envelope[] =>
+    (next.all(name, most) as unknown as (PackedMessage & { task_id: string | null })[]).map((row) =>
+      readAnyMessage(row, row.task_id),
+    )
+  const found = rowsOf(queue, count)
+  if (found.length >= count) return found
+  for (const { name } of lanes.iterate(queue) as unknown as Iterable<{ name: string }>) {
+    found.push(...rowsOf(name, count - found.length))
+    if (found.length >= count) break
+  }
+  return found
 }
 
 /** The body is not read: of the head alone. */

@@ -131,6 +131,11 @@ export class SqliteBroker implements Broker {
     return this.file.read(() => oldestIn(this.file.db, queue, count))
   }
 
+  async peek(queue: string, count: number): Promise<readonly Envelope[]> {
+    const { peekIn } = await import('./backlog.ts')
+    return this.file.read(() => peekIn(this.file.db, queue, count))
+  }
+
   async backlog(queues: readonly string[]): Promise<Backlog> {
     const { readBacklog } = await import('./backlog.ts')
     return this.file.read(() => readBacklog(this.file.db, queues))
