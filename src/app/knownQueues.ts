@@ -29,3 +29,13 @@ export async function queueSizes(app: App, names: readonly string[]): Promise<Qu
   const queues = names.map((name) => ({ name, waiting: 0, oldest: undefined, ...found.queues.get(name) }))
   return { queues, delayed: found.delayed, held: found.held }
 }
+
+/**
+ * How many workers are connected that may take from these queues, by queue; empty where the store does not know it.
+ * Rejects with StoreUnavailableError.
+ */
+export async function consumersOf(app: App, names: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  const { broker } = await internalsOf(app).stores()
+  const counts = names.map(async (name) => [name, (await broker.workers?.(name)) ?? 0] as const)
+  return broker.workers ? new Map(await Promise.all(counts)) : new Map()
+}

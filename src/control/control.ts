@@ -55,6 +55,8 @@ export interface ProfileOptions {
   slot?: number | undefined
   /** Longest wait for the answer after that time. Default `'10s'`. */
   timeout?: Duration | undefined
+  /** The answer has the profile itself, as JSON text, and no file is written. Default: false. */
+  content?: boolean | undefined
 }
 
 type Arguments = Readonly<Record<string, unknown>>
@@ -226,14 +228,15 @@ export class Control {
    */
   profile(
     worker: string,
-    { seconds = PROFILE_SECONDS, slot, timeout }: ProfileOptions = {},
+    { seconds = PROFILE_SECONDS, slot, timeout, content = false }: ProfileOptions = {},
   ): Promise<ControlReply<WrittenProfile | CommandError>[]> {
     requireText(worker, 'profile: worker')
     requireCount(seconds, 'profile: seconds')
     if (slot !== undefined) requireCount(slot, 'profile: slot')
     const after = timeout === undefined ? undefined : milliseconds(timeout, 'timeout')
     const wait = seconds * 1000 + waitOf('profile', after)
-    return this.broadcast('profile', { seconds, slot: slot ?? null }, { destination: [worker], timeout: wait })
+    const given = { seconds, slot: slot ?? null, ...(content && { content }) }
+    return this.broadcast('profile', given, { destination: [worker], timeout: wait })
   }
 
   /** Stop the workers. None of them answers; resolves when the store has the command. */

@@ -150,10 +150,12 @@ export interface RunningTask {
   readonly stack: readonly string[] | null
 }
 
-/** A CPU profile that a worker has written. */
+/** A CPU profile that a worker has taken. */
 export interface WrittenProfile extends CommandDone {
-  /** On the worker's machine. */
+  /** On the worker's machine; empty with `content`. */
   readonly path: string
+  /** With `content`: JSON text, as a file `.cpuprofile` has it. */
+  readonly profile?: string
   readonly slot: number | null
   readonly pid: number
 }

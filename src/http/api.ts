@@ -75,7 +75,7 @@ export function createHttp(app: App, options: HttpOptions): Hono {
   addDeadRoutes(api, base, scope)
   addWaitRoute(api, base, scope)
   if (app.config.payloads?.secrets.length) addUploadRoutes(api, base, scope)
-  if (gate.authorize) addLimitRoutes(api, base, scope)
+  if (gate.authorize || fleet) addLimitRoutes(api, base, scope)
   if (fleet) addFleetRoutes(api, base, scope)
   api.notFound((c) => respondProblem({ kind: 'not-found', detail: `nothing is at ${c.req.path}` }, c.req.path))
   api.onError((error, c) => respondError(app, error, c.req.method, c.req.path))

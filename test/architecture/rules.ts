@@ -61,7 +61,10 @@ const faces: Readonly<Record<string, ReadonlySet<string>>> = {
   http: new Set([
     'app/app.ts',
     'app/jobStore.ts',
+    'app/knownQueues.ts',
     'app/limits/limits.ts',
+    'app/queues/peekQueue.ts',
+    'control/control.ts',
     'calls/asyncResult.ts',
     'calls/eventFeed.ts',
     'calls/groupResult.ts',

@@ -3,7 +3,7 @@ import { basename, dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Control, type RunningTask, type WrittenProfile } from '../../src/control/control.ts'
-import { takeProfile } from '../../src/worker/inspector/profileFile.ts'
+import { takeProfile, writeProfile } from '../../src/worker/inspector/profileFile.ts'
 import { until, useLab } from '../app/lab.ts'
 import { defineBusy } from '../worker/modules/busy.ts'
 
@@ -121,7 +121,9 @@ it('of many profiles the last 20 are kept, in files whose names are of the worke
   const worker = { hostname: '../../etc/cron.d/x y' }
   const paths: string[] = []
   for (let count = 0; count < 22; count++)
-    paths.push(await takeProfile({ worker, profileFolder, stopping, time: 1, source: async () => '{}' }))
+    paths.push(
+      await writeProfile(await takeProfile({ stopping, time: 1, source: async () => '{}' }), { worker, profileFolder }),
+    )
   const left = readdirSync(profileFolder).filter((name) => name.endsWith('.cpuprofile'))
   expect(left.toSorted()).toEqual(
     paths

@@ -75,9 +75,9 @@ function deathOf({ reason, error, died, worker }: Death): DeathInfo {
   return { reason, error: { type, message }, diedAt: new Date(died), worker }
 }
 
-/** The message with its arguments, opened. Rejects with PayloadError, CodecError, StoreUnavailableError. */
+/** A message with its arguments, opened. Rejects with PayloadError, CodecError, StoreUnavailableError. */
 export async function wholeOf(
-  { envelope }: KeptDeadLetter,
+  { envelope }: Pick<KeptDeadLetter, 'envelope'>,
   stores: Pick<Stores, 'opens' | 'payloads'>,
 ): Promise<Envelope> {
   if (isOffloaded(envelope.headers)) return requirePayloads(stores).reader.envelope(envelope)

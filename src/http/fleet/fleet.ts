@@ -3,6 +3,7 @@ import { SAFE_METHODS } from '../access/crossOrigin.ts'
 import { RoutePatterns } from '../adapters/routePatterns.ts'
 import type { HttpScope } from '../apiContext.ts'
 import { methodNotAllowed } from '../output/method.ts'
+import { WORKER_ACTIONS } from './live/actionNames.ts'
 
 type Answer = (c: Context, scope: HttpScope) => Response | Promise<Response>
 
@@ -14,7 +15,46 @@ export interface FleetRoute {
 
 /** Every resource of the fleet. Where two fit a path, the first one answers. */
 export const FLEET_ROUTES: readonly FleetRoute[] = [
-  { path: '/audit', answers: { GET: async (c, scope) => (await import('./audit/entries.ts')).listAudit(c, scope) } },
+  { path: '/queues', answers: { GET: async (...asked) => (await import('./live/queues.ts')).listQueues(...asked) } },
+  {
+    path: '/queues/:name',
+    answers: { GET: async (...asked) => (await import('./live/queues.ts')).showQueue(...asked) },
+  },
+  {
+    path: '/queues/:name/pause',
+    answers: { POST: async (...asked) => (await import('./live/queues.ts')).pauseQueue(...asked) },
+  },
+  {
+    path: '/queues/:name/resume',
+    answers: { POST: async (...asked) => (await import('./live/queues.ts')).resumeQueue(...asked) },
+  },
+  {
+    path: '/queues/:name/messages',
+    answers: {
+      GET: async (...asked) => (await import('./live/queues.ts')).peekMessages(...asked),
+      DELETE: async (...asked) => (await import('./live/queues.ts')).purgeMessages(...asked),
+    },
+  },
+  { path: '/workers', answers: { GET: async (...asked) => (await import('./live/workers.ts')).listWorkers(...asked) } },
+  {
+    path: '/workers/:name',
+    answers: { GET: async (...asked) => (await import('./live/workers.ts')).showWorker(...asked) },
+  },
+  {
+    path: '/workers/:name/stack',
+    answers: { GET: async (...asked) => (await import('./live/workers.ts')).showStack(...asked) },
+  },
+  {
+    path: '/workers/:name/profile',
+    answers: { POST: async (...asked) => (await import('./live/workers.ts')).profileWorker(...asked) },
+  },
+  ...WORKER_ACTIONS.map(
+    (action): FleetRoute => ({
+      path: `/workers/:name/${action}`,
+      answers: { POST: async (...asked) => (await import('./live/workers.ts')).actOnWorker(...asked, action) },
+    }),
+  ),
+  { path: '/audit', answers: { GET: async (...asked) => (await import('./audit/entries.ts')).listAudit(...asked) } },
 ]
 
 /** Put before every route and the gate: what would change something, or was refused, is an entry of the audit log. */

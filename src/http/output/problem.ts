@@ -23,11 +23,13 @@ export type ProblemKind =
   | 'unknown-job'
   | 'unknown-batch'
   | 'unknown-wait'
+  | 'unknown-worker'
   | 'method-not-allowed'
   | 'request-timeout'
   | 'key-in-use'
   | 'not-unique'
   | 'job-active'
+  | 'worker-refused'
   | 'input-not-kept'
   | 'job-final'
   | 'job-not-waiting'
@@ -49,6 +51,8 @@ export type ProblemKind =
   | 'cannot-join'
   | 'cannot-change'
   | 'cannot-limit'
+  | 'cannot-control'
+  | 'cannot-peek'
   | 'cannot-list'
   | 'cannot-remember'
   | 'not-recorded'
@@ -74,11 +78,13 @@ export const PROBLEMS: Readonly<Record<ProblemKind, ProblemType>> = {
   'unknown-job': { status: 404, title: 'No such job' },
   'unknown-batch': { status: 404, title: 'No such batch' },
   'unknown-wait': { status: 404, title: 'No such wait' },
+  'unknown-worker': { status: 404, title: 'No worker of this name answers' },
   'method-not-allowed': { status: 405, title: 'The method is not allowed here' },
   'request-timeout': { status: 408, title: 'The request took too long to arrive' },
   'key-in-use': { status: 409, title: 'The first request with this key is still being accepted' },
   'not-unique': { status: 409, title: 'Another job has the key of this call' },
   'job-active': { status: 409, title: 'The job has not ended yet' },
+  'worker-refused': { status: 409, title: 'The worker refused the command' },
   'input-not-kept': { status: 409, title: 'The input of the job is not known any more' },
   'job-final': { status: 409, title: 'The job has ended already' },
   'job-not-waiting': { status: 409, title: 'The job does not wait any more' },
@@ -100,6 +106,8 @@ export const PROBLEMS: Readonly<Record<ProblemKind, ProblemType>> = {
   'cannot-join': { status: 501, title: 'The stores cannot join such a workflow' },
   'cannot-change': { status: 501, title: 'The store changes no job that waits' },
   'cannot-limit': { status: 501, title: 'The store keeps no limits' },
+  'cannot-control': { status: 501, title: 'The worker does not know the command' },
+  'cannot-peek': { status: 501, title: 'The store shows no messages that wait' },
   'cannot-list': { status: 501, title: 'The store keeps no list of jobs' },
   'cannot-remember': { status: 501, title: 'The store keeps nothing but jobs' },
   'not-recorded': { status: 501, title: 'Nothing is recorded here' },

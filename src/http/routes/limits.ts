@@ -53,13 +53,23 @@ async function list(c: Context, { app }: HttpScope): Promise<Response> {
   }
 }
 
-async function change(c: Context, { app }: HttpScope, doing: 'pause' | 'resume'): Promise<Response> {
+function change(c: Context, scope: HttpScope, doing: 'pause' | 'resume'): Promise<Response> {
+  const { kind, name = '' } = c.req.param() as { readonly kind?: string; readonly name?: string }
+  return changePause(c, scope, doing, { kind, name })
+}
+
+/** Pause or resume the queue, task or limit of this kind and name; `key` of the query: one key of a task. */
+export async function changePause(
+  c: Context,
+  { app }: HttpScope,
+  doing: 'pause' | 'resume',
+  { kind, name }: { readonly kind: string | undefined; readonly name: string },
+): Promise<Response> {
   const { path } = c.req
   const forbidden = roleProblem(c, 'operator', `to ${doing}`)
   if (forbidden) return respondProblem(forbidden, path)
   const query = readQuery(c.req.url, KEY_READERS)
   if (query.kind === 'refused') return respondProblem(query.problem, path)
-  const { kind, name = '' } = c.req.param() as { readonly kind?: string; readonly name?: string }
   const target = targetOf(kind, name, query.values.key)
   if (!target) return respondProblem({ kind: 'not-found', detail: `nothing is at ${path}` }, path)
   if (kind !== 'task' && query.values.key !== undefined)

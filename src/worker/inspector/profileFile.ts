@@ -8,10 +8,14 @@ import { codeOf } from '../../std/thrown.ts'
 import { profileOf } from './profile.ts'
 import { ownSession } from './session.ts'
 
-export interface ProfileParts {
+/** Where it is written. */
+export interface ProfilePlace {
   readonly worker: { readonly hostname: string }
   /** Default: the temporary folder of the system. */
   readonly profileFolder: string | undefined
+}
+
+export interface ProfileParts {
   /** Aborts when the worker stops: then there is no profile. */
   readonly stopping: StopSignal
   /** ms */
@@ -28,13 +32,19 @@ const MAX_FILES = 20
 /** Paths, the oldest first. */
 const files: string[] = []
 
-/** Take a profile and write it to a new file, for its user alone. Returns the path. */
-export async function takeProfile(parts: ProfileParts): Promise<string> {
-  const { worker, profileFolder: folder = tmpdir(), stopping, time } = parts
-  const source = parts.source ?? ((ms: number): Promise<string> => profileOf(ownSession(), ms))
-  const text = await untilStopped(source(time), stopping).catch((error: unknown) => {
-    throw codeOf(error) === STOPPED_CODE ? new WorkerLostError('the worker stops: no profile is written') : error
+/** Take a profile: JSON text. */
+export async function takeProfile({ stopping, time, source }: ProfileParts): Promise<string> {
+  const take = source ?? ((ms: number): Promise<string> => profileOf(ownSession(), ms))
+  return untilStopped(take(time), stopping).catch((error: unknown) => {
+    throw codeOf(error) === STOPPED_CODE ? new WorkerLostError('the worker stops: no profile is taken') : error
   })
+}
+
+/** Write it to a new file, for its user alone. Returns the path. */
+export async function writeProfile(
+  text: string,
+  { worker, profileFolder: folder = tmpdir() }: ProfilePlace,
+): Promise<string> {
   const name = worker.hostname.replace(/[^\w@.-]/g, '_').slice(0, MAX_NAME_LENGTH)
   const path = join(folder, `${name}-${uuid()}.cpuprofile`)
   await writeFile(path, text, { mode: 0o600, flag: 'wx' })

@@ -1,3 +1,4 @@
+import { isSet } from '../../../protocol/control.ts'
 import { PROFILE_SECONDS } from '../../../protocol/controlCommands.ts'
 import type { ChildInfo } from '../../pool/pool.ts'
 import type { Request } from '../../task/request.ts'
@@ -10,6 +11,8 @@ export const INSPECTOR_COMMANDS: Readonly<Record<string, Command>> = { where, pr
 
 /** How long a slot may take to show what it executes, ms: those who ask wait for about twice as long. */
 const STACK_LIMIT_MS = 500
+/** Largest profile in an answer. */
+const MAX_PROFILE_BYTES = 12 * 1024 * 1024
 /** Longest profile, seconds. */
 const MAX_SECONDS = 60
 
@@ -69,9 +72,9 @@ const profiled = new WeakSet<ControlledWorker>()
 
 /**
  * Write a CPU profile of a slot, or of the worker's own thread. The worker chooses folder and name of the file, which
- * its user alone can read.
+ * its user alone can read. `content`: the answer has it, and no file is written.
  */
-async function profile({ seconds, slot }: Arguments, context: CommandContext): Promise<unknown> {
+async function profile({ seconds, slot, content }: Arguments, context: CommandContext): Promise<unknown> {
   const { worker } = context
   const time = secondsOf(seconds)
   const children = childrenOf(context)
@@ -82,13 +85,25 @@ async function profile({ seconds, slot }: Arguments, context: CommandContext): P
   if (profiled.has(worker)) throw new RangeError('a profile is being taken: one at a time')
   profiled.add(worker)
   try {
-    const { takeProfile } = await import('../../inspector/profileFile.ts')
+    const { takeProfile, writeProfile } = await import('../../inspector/profileFile.ts')
     const source = child ? (ms: number): Promise<string> => child.profile(ms) : undefined
-    const path = await takeProfile({ ...context, time: time * 1000, source })
-    return { ok: `profile of ${time} s written to ${path}`, path, slot: number ?? null, pid: child?.pid ?? process.pid }
+    const text = await takeProfile({ ...context, time: time * 1000, source })
+    const where = { slot: number ?? null, pid: child?.pid ?? process.pid }
+    if (isSet(content)) return { ok: `profile of ${time} s`, path: '', profile: sendableProfile(text), ...where }
+    const path = await writeProfile(text, context)
+    return { ok: `profile of ${time} s written to ${path}`, path, ...where }
   } finally {
     profiled.delete(worker)
   }
+}
+
+/** Brokers carry no longer messages than some megabytes. */
+function sendableProfile(text: string): string {
+  const size = Buffer.byteLength(text)
+  if (size <= MAX_PROFILE_BYTES) return text
+  throw new RangeError(
+    `the profile has ${size} bytes, more than ${MAX_PROFILE_BYTES}: take a shorter one, or let it be written to a file`,
+  )
 }
 
 function secondsOf(seconds: unknown): number {

@@ -1,0 +1,95 @@
+import type { App } from '../../../app/app.ts'
+import { consumersOf, queueSizes, queuesOf } from '../../../app/knownQueues.ts'
+import { queueBoundsOf } from '../../../config/queueOptions.ts'
+import { subjectOf } from '../../../config/task/limitPlan.ts'
+import type { QueueDocument, QueueListDocument } from '../../../protocol/queueDocument.ts'
+import { NotSupportedError } from '../../../std/errors.ts'
+import { Recent } from '../../../std/recent.ts'
+import { liveWorkers } from './workerAnswers.ts'
+
+/** How long what was found is used again, ms. */
+const KEPT_MS = 1000
+/** From this share of the limit on it is nearly full. */
+const NEARLY_FULL = 0.8
+/** Queues of single programs: for remote control, events, broadcasts and replies. */
+const OF_PROGRAMS = /(?:[.]celery[.]pidbox|[.]dq2)$|^(?:celeryev|bcast)[.]/
+
+const lists = new WeakMap<App, Recent<QueueListDocument>>()
+
+/**
+ * The queues of a fleet: those of the app's options and tasks, and those that workers take from. What is found is
+ * shared by all who ask within a second. Rejects with StoreUnavailableError.
+ */
+export function liveQueues(app: App): Promise<QueueListDocument> {
+  const recent = lists.get(app) ?? new Recent(app.config.clock, KEPT_MS, () => find(app))
+  lists.set(app, recent)
+  return recent.get()
+}
+
+/** A pause or a purge has changed something. */
+export function queuesChanged(app: App): void {
+  lists.get(app)?.forget()
+}
+
+/** One queue; undefined where neither the app nor a worker knows it and nothing waits in it. */
+export async function liveQueue(app: App, name: string): Promise<QueueDocument | undefined> {
+  const { queues } = await liveQueues(app)
+  const known = queues.find((queue) => queue.name === name)
+  if (known) return known
+  const [found] = (await look(app, [name], new Map(), new Set())).queues
+  return found && (found.waiting > 0 || found.paused) ? found : undefined
+}
+
+async function find(app: App): Promise<QueueListDocument> {
+  const workers = await liveWorkers(app).all()
+  const takers = new Map<string, string[]>()
+  for (const { name, queues = [] } of workers)
+    for (const queue of queues) takers.set(queue.name, [...(takers.get(queue.name) ?? []), name])
+  const named = Object.entries(app.config.queues).flatMap(([name, { broadcast }]) => (broadcast ? [] : [name]))
+  const declared = new Set(queuesOf(app, named))
+  const names = [...new Set([...declared, ...takers.keys()])].filter((name) => !OF_PROGRAMS.test(name))
+  return look(app, names.toSorted(), takers, declared)
+}
+
+async function look(
+  app: App,
+  names: readonly string[],
+  takers: ReadonlyMap<string, readonly string[]>,
+  declared: ReadonlySet<string>,
+): Promise<QueueListDocument> {
+  const [sizes, paused, consumers] = await Promise.all([
+    queueSizes(app, names),
+    pausedQueues(app),
+    consumersOf(app, names),
+  ])
+  const boundOf = queueBoundsOf(app.config)
+  const now = app.config.clock.now()
+  const queues = sizes.queues.map(({ name, waiting, oldest }): QueueDocument => {
+    const limit = boundOf?.(name)?.limit
+    const count = consumers.get(name)
+    return {
+      ...{ name, waiting, declared: declared.has(name), workers: takers.get(name) ?? [] },
+      ...(oldest !== undefined && {
+        oldest: new Date(oldest).toISOString(),
+        oldestAge: Math.max(0, Math.round(now - oldest) / 1000),
+      }),
+      ...(count !== undefined && { consumers: count }),
+      ...(paused && { paused: paused.has(name) }),
+      ...(limit !== undefined && { limit, nearlyFull: waiting >= limit * NEARLY_FULL }),
+    }
+  })
+  const { delayed, held } = sizes
+  return { queues, ...(delayed !== undefined && { delayed }), ...(held !== undefined && { held }) }
+}
+
+/** Undefined where the store keeps no pauses. */
+async function pausedQueues(app: App): Promise<ReadonlySet<string> | undefined> {
+  try {
+    const limits = await app.limits.paused()
+    const subjects = limits.map(subjectOf).filter(({ kind }) => kind === 'queue')
+    return new Set(subjects.map(({ name }) => name))
+  } catch (error) {
+    if (error instanceof NotSupportedError) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,118 @@
+import type { Context } from 'hono'
+import { MAX_PEEKED, peekQueue, type QueueMessage } from '../../../app/queues/peekQueue.ts'
+import { toJson } from '../../../protocol/plainJson.ts'
+import type {
+  PurgedQueueDocument,
+  QueueMessageDocument,
+  QueueMessagesDocument,
+} from '../../../protocol/queueDocument.ts'
+import { NotSupportedError } from '../../../std/errors.ts'
+import { hasRole, roleProblem } from '../../access/roles.ts'
+import type { HttpScope } from '../../apiContext.ts'
+import { readQuery, requireFlag } from '../../input/query.ts'
+import { respondProblem } from '../../output/problem.ts'
+import { changePause } from '../../routes/limits.ts'
+import { auditDetails } from '../audit/audit.ts'
+import { liveQueue, liveQueues, queuesChanged } from './queueView.ts'
+
+const NAME = /^\P{Cc}{1,255}$/u
+const PEEK_READERS = { limit: requirePeeked, content: requireFlag }
+const PURGE_READERS = { dryRun: requireFlag }
+
+/** `GET /queues`: for viewers. */
+export async function listQueues(c: Context, { app }: HttpScope): Promise<Response> {
+  const refused = roleProblem(c, 'viewer', 'to see queues') ?? unasked(c)
+  return refused ? respondProblem(refused, c.req.path) : respond(await liveQueues(app))
+}
+
+/** `GET /queues/{name}`: for viewers. */
+export async function showQueue(c: Context, { app }: HttpScope): Promise<Response> {
+  const { path } = c.req
+  const refused = roleProblem(c, 'viewer', 'to see queues') ?? unasked(c)
+  if (refused) return respondProblem(refused, path)
+  const name = nameOf(c)
+  const queue = name === undefined ? undefined : await liveQueue(app, name)
+  if (queue) return respond(queue)
+  const detail = 'the app does not name this queue, no worker takes from it, and nothing waits in it'
+  return respondProblem({ kind: 'not-found', detail }, path)
+}
+
+/** `POST /queues/{name}/pause`: as `PUT /pauses/queue/{name}`. */
+export function pauseQueue(c: Context, scope: HttpScope): Promise<Response> {
+  return changeQueue(c, scope, 'pause')
+}
+
+/** `POST /queues/{name}/resume`: as `DELETE /pauses/queue/{name}`. */
+export function resumeQueue(c: Context, scope: HttpScope): Promise<Response> {
+  return changeQueue(c, scope, 'resume')
+}
+
+async function changeQueue(c: Context, scope: HttpScope, doing: 'pause' | 'resume'): Promise<Response> {
+  const answer = await changePause(c, scope, doing, { kind: 'queue', name: c.req.param('name') ?? '' })
+  queuesChanged(scope.app)
+  return answer
+}
+
+/** `GET /queues/{name}/messages`: those that are served next, without taking them. For operators; content for admins. */
+export async function peekMessages(c: Context, { app }: HttpScope): Promise<Response> {
+  const { path } = c.req
+  const forbidden = roleProblem(c, 'operator', 'to peek into queues')
+  if (forbidden) return respondProblem(forbidden, path)
+  const query = readQuery(c.req.url, PEEK_READERS)
+  if (query.kind === 'refused') return respondProblem(query.problem, path)
+  const { limit, content: contents = false } = query.values
+  if (contents && !hasRole(c, 'admin'))
+    return respondProblem({ kind: 'forbidden', detail: 'the content of messages needs the scope admin' }, path)
+  const name = nameOf(c)
+  if (name === undefined) return respondProblem({ kind: 'not-found', detail: `nothing is at ${path}` }, path)
+  try {
+    const found = await peekQueue(app, name, { limit, contents })
+    const now = app.config.clock.now()
+    return respond({ messages: found.map((message) => messageDocument(message, now)) } satisfies QueueMessagesDocument)
+  } catch (error) {
+    if (!(error instanceof NotSupportedError)) throw error
+    return respondProblem({ kind: 'cannot-peek', detail: error.message }, path)
+  }
+}
+
+/** `DELETE /queues/{name}/messages`: drop what waits or is delayed; their jobs are revoked. For admins. */
+export async function purgeMessages(c: Context, { app }: HttpScope): Promise<Response> {
+  const { path } = c.req
+  const forbidden = roleProblem(c, 'admin', 'to purge a queue')
+  if (forbidden) return respondProblem(forbidden, path)
+  const query = readQuery(c.req.url, PURGE_READERS)
+  if (query.kind === 'refused') return respondProblem(query.problem, path)
+  const name = nameOf(c)
+  if (name === undefined) return respondProblem({ kind: 'not-found', detail: `nothing is at ${path}` }, path)
+  const { dryRun = false } = query.values
+  const count = await (dryRun ? app.queueSize(name) : app.purge(name))
+  auditDetails(c, { count })
+  queuesChanged(app)
+  return respond({ count, ...(dryRun && { dryRun }) } satisfies PurgedQueueDocument)
+}
+
+function messageDocument({ since, ...message }: QueueMessage, now: number): QueueMessageDocument {
+  const age = since && { since: since.toISOString(), age: Math.max(0, Math.round(now - since.getTime()) / 1000) }
+  return { ...message, ...age } as QueueMessageDocument
+}
+
+function nameOf(c: Context): string | undefined {
+  const name = c.req.param('name') ?? ''
+  return NAME.test(name) ? name : undefined
+}
+
+/** These take no parameters: one that is ignored misleads. */
+function unasked(c: Context) {
+  const query = readQuery(c.req.url, {})
+  return query.kind === 'refused' ? query.problem : undefined
+}
+
+function requirePeeked(text: string): number {
+  const limit = /^\d{1,3}$/.test(text) ? Number(text) : 0
+  if (limit < 1 || limit > MAX_PEEKED) throw new RangeError(`expected a whole number from 1 to ${MAX_PEEKED}`)
+  return limit
+}
+
+function respond(body: object): Response {
+  return new Response(toJson(body), { headers: { 'content-type': 'application/json', 'cache-control': 'no-store' } })
+}
