@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createHttp } from '../../../src/http/api.ts'
 import { Celeriac } from '../../../src/index.ts'
+import { Worker } from '../../../src/worker/worker.ts'
 import { type Answer, build, type House } from '../house.ts'
 import { authorize, NAMES, PEOPLE } from './people.ts'
 import { defineTasks, LETTERS_USED, ROWS, type Row, Subjects } from './rows.ts'
@@ -11,12 +12,19 @@ const SAFE = /^GET /
 
 let house: House
 let subjects: Subjects
+let worker: Worker
 beforeAll(async () => {
   house = await build('memory:', defineTasks, { http: { authorize, fleet: true } })
   subjects = new Subjects(house)
   await subjects.fill(LETTERS_USED)
+  // It takes nothing that the rows submit.
+  worker = new Worker(house.app, { hostname: 'w@live', queues: ['idle'], logger: false })
+  await worker.start()
 })
-afterAll(() => house[Symbol.asyncDispose]())
+afterAll(async () => {
+  await worker.stop({ grace: 0 })
+  await house[Symbol.asyncDispose]()
+})
 
 async function ask(row: Row, headers: Record<string, string>, on = house): Promise<Answer> {
   const [method = '', pattern = ''] = row.route.split(' ')

@@ -72,6 +72,24 @@ export interface Row {
 
 const BATCH = { jobs: [{ task: 'add', input: [1, 2] }] }
 const ALL: Expected = [200, 200, 200, 200, 200]
+/** What is of the fleet, and of no owner. */
+const SEEN: Expected = [403, 403, 200, 200, 200]
+/** Of a worker with a pool of its own thread. */
+const ACTIONS: Readonly<Record<string, { readonly body?: unknown; readonly expected?: Expected }>> = {
+  quiet: {},
+  resume: {},
+  'pool-grow': {},
+  'pool-shrink': {},
+  'pool-restart': { expected: [403, 403, 403, 409, 409] },
+  autoscale: { body: { max: 2, min: 1 }, expected: [403, 403, 403, 409, 409] },
+  'add-consumer': { body: { queue: 'q2' } },
+  'cancel-consumer': { body: { queue: 'q2' } },
+  'rate-limit': { body: { task: 'add', rate: '100/s' } },
+  'time-limit': { body: { task: 'add', hard: 60 } },
+  'enable-events': {},
+  'disable-events': {},
+  heartbeat: {},
+}
 const LATER = '2099-01-01T00:00:00Z'
 
 /** Every route of an API with a fleet. A route without a row fails the test. */
@@ -169,7 +187,53 @@ export const ROWS: readonly Row[] = [
   },
   // The token is the right to answer, also where the job is another's.
   { route: 'POST /v1/waits/:token', path: () => '/v1/waits/x', body: 1, expected: [404, 404, 403, 404, 404] },
-  { route: 'GET /v1/audit', expected: [403, 403, 403, 403, 501] },
+  { route: 'GET /v1/audit', expected: [403, 403, 403, 403, 200] },
+  { route: 'GET /v1/queues', expected: SEEN },
+  { route: 'GET /v1/queues/:name', path: () => '/v1/queues/celery', expected: SEEN },
+  { route: 'POST /v1/queues/:name/pause', path: () => '/v1/queues/q/pause', expected: [403, 403, 403, 204, 204] },
+  { route: 'POST /v1/queues/:name/resume', path: () => '/v1/queues/q/resume', expected: [403, 403, 403, 204, 204] },
+  {
+    route: 'GET /v1/queues/:name/messages',
+    path: () => '/v1/queues/q/messages',
+    expected: [403, 403, 403, 200, 200],
+  },
+  {
+    route: 'GET /v1/queues/:name/messages',
+    what: 'content',
+    path: () => '/v1/queues/q/messages?content=1',
+    expected: [403, 403, 403, 403, 200],
+  },
+  {
+    route: 'DELETE /v1/queues/:name/messages',
+    path: () => '/v1/queues/q/messages',
+    expected: [403, 403, 403, 403, 200],
+  },
+  { route: 'GET /v1/workers', expected: SEEN },
+  { route: 'GET /v1/workers/:name', path: () => '/v1/workers/w@live', expected: SEEN },
+  {
+    route: 'GET /v1/workers/:name/stack',
+    path: () => '/v1/workers/w@live/stack',
+    expected: [403, 403, 403, 200, 200],
+  },
+  {
+    route: 'POST /v1/workers/:name/profile',
+    path: () => '/v1/workers/w@live/profile',
+    body: { seconds: 1 },
+    expected: [403, 403, 403, 200, 200],
+  },
+  ...Object.entries(ACTIONS).map(
+    ([action, { body, expected }]): Row => ({
+      route: `POST /v1/workers/:name/${action}`,
+      path: () => `/v1/workers/w@live/${action}`,
+      body,
+      expected: expected ?? [403, 403, 403, 200, 200],
+    }),
+  ),
+  {
+    route: 'POST /v1/workers/:name/shutdown',
+    path: () => '/v1/workers/w@live/shutdown',
+    expected: [403, 403, 403, 403, 202],
+  },
   { route: 'GET /v1/limits', expected: [403, 403, 200, 200, 200] },
   { route: 'PUT /v1/pauses/:kind/:name', path: () => '/v1/pauses/queue/q', expected: [403, 403, 403, 204, 204] },
   { route: 'DELETE /v1/pauses/:kind/:name', path: () => '/v1/pauses/queue/q', expected: [403, 403, 403, 204, 204] },

@@ -1,11 +1,8 @@
 import type { App } from '../../../app/app.ts'
-import type { AuditEntry, Recording } from '../../../recorder/recording.ts'
+import type { AuditEntry } from '../../../recorder/recording.ts'
 import type { Clock } from '../../../std/clock.ts'
 import type { Logger } from '../../../std/log.ts'
-import { openAuditLog } from './openAuditLog.ts'
-
-/** Where the entries are kept. */
-export type AuditLog = Pick<Recording, 'audit' | 'auditLog'>
+import { type AuditLog, openAuditLog } from './openAuditLog.ts'
 
 const auditors = new WeakMap<App, Auditor>()
 

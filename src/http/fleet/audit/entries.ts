@@ -7,7 +7,8 @@ import { roleProblem } from '../../access/roles.ts'
 import { baseOf, type HttpScope } from '../../apiContext.ts'
 import { readQuery, requireLimit, requireMoment, requireWord, wrongParameter } from '../../input/query.ts'
 import { respondProblem } from '../../output/problem.ts'
-import { type AuditLog, auditorOf } from './auditor.ts'
+import { auditorOf } from './auditor.ts'
+import type { AuditLog } from './openAuditLog.ts'
 
 const READERS = {
   who: requireWord,

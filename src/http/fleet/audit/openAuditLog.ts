@@ -1,7 +1,12 @@
 import type { App } from '../../../app/app.ts'
-import type { AuditLog } from './auditor.ts'
+import type { Recording } from '../../../recorder/recording.ts'
 
-/** The audit log is in the file of the app's recorder. */
-export async function openAuditLog(_app: App): Promise<AuditLog | undefined> {
-  return undefined
+/** Where the entries are kept. */
+export type AuditLog = Pick<Recording, 'audit' | 'auditLog'>
+
+/** The audit log is in the file of the app's recorder, whether that records or not. Undefined with `recorder: false`. */
+export async function openAuditLog(app: App): Promise<AuditLog | undefined> {
+  if (app.config.recorder.mode === 'off') return undefined
+  const { recorderOf } = await import('../../../recorder/recorder.ts')
+  return recorderOf(app)
 }

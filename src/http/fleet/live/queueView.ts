@@ -46,7 +46,7 @@ async function find(app: App): Promise<QueueListDocument> {
   for (const { name, queues = [] } of workers)
     for (const queue of queues) takers.set(queue.name, [...(takers.get(queue.name) ?? []), name])
   const named = Object.entries(app.config.queues).flatMap(([name, { broadcast }]) => (broadcast ? [] : [name]))
-  const declared = new Set(queuesOf(app, named))
+  const declared = new Set([...queuesOf(app), ...named])
   const names = [...new Set([...declared, ...takers.keys()])].filter((name) => !OF_PROGRAMS.test(name))
   return look(app, names.toSorted(), takers, declared)
 }
