@@ -8,5 +8,8 @@ export type AuditLog = Pick<Recording, 'audit' | 'auditLog'>
 export async function openAuditLog(app: App): Promise<AuditLog | undefined> {
   if (app.config.recorder.mode === 'off') return undefined
   const { recorderOf } = await import('../../../recorder/recorder.ts')
-  return recorderOf(app)
+  const recorder = await recorderOf(app)
+  // A file that cannot be opened is found before the first change.
+  await recorder.auditLog({ limit: 1 })
+  return recorder
 }
