@@ -1,5 +1,8 @@
 import { type DeadLetterClient, deadLetterClient } from './deadLetters.ts'
 import type { EventOptions } from './events.ts'
+import { type AuditOptions, listAudit } from './fleet/audit.ts'
+import { type QueueClient, queueClient } from './fleet/queues.ts'
+import { type WorkerClient, workerClient } from './fleet/workers.ts'
 import { type ForgetOptions, forgetJobs } from './forget.ts'
 import { type CancelOptions, JobHandle, type WaitOptions } from './handle.ts'
 import { parse, stringify } from './json.ts'
@@ -7,6 +10,7 @@ import { changePause, type LimitOptions, listLimits, type PauseTarget } from './
 import { ProblemError, WaitTimeoutError } from './problem.ts'
 import { type Ask, type ClientOptions, Transport } from './transport.ts'
 import type {
+  AuditPageDocument,
   ChunkOf,
   EventResultOf,
   ForgottenJobs,
@@ -31,12 +35,18 @@ export type {
 } from './deadLetters.ts'
 // The face of `celeriac/client`: for browsers and Node, without a line of the server.
 export type { EventOptions } from './events.ts'
+export type { FleetRequestOptions } from './fleet/ask.ts'
+export type { AuditOptions } from './fleet/audit.ts'
+export type { PeekOptions, QueueClient } from './fleet/queues.ts'
+export type { WorkerClient, WorkerCommands } from './fleet/workers.ts'
 export type { ForgetOptions } from './forget.ts'
 export { type CancelOptions, type ChangeOptions, JobHandle, type WaitOptions } from './handle.ts'
 export type { LimitOptions, PauseTarget } from './limits.ts'
 export { ConnectionError, type ProblemDocument, ProblemError, WaitTimeoutError } from './problem.ts'
 export type { ClientOptions } from './transport.ts'
 export type {
+  AuditEntryDocument,
+  AuditPageDocument,
   ChunkOf,
   DeadLetterContentDocument,
   DeadLetterDocument,
@@ -55,11 +65,23 @@ export type {
   OnError,
   OutputOf,
   ProgressOf,
+  PurgedQueueDocument,
+  QueueDocument,
+  QueueListDocument,
+  QueueMessageDocument,
+  QueueMessagesDocument,
   Received,
   RedrivenDocument,
   RemovedParts,
+  RunningTaskDocument,
   SignatureLike,
   TasksOf,
+  WorkerActionDocument,
+  WorkerDocument,
+  WorkerListDocument,
+  WorkerPoolDocument,
+  WorkerQueueDocument,
+  WorkerStackDocument,
   WorkflowDocument,
   WorkflowDocumentOptions,
   WorkflowEdge,
@@ -134,7 +156,16 @@ export interface Client<Tasks> {
   forget(options: ForgetOptions): Promise<ForgottenJobs>
   /** Messages that workers have given up. */
   readonly deadLetters: DeadLetterClient
-  /** Limits that are in use, paused or held back. For admins, as the next two, where the server has `authorize`. */
+  /** The queues of a fleet, where the server has `fleet`. */
+  readonly queues: QueueClient
+  /** Its workers, ours and Celery's. */
+  readonly workers: WorkerClient
+  /** A page of its audit log. For admins. */
+  audit(options?: AuditOptions): Promise<AuditPageDocument>
+  /**
+   * Limits that are in use, paused or held back. For viewers, and the next two for operators, where the server has
+   * `authorize`; without roles for admins.
+   */
   limits(options?: LimitOptions): Promise<LimitPage>
   /** Begin nothing more of it, on all workers, until `resume`. */
   pause(target: PauseTarget): Promise<void>
@@ -167,6 +198,9 @@ export function createClient<Tasks>(url: string, options: ClientOptions = {}): C
       (await transport.ask(`/jobs/${encodeURIComponent(id)}/workflow`, { signal })).json(),
     forget: (forgetOptions: ForgetOptions) => forgetJobs(transport, forgetOptions),
     deadLetters: deadLetterClient(transport),
+    queues: queueClient(transport),
+    workers: workerClient(transport),
+    audit: (auditOptions?: AuditOptions) => listAudit(transport, auditOptions),
     limits: (limitOptions?: LimitOptions) => listLimits(transport, limitOptions),
     pause: (target: PauseTarget) => changePause(transport, 'PUT', target),
     resume: (target: PauseTarget) => changePause(transport, 'DELETE', target),

@@ -3,6 +3,7 @@ import type { JobError } from '../protocol/jobDocument.ts'
 import type { OnError } from '../protocol/onError.ts'
 import type { SignatureLike } from '../protocol/signature.ts'
 
+export type { AuditEntryDocument, AuditPageDocument } from '../protocol/auditDocument.ts'
 export type {
   DeadLetterContentDocument,
   DeadLetterDocument,
@@ -14,7 +15,23 @@ export type { ForgottenJobs, RemovedParts } from '../protocol/forgottenJobs.ts'
 export type { JobDocument, JobError, JobLinks } from '../protocol/jobDocument.ts'
 export type { LimitDocument, LimitPage } from '../protocol/limitDocument.ts'
 export type { OnError } from '../protocol/onError.ts'
+export type {
+  PurgedQueueDocument,
+  QueueDocument,
+  QueueListDocument,
+  QueueMessageDocument,
+  QueueMessagesDocument,
+} from '../protocol/queueDocument.ts'
 export type { SignatureLike } from '../protocol/signature.ts'
+export type {
+  RunningTaskDocument,
+  WorkerActionDocument,
+  WorkerDocument,
+  WorkerListDocument,
+  WorkerPoolDocument,
+  WorkerQueueDocument,
+  WorkerStackDocument,
+} from '../protocol/workerDocument.ts'
 export type { WorkflowEdge, WorkflowNode, WorkflowTree } from '../protocol/workflowTree.ts'
 
 /* What the types of tasks become on the other side of HTTP. Types alone: nothing of the server is loaded. */

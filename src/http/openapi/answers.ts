@@ -9,6 +9,8 @@ export interface AnswerFacts {
   readonly secured: boolean
   /** Requests are counted. */
   readonly limited: boolean
+  /** Changes are in the audit log, and obey roles. */
+  readonly audited: boolean
 }
 
 const RATE_HEADERS = { RateLimit: ref('headers', 'RateLimit'), 'RateLimit-Policy': ref('headers', 'RateLimitPolicy') }
@@ -22,6 +24,7 @@ const PROBLEM_HEADERS: Readonly<Partial<Record<ProblemKind, JsonSchema>>> = {
   },
   'rate-limited': { 'Retry-After': ref('headers', 'RetryAfter') },
   overloaded: { 'Retry-After': ref('headers', 'RetryAfter') },
+  'audit-unavailable': { 'Retry-After': ref('headers', 'RetryAfter') },
   'queue-full': { 'Retry-After': ref('headers', 'RetryAfter') },
   'store-unavailable': { 'Retry-After': ref('headers', 'RetryAfter') },
 }
@@ -67,11 +70,17 @@ export class Answers {
     }
   }
 
+  /** Problems that only an API with roles has. */
+  ofRoles(...kinds: readonly ProblemKind[]): readonly ProblemKind[] {
+    return this.#facts.audited ? kinds : []
+  }
+
   /** The problems of an operation behind the gate, by status. `writes`: it changes something. */
   problems(writes: boolean, ...kinds: readonly ProblemKind[]): JsonSchema {
-    const { secured, limited } = this.#facts
-    return this.byStatus([
+    const { secured, limited, audited } = this.#facts
+    const all: readonly ProblemKind[] = [
       ...kinds,
+      ...(writes && audited ? (['forbidden', 'audit-unavailable'] as const) : []),
       ...(secured ? (['unauthorized'] as const) : []),
       ...(writes ? (['cross-origin'] as const) : []),
       ...(limited ? (['rate-limited'] as const) : []),
@@ -79,7 +88,8 @@ export class Answers {
       'internal-error',
       'overloaded',
       'store-unavailable',
-    ])
+    ]
+    return this.byStatus([...new Set(all)])
   }
 
   /** Problems by status. One alone is a component; several of one status are distinguished by their type. */

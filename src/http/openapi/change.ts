@@ -19,7 +19,10 @@ export function changeJob(answers: Answers): JsonSchema {
       content: json({ type: 'object', properties, minProperties: 1, additionalProperties: false }),
     },
     responses: {
-      200: answers.ok('Changed.', { content: json(ref('schemas', 'Job')) }),
+      200: answers.ok('Changed.', {
+        content: json(ref('schemas', 'Job')),
+        headers: { 'Retry-After': ref('headers', 'RetryAfter') },
+      }),
       ...answers.problems(
         true,
         'malformed-body',
@@ -61,13 +64,13 @@ export function revokeJobs(tasks: readonly string[], answers: Answers): JsonSche
     operationId: 'revokeJobs',
     tags: ['jobs'],
     summary: 'Revoke the jobs that fit a filter and have not ended',
-    description: 'Only for admins. At least one filter has to be given.',
+    description: 'Only for operators and admins. At least one filter has to be given.',
     parameters: Object.entries(parameters).map(([name, [schema, description]]) => query(name, schema, description)),
     responses: {
       200: answers.ok('What was revoked, or would be.', {
         content: json({ type: 'object', properties, required: ['jobs', 'revoked'] }),
       }),
-      ...answers.problems(false, 'invalid-query', 'forbidden', 'cannot-list'),
+      ...answers.problems(true, 'invalid-query', 'forbidden', 'cannot-list'),
     },
   }
 }

@@ -200,7 +200,7 @@ function one(operationId: string, summary: string, ok: JsonSchema | undefined, a
     description: 'One of others, or of a task that is not exposed, is for admins; for others there is none.',
     responses: {
       ...(ok ? { 200: ok } : { 204: answers.ok('Done.') }),
-      ...answers.problems(operationId !== 'getDeadLetter', 'forbidden', 'not-found', 'cannot-list'),
+      ...answers.problems(operationId !== 'getDeadLetter', 'not-found', 'cannot-list'),
     },
   }
 }

@@ -1,4 +1,5 @@
 import type { JsonSchema } from '../../std/jsonSchema.ts'
+import { FLEET_SCHEMAS, fleetPaths } from '../fleet/openapi/fleet.ts'
 import { Answers } from './answers.ts'
 import { DEAD_LETTER_SCHEMAS, deadLetterPaths } from './dead.ts'
 import type { ApiInfo } from './info.ts'
@@ -27,6 +28,8 @@ export interface ApiFacts {
   readonly metrics: boolean
   /** Inputs may come before their calls. */
   readonly uploads: boolean
+  /** The fleet is shown. */
+  readonly fleet: boolean
 }
 
 const DESCRIPTION = `Background tasks: submit a job, follow it, fetch its result.
@@ -40,8 +43,8 @@ const LICENSE = { name: 'Not stated', identifier: 'NOASSERTION' }
 
 /** The API as an OpenAPI 3.1 document: one path per exposed task with its own schemas, then batches and jobs. */
 export function openApi(facts: ApiFacts): JsonSchema {
-  const { info, server, base, tasks, scheme, limited, webhooks, metrics, uploads } = facts
-  const answers = new Answers({ secured: scheme !== undefined, limited })
+  const { info, server, base, tasks, scheme, limited, webhooks, metrics, uploads, fleet } = facts
+  const answers = new Answers({ secured: scheme !== undefined, limited, audited: fleet })
   const own = tasks.map((task) => taskParts(task, { base, webhooks, scheme, uploads }, answers))
   const names = tasks.map(({ name }) => name)
   const paths = {
@@ -53,7 +56,8 @@ export function openApi(facts: ApiFacts): JsonSchema {
     ...waitPaths(base, answers),
     ...deadLetterPaths(base, answers),
     ...(uploads ? uploadPaths(base, answers) : {}),
-    ...(scheme ? limitPaths(base, answers) : {}),
+    ...(scheme || fleet ? limitPaths(base, answers) : {}),
+    ...(fleet ? fleetPaths(base, answers) : {}),
     ...systemPaths(answers),
     ...(metrics ? metricsPath(answers, scheme !== undefined) : {}),
   }
@@ -68,7 +72,8 @@ export function openApi(facts: ApiFacts): JsonSchema {
       { name: 'batches', description: 'Submit many jobs at once.' },
       { name: 'workflows', description: 'Submit jobs that wait for each other, and see how they stand.' },
       { name: 'jobs', description: 'Follow jobs, cancel and repeat them.' },
-      ...(scheme ? [{ name: 'limits', description: 'See what is limited, and pause it.' }] : []),
+      ...(scheme || fleet ? [{ name: 'limits', description: 'See what is limited, and pause it.' }] : []),
+      ...(fleet ? [{ name: 'fleet', description: 'What runs, waits and fails in all processes.' }] : []),
       { name: 'system', description: 'The server itself.' },
     ],
     paths,
@@ -78,7 +83,8 @@ export function openApi(facts: ApiFacts): JsonSchema {
         ...SCHEMAS,
         ...WORKFLOW_SCHEMAS,
         ...DEAD_LETTER_SCHEMAS,
-        ...(scheme ? LIMIT_SCHEMAS : {}),
+        ...(scheme || fleet ? LIMIT_SCHEMAS : {}),
+        ...(fleet ? FLEET_SCHEMAS : {}),
         ...(webhooks ? WEBHOOK_SCHEMAS : {}),
         ...Object.assign({}, ...own.map(({ schemas }) => schemas)),
       },

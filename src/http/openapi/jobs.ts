@@ -167,6 +167,7 @@ function getResult(answers: Answers): JsonSchema {
         'job-unreadable',
         'job-expired',
         'range-not-satisfiable',
+        ...answers.ofRoles('forbidden'),
       ),
     },
   }

@@ -58,7 +58,7 @@ function getLimits(answers: Answers): JsonSchema {
     operationId: 'getLimits',
     tags: ['limits'],
     summary: 'Limits that are in use, paused or held back',
-    description: 'Only for admins. By rule and key.',
+    description: 'Only for viewers and above. By rule and key.',
     parameters: Object.entries(parameters).map(([name, [schema, description]]) => query(name, schema, description)),
     responses: {
       200: answers.ok('A page of them.', {
@@ -75,7 +75,7 @@ function changePause(operationId: string, summary: string, answers: Answers): Js
     operationId,
     tags: ['limits'],
     summary,
-    description: 'Only for admins. What is so already is no error; what runs goes on.',
+    description: 'Only for operators and admins. What is so already is no error; what runs goes on.',
     responses: {
       204: answers.ok('Done.'),
       ...answers.problems(true, 'invalid-query', 'forbidden', 'not-found', 'cannot-limit'),

@@ -122,7 +122,10 @@ export function treePath(base: string, answers: Answers): JsonSchema {
     description:
       'With `Accept: text/event-stream` it is a stream: one event `workflow` with the tree, then events `change` with its new state and counts, and the nodes and edges that are new or have changed, until the end.',
     responses: {
-      200: answers.ok('The tree.', { content: { ...json(schema), 'text/event-stream': { schema: text } } }),
+      200: answers.ok('The tree.', {
+        content: { ...json(schema), 'text/event-stream': { schema: text } },
+        headers: { 'Retry-After': ref('headers', 'RetryAfter') },
+      }),
       204: answers.ok('The client knows the end: there is nothing more to come.'),
       ...answers.problems(false, 'unknown-job', 'job-expired'),
     },

@@ -24,6 +24,7 @@ export function addDocumentRoute(api: Hono, base: string, scope: HttpScope, gate
       webhooks: app.config.webhooks !== undefined,
       metrics: scope.metrics !== undefined,
       uploads: (app.config.payloads?.secrets.length ?? 0) > 0,
+      fleet: gate.roles,
     })
     return new Response(JSON.stringify(document), {
       headers: { 'content-type': 'application/json', 'cache-control': 'no-cache' },

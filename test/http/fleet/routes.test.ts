@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createHttp } from '../../../src/http/api.ts'
 import { Celeriac } from '../../../src/index.ts'
 import { Worker } from '../../../src/worker/worker.ts'
+import { Contract } from '../contract.ts'
 import { type Answer, build, type House } from '../house.ts'
 import { authorize, NAMES, PEOPLE } from './people.ts'
 import { defineTasks, LETTERS_USED, ROWS, type Row, Subjects } from './rows.ts'
@@ -13,8 +14,10 @@ const SAFE = /^GET /
 let house: House
 let subjects: Subjects
 let worker: Worker
+let contract: Contract
 beforeAll(async () => {
   house = await build('memory:', defineTasks, { http: { authorize, fleet: true } })
+  contract = new Contract((await house.ask('GET', '/openapi.json', { headers: PEOPLE.admin })).json)
   subjects = new Subjects(house)
   await subjects.fill(LETTERS_USED)
   // It takes nothing that the rows submit.
@@ -31,7 +34,9 @@ async function ask(row: Row, headers: Record<string, string>, on = house): Promi
   const path = (await row.path?.(subjects)) ?? pattern
   const body = row.body === undefined ? undefined : JSON.stringify(row.body)
   const type: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' }
-  return on.ask(method, path, { headers: { ...type, ...headers }, ...(body !== undefined && { body }) })
+  const answer = await on.ask(method, path, { headers: { ...type, ...headers }, ...(body !== undefined && { body }) })
+  contract.check({ method, path, status: answer.status, headers: answer.headers, body: Buffer.from(answer.text) })
+  return answer
 }
 
 test('every route has a row', () => {
@@ -88,4 +93,9 @@ test('a viewer and an operator see the jobs of all, others their own', async () 
     const { jobs } = (await house.ask('GET', '/v1/jobs?limit=1000', { headers: PEOPLE[name] })).json
     expect([name, jobs.some((job: { id: string }) => job.id === id)]).toEqual([name, name !== 'other'])
   }
+})
+
+test('all answers keep to the OpenAPI document', () => {
+  expect(contract.seen.size).toBeGreaterThan(100)
+  expect(contract.breaches).toEqual([])
 })
