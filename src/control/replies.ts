@@ -134,6 +134,10 @@ export interface WorkerAbout {
   readonly ready: boolean
   readonly quiet: boolean
   readonly reason: string | null
+  /** Memory of its main process, bytes. */
+  readonly rss?: number
+  /** How busy the event loop of its main thread was since the last look, 0 to 1. */
+  readonly loop?: number
 }
 
 /** What one of our workers executes now. */

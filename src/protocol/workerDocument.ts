@@ -38,8 +38,8 @@ export interface WorkerDocument {
 
 /** Where a worker runs tasks. */
 export interface WorkerPoolDocument {
-  /** As the worker names it: `celeriac:threads`, `celery.concurrency.prefork:TaskPool`. */
-  readonly kind: string
+  /** As the worker names it: `celeriac:threads`, `celery.concurrency.prefork:TaskPool`; some of Celery's do not. */
+  readonly kind?: string
   /** Tasks that may run at once. */
   readonly size?: number
   readonly pids?: readonly number[]

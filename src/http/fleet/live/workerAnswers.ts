@@ -129,7 +129,7 @@ function rounded(value: number): number {
 
 function aboutOf(about: Answer | undefined): Partial<WorkerDocument> {
   if (!about) return {}
-  const { software, version, node, ready, quiet, reason } = about
+  const { software, version, node, ready, quiet, reason, rss, loop } = about
   return known({
     software: textOf(software),
     version: textOf(version),
@@ -137,6 +137,8 @@ function aboutOf(about: Answer | undefined): Partial<WorkerDocument> {
     ready: ready === true,
     quiet: quiet === true,
     reason: textOf(reason),
+    rss: numberOf(rss),
+    loop: numberOf(loop),
   })
 }
 
@@ -157,22 +159,18 @@ function figuresOf(stats: Answer | undefined): Partial<WorkerDocument> {
     processed: total.reduce((sum, [, count]) => sum + (count as number), 0),
     tasks: Object.fromEntries(total) as Record<string, number>,
     cpuSeconds: user === undefined || system === undefined ? undefined : rounded(user + system),
-    rss: numberOf(stats.rss),
     // getrusage counts in KiB.
     maxRss: maxRss === undefined ? undefined : maxRss * 1024,
-    loop: numberOf(stats.loop),
   })
 }
 
 function poolOf(pool: Answer): WorkerPoolDocument {
   const { implementation, processes } = pool
-  return {
-    kind: textOf(implementation) ?? 'unknown',
-    ...known({
-      size: numberOf(pool['max-concurrency']),
-      pids: Array.isArray(processes) ? processes.filter((pid) => typeof pid === 'number') : undefined,
-    }),
-  }
+  return known({
+    kind: textOf(implementation),
+    size: numberOf(pool['max-concurrency']),
+    pids: Array.isArray(processes) ? processes.filter((pid) => typeof pid === 'number') : undefined,
+  })
 }
 
 function queuesOf(queues: readonly unknown[]): NonNullable<WorkerDocument['queues']> {

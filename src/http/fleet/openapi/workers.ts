@@ -29,7 +29,6 @@ export const WORKER_SCHEMAS: JsonSchema = {
       pool: {
         type: 'object',
         properties: { kind: TEXT, size: { ...COUNT, description: 'Tasks that may run at once.' }, pids: PIDS },
-        required: ['kind'],
       },
       autoscale: { type: 'object', properties: { min: COUNT, max: COUNT }, required: ['min', 'max'] },
       prefetch: COUNT,

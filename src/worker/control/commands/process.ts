@@ -23,9 +23,12 @@ export const PROCESS_COMMANDS: Readonly<Record<string, Command>> = {
   },
 }
 
-/** `time`: its clock, seconds since the epoch; `reason`: why it takes no tasks. */
-function about(_: Arguments, { worker: { health }, app }: CommandContext): unknown {
-  const { ready, reason = null } = health
+/**
+ * `time`: its clock, seconds since the epoch; `reason`: why it takes no tasks; `rss`: memory of this process, bytes;
+ * `loop`: how busy the event loop of this thread was since the last look, or since its start, 0 to 1.
+ */
+function about(_: Arguments, { worker, app }: CommandContext): unknown {
+  const { ready, reason = null } = worker.health
   return {
     software: 'celeriac',
     version: version(),
@@ -34,7 +37,19 @@ function about(_: Arguments, { worker: { health }, app }: CommandContext): unkno
     ready,
     quiet: reason === NOT_READY.quiet,
     reason,
+    rss: process.memoryUsage.rss(),
+    loop: loopUse(worker),
   }
+}
+
+/** How busy the event loop had been at the last look. */
+const looks = new WeakMap<CommandContext['worker'], ReturnType<typeof performance.eventLoopUtilization>>()
+
+function loopUse(worker: CommandContext['worker']): number {
+  const now = performance.eventLoopUtilization()
+  const { utilization } = performance.eventLoopUtilization(now, looks.get(worker))
+  looks.set(worker, now)
+  return Math.round(utilization * 1000) / 1000
 }
 
 /** RSS of this process. */

@@ -20,21 +20,7 @@ function stats(_: unknown, context: CommandContext): unknown {
     prefetch_count: turns()?.prefetch ?? 0,
     ...(paused.length > 0 && { paused_queues: paused }),
     rusage: resources(),
-    // Of ours alone.
-    rss: process.memoryUsage.rss(),
-    loop: loopUse(worker),
   }
-}
-
-/** How busy the event loop of this thread was at the last look, and then. */
-const looks = new WeakMap<CommandContext['worker'], ReturnType<typeof performance.eventLoopUtilization>>()
-
-/** How busy it was since the last look, or since its start: 0 to 1. */
-function loopUse(worker: CommandContext['worker']): number {
-  const now = performance.eventLoopUtilization()
-  const { utilization } = performance.eventLoopUtilization(now, looks.get(worker))
-  looks.set(worker, now)
-  return Math.round(utilization * 1000) / 1000
 }
 
 function poolInfo({ kind, size, pids }: Pool, { timeLimits }: CommandContext): Readonly<Record<string, unknown>> {

@@ -1,0 +1,3 @@
+import { fleetHttp } from '../suites/fleetHttp.ts'
+
+fleetHttp({ broker: 'redis' })

@@ -1,0 +1,139 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createHttp } from '../../../src/http/api.ts'
+import { type HttpServer, serve } from '../../../src/http/server/serve.ts'
+import { until } from '../../app/lab.ts'
+import { authorize, PEOPLE } from '../../http/fleet/people.ts'
+import { Fleet, type FleetOptions } from '../fleet.ts'
+
+const PYTHON = 'py@test'
+const OURS = ['ts@one', 'ts@two']
+
+interface Asked {
+  readonly status: number
+  // biome-ignore lint/suspicious/noExplicitAny: whatever JSON the server says.
+  readonly json: any
+}
+
+/** A pure Python fleet, then the same with two workers of ours: its queues and workers over HTTP. */
+export function fleetHttp(options: FleetOptions): void {
+  let fleet: Fleet
+  let server: HttpServer
+  let folder: string
+  beforeAll(async () => {
+    fleet = await Fleet.start(options)
+    // Over AMQP its threads share one connection, and stall.
+    const pool = options.broker === 'rabbitmq' ? 'prefork' : 'threads'
+    await fleet.pythonWorker({ hostname: PYTHON, pool, concurrency: 2, events: true })
+    folder = await mkdtemp(join(tmpdir(), 'celeriac-fleet-http-'))
+    const app = fleet.app({ queues: { python: {} }, recorder: { file: join(folder, 'recorder.db') } })
+    const api = createHttp(app, { expose: ['py.add'], authorize, fleet: true })
+    server = await serve(api, { port: 0 })
+  })
+  afterAll(async () => {
+    await server.close()
+    await fleet.end()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  async function ask(method: string, path: string, body?: unknown): Promise<Asked> {
+    const headers = { ...PEOPLE.admin, ...(body !== undefined && { 'content-type': 'application/json' }) }
+    const sent = { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) }
+    const response = await fetch(server.url + path, sent)
+    const text = await response.text()
+    return { status: response.status, json: text === '' ? undefined : JSON.parse(text) }
+  }
+  const worker = async (name: string): Promise<Asked['json']> => (await ask('GET', `/v1/workers/${name}`)).json
+
+  test('a worker of Celery: pool, queues, figures, what it runs and has taken', async () => {
+    const app = fleet.app()
+    const { id } = await app.send('py.gated', ['one'], { queue: 'python' })
+    await until(async () => (await fleet.lines('started')).includes('one'))
+    const found = await worker(PYTHON)
+    expect(found.running).toMatchObject([
+      { id, task: 'py.gated', args: expect.stringContaining('one'), startedAt: expect.any(String), queue: 'python' },
+    ])
+    expect(found.running[0].age).toBeGreaterThanOrEqual(0)
+    expect(found.tasks).toEqual({ 'py.gated': 1 })
+    expect(found).toMatchObject({
+      name: PYTHON,
+      pool: { size: 2 },
+      pid: expect.any(Number),
+      uptime: expect.any(Number),
+      cpuSeconds: expect.any(Number),
+      maxRss: expect.any(Number),
+      reserved: expect.any(Number),
+      queues: [{ name: 'python' }],
+    })
+    expect(found.software).toBeUndefined()
+    expect((await ask('GET', '/v1/workers')).json.workers.map(({ name }: { name: string }) => name)).toEqual([PYTHON])
+    await fleet.open('one')
+    expect(await app.result(id).get({ timeout: '20s' })).toBe('one')
+    await until(async () => (await worker(PYTHON)).running.length === 0)
+  })
+
+  test('its queue: who takes from it, and what waits', async () => {
+    const { queues } = (await ask('GET', '/v1/queues')).json
+    const found = queues.find(({ name }: { name: string }) => name === 'python')
+    expect(found).toMatchObject({ declared: true, waiting: expect.any(Number), workers: [PYTHON] })
+    expect(found.consumers).toBeGreaterThan(0)
+  })
+
+  test('it takes the commands of Celery; of ours it says that it does not know them', async () => {
+    const path = `/v1/workers/${PYTHON}`
+    expect((await ask('POST', `${path}/pool-grow`, { count: 1 })).status).toBeLessThan(500)
+    expect((await ask('POST', `${path}/add-consumer`, { queue: 'added' })).json).toMatchObject({ worker: PYTHON })
+    await until(async () => (await worker(PYTHON)).queues.length === 2)
+    expect((await ask('POST', `${path}/cancel-consumer`, { queue: 'added' })).status).toBe(200)
+    expect((await ask('POST', `${path}/rate-limit`, { task: 'py.add', rate: '100/s' })).status).toBe(200)
+    expect((await ask('POST', `${path}/rate-limit`, { task: 'py.other', rate: '1/s' })).json).toMatchObject({
+      status: 409,
+      type: 'urn:celeriac:problem:worker-refused',
+    })
+    expect((await ask('POST', `${path}/time-limit`, { task: 'py.add', soft: 5, hard: 10 })).status).toBe(200)
+    expect((await ask('POST', `${path}/enable-events`)).status).toBe(200)
+    expect((await ask('POST', `${path}/heartbeat`)).status).toBe(200)
+    for (const [method, action] of [
+      ['POST', 'quiet'],
+      ['POST', 'resume'],
+      ['POST', 'profile'],
+      ['GET', 'stack'],
+    ] as const)
+      expect([action, (await ask(method, `${path}/${action}`)).json]).toMatchObject([
+        action,
+        { status: 501, type: 'urn:celeriac:problem:cannot-control' },
+      ])
+    expect((await ask('POST', `${path}/pool-restart`)).json).toMatchObject({ status: 409 })
+  })
+
+  test('peek: where the store can, the messages of Python callers', async () => {
+    const client = await fleet.pythonClient()
+    await client.send('py.add', [1, 2], { queue: 'idle', kwargs: {} })
+    const found = await ask('GET', '/v1/queues/idle/messages?content=1')
+    if (options.broker === 'rabbitmq') {
+      expect(found.json).toMatchObject({ status: 501, type: 'urn:celeriac:problem:cannot-peek' })
+    } else {
+      expect(found.json.messages).toMatchObject([
+        { task: 'py.add', argsrepr: '[1, 2]', content: { args: [1, 2], kwargs: {} } },
+      ])
+    }
+    expect((await ask('DELETE', '/v1/queues/idle/messages')).json.count).toBeGreaterThan(0)
+  })
+
+  test('with two workers of ours: all of them in one list, each commanded by itself', async () => {
+    for (const hostname of OURS) await fleet.work(fleet.app(), { hostname, concurrency: 1 })
+    await until(async () => (await ask('GET', '/v1/workers')).json.workers.length === 3)
+    const { workers } = (await ask('GET', '/v1/workers')).json
+    expect(workers.map(({ name }: { name: string }) => name)).toEqual([PYTHON, ...OURS].toSorted())
+    const { queues } = (await ask('GET', '/v1/queues')).json
+    const found = queues.find(({ name }: { name: string }) => name === 'typescript')
+    expect(found.workers).toEqual(OURS)
+    expect((await ask('POST', '/v1/workers/ts@one/quiet')).status).toBe(200)
+    expect([(await worker('ts@one')).quiet, (await worker('ts@two')).quiet]).toEqual([true, false])
+    expect((await ask('POST', `/v1/workers/${PYTHON}/shutdown`)).status).toBe(202)
+    await until(async () => (await ask('GET', `/v1/workers/${PYTHON}`)).status === 404)
+    expect((await worker('ts@two')).ready).toBe(true)
+  })
+}
