@@ -5,6 +5,7 @@ import { toJson } from '../../../protocol/plainJson.ts'
 import type { WorkerActionDocument, WorkerListDocument, WorkerStackDocument } from '../../../protocol/workerDocument.ts'
 import { ArgumentError } from '../../../std/errors.ts'
 import { isRecord } from '../../../std/isRecord.ts'
+import type { JsonSchema } from '../../../std/jsonSchema.ts'
 import { roleProblem } from '../../access/roles.ts'
 import type { HttpScope } from '../../apiContext.ts'
 import { readBody } from '../../input/body.ts'
@@ -66,8 +67,8 @@ export async function profileWorker(c: Context, scope: HttpScope): Promise<Respo
   auditDetails(c, given)
   return answered(c, async () => {
     const { seconds = PROFILE_SECONDS, slot } = given as { seconds?: number; slot?: number }
-    if (seconds > PROFILE_MEMBERS.seconds.maximum)
-      throw new ArgumentError(`seconds: expected at most ${PROFILE_MEMBERS.seconds.maximum}, got ${seconds}`)
+    if (seconds > MAX_PROFILE_SECONDS)
+      throw new ArgumentError(`seconds: expected at most ${MAX_PROFILE_SECONDS}, got ${seconds}`)
     const answers = await new Control(scope.app).profile(name, { seconds, slot, content: true })
     const answer = answerOf(c, answers, name)
     if ('kind' in answer) return respondProblem(answer, path)
@@ -85,10 +86,12 @@ export async function profileWorker(c: Context, scope: HttpScope): Promise<Respo
   })
 }
 
-export const PROFILE_MEMBERS = {
-  seconds: { type: 'integer', minimum: 1, maximum: 60, default: PROFILE_SECONDS },
+const MAX_PROFILE_SECONDS = 60
+
+export const PROFILE_MEMBERS: Readonly<Record<string, JsonSchema>> = {
+  seconds: { type: 'integer', minimum: 1, maximum: MAX_PROFILE_SECONDS, default: PROFILE_SECONDS },
   slot: { type: 'integer', minimum: 1, description: "Of its threads or processes. Default: the worker's own thread." },
-} as const
+}
 
 /** `POST /workers/{name}/{action}`. */
 export async function actOnWorker(c: Context, scope: HttpScope, action: WorkerAction): Promise<Response> {
