@@ -2,7 +2,7 @@ import type { Hono } from 'hono'
 import type { App } from '../app/app.ts'
 import { type Count, Counts, gauge, type Timing, Timings } from '../telemetry/metrics/counters.ts'
 import { metricsOf } from '../telemetry/metrics/metrics.ts'
-import { RoutePatterns } from './adapters/routePatterns.ts'
+import { RoutePatterns } from './output/path.ts'
 
 /** Bounds of the buckets of requests, s: to the longest wait that is granted. */
 const DURATION_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]

@@ -1,4 +1,4 @@
-/** Someone changed something through the HTTP API, or was refused, as the API shows it. */
+/** A change through the HTTP API, or one that was refused, as the API shows it. */
 export interface AuditEntryDocument {
   /** ISO 8601. */
   readonly at: string

@@ -29,7 +29,7 @@ export class Recent<Value> {
     return value
   }
 
-  /** What is found next is asked for anew: something was changed. */
+  /** The next caller gets a new value: something was changed. */
   forget(found: { readonly value: Promise<Value>; readonly until: number } | undefined = this.#found): void {
     if (this.#found === found) this.#found = undefined
   }

@@ -8,8 +8,9 @@ export interface AuditOptions extends FleetRequestOptions {
   who?: string | undefined
   /** This action alone, as `queue.purge`. */
   action?: string | undefined
-  /** At this moment or later; before this moment. */
+  /** At this moment or later. */
   since?: Date | undefined
+  /** Before this moment. */
   until?: Date | undefined
   /** At most so many. Default 50, at most 1000. */
   limit?: number | undefined

@@ -20,6 +20,7 @@ export interface QueueClient {
   purge(name: string, options?: FleetRequestOptions & { dryRun?: boolean | undefined }): Promise<PurgedQueueDocument>
 }
 
+/** Which messages are shown, and what of them. */
 export interface PeekOptions extends FleetRequestOptions {
   /** At most so many. Default 20, at most 100. */
   limit?: number | undefined

@@ -5,8 +5,7 @@ import type { HttpScope } from '../apiContext.ts'
 import { MAPS } from '../input/workflow.ts'
 import type { Problem } from '../output/problem.ts'
 import { identityOf } from './identity.ts'
-import { isOutlined, outlineOf } from './outline.ts'
-import { hasRole } from './roles.ts'
+import { hasRole, isOutlined, outlineOf } from './roles.ts'
 import { findGroup, submittedWorkflow } from './workflowJobs.ts'
 
 /** Ids as the app takes them; others were never submitted. */

@@ -6,8 +6,7 @@ import type { HttpScope } from '../apiContext.ts'
 import { MAPS } from '../input/workflow.ts'
 import { identityOf } from './identity.ts'
 import { findHistory } from './jobAccess.ts'
-import { outlined } from './outline.ts'
-import { hasRole } from './roles.ts'
+import { hasRole, outlined } from './roles.ts'
 import { findGroup, submittedWorkflow } from './workflowJobs.ts'
 
 /**

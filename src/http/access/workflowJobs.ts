@@ -6,8 +6,7 @@ import { FAILURE, isFinal, PENDING, PROGRESS, REVOKED, STARTED, SUCCESS, UNKNOWN
 import { UnknownJobError } from '../../std/errors.ts'
 import type { HttpScope } from '../apiContext.ts'
 import { identityOf } from './identity.ts'
-import { onlyOutlines, outlineOf } from './outline.ts'
-import { hasRole } from './roles.ts'
+import { hasRole, onlyOutlines, outlineOf } from './roles.ts'
 
 /*
  * Workflows that were submitted over HTTP. Each has a note, which says that it was sent, and whose it is. A workflow

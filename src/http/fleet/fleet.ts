@@ -1,9 +1,9 @@
 import type { Context, Hono } from 'hono'
 import { SAFE_METHODS } from '../access/crossOrigin.ts'
-import { RoutePatterns } from '../adapters/routePatterns.ts'
 import type { HttpScope } from '../apiContext.ts'
 import { methodNotAllowed } from '../output/method.ts'
-import { WORKER_ACTIONS } from './live/actionNames.ts'
+import { RoutePatterns } from '../output/path.ts'
+import type { WorkerAction } from './live/workerActions.ts'
 
 type Answer = (c: Context, scope: HttpScope) => Response | Promise<Response>
 
@@ -12,6 +12,24 @@ export interface FleetRoute {
   readonly path: string
   readonly answers: Readonly<Partial<Record<'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', Answer>>>
 }
+
+/** Each of them a resource of a worker. */
+const WORKER_ACTIONS: readonly WorkerAction[] = [
+  'quiet',
+  'resume',
+  'shutdown',
+  'pool-grow',
+  'pool-shrink',
+  'pool-restart',
+  'autoscale',
+  'add-consumer',
+  'cancel-consumer',
+  'rate-limit',
+  'time-limit',
+  'enable-events',
+  'disable-events',
+  'heartbeat',
+]
 
 /** Every resource of the fleet. Where two fit a path, the first one answers. */
 export const FLEET_ROUTES: readonly FleetRoute[] = [

@@ -4,7 +4,7 @@ import type { Emission, LogLine } from '../../protocol/emission.ts'
 import { toJson } from '../../protocol/plainJson.ts'
 import { isOver } from '../../protocol/result.ts'
 import { FAILURE, PROGRESS, REVOKED, STARTED, SUCCESS } from '../../protocol/states.ts'
-import { outlineOf, outlineOfEmission } from '../access/outline.ts'
+import { outlineOf, outlineOfEmission } from '../access/roles.ts'
 
 /** What a stream begins with: when to come back after it broke off, ms. */
 export const OPENING = 'retry: 2000\n\n'

@@ -17,8 +17,8 @@ const KEY_READERS = { key: requireWord }
 
 /**
  * `GET /limits`: what is limited, held back or paused. `PUT` and `DELETE /pauses/{kind}/{name}`: pause a queue, a task,
- * one key of it, or a shared limit, and resume it. For viewers, and for operators, and only where there is authentication: they are about
- * all that runs, exposed or not.
+ * one key of it, or a shared limit, and resume it. For viewers, and for operators, and only where there is
+ * authentication or a fleet: they are about all that runs, exposed or not.
  */
 export function addLimitRoutes(api: Hono, base: string, scope: HttpScope): void {
   const limits = `${base}/limits`

@@ -52,7 +52,7 @@ function nounOf(resource: string): string {
   return resource.endsWith('s') ? resource.slice(0, -1) : resource
 }
 
-/** What stands in the place of each parameter; the API may be mounted below another path. */
+/** The value of each parameter; the API may be mounted below another path. */
 function valuesOf(pattern: readonly string[], path: string): string[] {
   const given = path.split('/').slice(-pattern.length)
   return pattern.flatMap((part, at) =>

@@ -53,7 +53,9 @@ async function changeQueue(c: Context, scope: HttpScope, doing: 'pause' | 'resum
   return answer
 }
 
-/** `GET /queues/{name}/messages`: those that are served next, without taking them. For operators; content for admins. */
+/**
+ * `GET /queues/{name}/messages`: those that are served next, without taking them. For operators; content for admins.
+ */
 export async function peekMessages(c: Context, { app }: HttpScope): Promise<Response> {
   const { path } = c.req
   const forbidden = roleProblem(c, 'operator', 'to peek into queues')

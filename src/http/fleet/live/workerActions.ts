@@ -1,7 +1,23 @@
 import type { Control, ControlOptions, ControlReply } from '../../../control/control.ts'
 import type { JsonSchema } from '../../../std/jsonSchema.ts'
 import type { Role } from '../../access/roles.ts'
-import type { WorkerAction } from './actionNames.ts'
+
+/** What a worker may be asked to do, each as `POST /workers/{name}/{action}`. */
+export type WorkerAction =
+  | 'quiet'
+  | 'resume'
+  | 'shutdown'
+  | 'pool-grow'
+  | 'pool-shrink'
+  | 'pool-restart'
+  | 'autoscale'
+  | 'add-consumer'
+  | 'cancel-consumer'
+  | 'rate-limit'
+  | 'time-limit'
+  | 'enable-events'
+  | 'disable-events'
+  | 'heartbeat'
 
 /** The members of a body, checked by name; `Control` checks what they are. */
 type Given = Readonly<Record<string, unknown>>
@@ -64,7 +80,7 @@ export const ACTIONS: Readonly<Record<WorkerAction, ActionFacts>> = {
   'pool-restart': {
     ...NOTHING,
     role: 'operator',
-    doc: "Start the pool anew: of Celery's workers, with worker_pool_restarts",
+    doc: "Restart the pool: of Celery's workers, with worker_pool_restarts",
     run: (control, _, options) => control.broadcast('pool_restart', {}, options),
   },
   autoscale: {

@@ -13,9 +13,8 @@ import { invalidInput } from '../../input/input.ts'
 import { readQuery } from '../../input/query.ts'
 import { type Problem, respondProblem } from '../../output/problem.ts'
 import { auditDetails } from '../audit/audit.ts'
-import type { WorkerAction } from './actionNames.ts'
 import { queuesChanged } from './queueView.ts'
-import { ACTIONS, type ActionFacts } from './workerActions.ts'
+import { ACTIONS, type ActionFacts, type WorkerAction } from './workerActions.ts'
 import { liveWorkers } from './workerAnswers.ts'
 
 const NAME = /^\P{Cc}{1,255}$/u

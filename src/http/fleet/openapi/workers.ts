@@ -1,7 +1,6 @@
 import type { JsonSchema } from '../../../std/jsonSchema.ts'
 import { type Answers, json, ref } from '../../openapi/answers.ts'
-import { WORKER_ACTIONS, type WorkerAction } from '../live/actionNames.ts'
-import { ACTIONS } from '../live/workerActions.ts'
+import { ACTIONS, type WorkerAction } from '../live/workerActions.ts'
 import { PROFILE_MEMBERS } from '../live/workers.ts'
 
 const COUNT = { type: 'integer', minimum: 0 }
@@ -132,7 +131,10 @@ export function workerPaths(base: string, answers: Answers): JsonSchema {
     },
     [`${one}/profile`]: { parameters: [NAME], post: profile(answers) },
     ...Object.fromEntries(
-      WORKER_ACTIONS.map((action) => [`${one}/${action}`, { parameters: [NAME], post: act(action, answers) }]),
+      Object.keys(ACTIONS).map((action) => [
+        `${one}/${action}`,
+        { parameters: [NAME], post: act(action as WorkerAction, answers) },
+      ]),
     ),
   }
 }
