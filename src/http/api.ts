@@ -9,7 +9,7 @@ import {
 } from '../std/errors.ts'
 import { metricsOf } from '../telemetry/metrics/metrics.ts'
 import { addGate } from './access/admission.ts'
-import { addRequestContext } from './adapters/requestScope.ts'
+import { addRequestContext } from './adapters/context.ts'
 import type { HttpScope } from './apiContext.ts'
 import { addAudit, addFleetRoutes } from './fleet/fleet.ts'
 import { addWebhookMark } from './input/webhook.ts'

@@ -2,7 +2,11 @@
 export interface WorkerDocument {
   /** Its host name, as `celeriac@web-1`. */
   readonly name: string
-  /** `celeriac`; absent of Celery's, which do not say it. */
+  /** False: it did not answer in time, but its events were recorded within the last hour. */
+  readonly answers: boolean
+  /** When its last event came, ISO 8601. Absent: no recorder runs, or it sends no events. */
+  readonly seenAt?: string
+  /** `celeriac`; of Celery's `py-celery`, and absent where no recorder runs. */
   readonly software?: string
   readonly version?: string
   /** Version of Node. */
@@ -67,7 +71,7 @@ export interface RunningTaskDocument {
   readonly pid?: number
 }
 
-/** The workers that answered. */
+/** The workers that answered, and those whose events were recorded within the last hour. */
 export interface WorkerListDocument {
   readonly workers: readonly WorkerDocument[]
 }

@@ -1,12 +1,13 @@
 import type { EventEmitter } from 'node:events'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import type { Context, MiddlewareHandler } from 'hono'
+import type { Context, Hono, MiddlewareHandler } from 'hono'
 import type { App } from '../../app/app.ts'
 import type { RequestFacts } from '../../config/baseUrl.ts'
 import type { ContextValues } from '../../config/requestValues.ts'
 import { captureRequest } from '../../request/capture.ts'
 import { type ContextSource, LazyContext } from '../../request/requestContext.ts'
 import { runWithin, sourceHere } from '../../tasks/current.ts'
+import { identityOf } from '../access/identity.ts'
 import type { ExpressMiddleware, ExpressRequest } from './express.ts'
 import { fetchFacts, nodeFacts } from './facts.ts'
 import type { FastifyPlugin, FastifyRequest } from './fastify.ts'
@@ -110,4 +111,18 @@ function runBound(source: ContextSource, request: IncomingMessage, response: Ser
 function bind(source: ContextSource, emitter: EventEmitter): void {
   const emit = emitter.emit.bind(emitter)
   emitter.emit = (event: string | symbol, ...args: unknown[]) => runWithin(source, () => emit(event, ...args))
+}
+
+/**
+ * Whatever a POST to the API calls carries its request, and who sent it: of the identity, what `authorize` must give,
+ * and not what an application hangs on it.
+ */
+export function addRequestContext(api: Hono, base: string, app: App): void {
+  const capture = honoContext(app, {
+    identity: (c) => {
+      const identity = identityOf(c)
+      return identity && { id: identity.id, ...(identity.scopes ? { scopes: identity.scopes } : {}) }
+    },
+  })
+  api.post(`${base}/*`, capture)
 }

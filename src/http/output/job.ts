@@ -1,7 +1,10 @@
+import type { History } from '../../backend/eventLog.ts'
 import type { JobInfo } from '../../calls/jobInfo.ts'
 import type { JobDocument, JobLinks } from '../../protocol/jobDocument.ts'
 import { toJson } from '../../protocol/plainJson.ts'
 import { isFinal, PROGRESS, STARTED } from '../../protocol/states.ts'
+import { jobEtag } from './etag.ts'
+import type { Durations } from './retryAfter.ts'
 
 /** The document of a job. `base` is the API's prefix in the client's eyes. */
 export function jobDocument(info: JobInfo, base: string): JobDocument {
@@ -67,4 +70,14 @@ export function respondJob(
 
 function isoOf(date: Date | undefined): string | null {
   return date?.toISOString() ?? null
+}
+
+/** The headers that go with the document of a job. */
+export function shownHeaders(history: History, info: JobInfo, durations: Durations): Record<string, string> {
+  return {
+    'content-type': 'application/json',
+    'cache-control': 'no-cache',
+    etag: jobEtag(history),
+    ...durations.headersOf(info),
+  }
 }

@@ -14,8 +14,7 @@ import { type Input, inputErrors, inputOfValue } from '../input/input.ts'
 import { openOptions, send } from '../input/submit.ts'
 import type { RouteCount } from '../metrics.ts'
 import { acceptedHeaders, acceptedText } from '../output/acceptedJob.ts'
-import { jobPath, jobText } from '../output/job.ts'
-import { shownHeaders } from '../output/jobHeaders.ts'
+import { jobPath, jobText, shownHeaders } from '../output/job.ts'
 
 /*
  * The two requests that come most, in their plainest form, straight from Node's server: a call whose body is JSON, and

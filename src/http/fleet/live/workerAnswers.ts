@@ -16,6 +16,10 @@ const SILENCE_MS = 500
 /** How long one worker has, ms: its answer ends the wait. */
 const ONE_TIMEOUT_MS = 2000
 
+/** Workers whose last event is older than this are left out where they do not answer, ms. */
+const RECORDED_MS = 3_600_000
+
+type Recorded = Pick<WorkerDocument, 'seenAt' | 'software' | 'version'>
 type Answer = Readonly<Record<string, unknown>>
 type Answers = Readonly<Record<string, unknown>>
 
@@ -73,14 +77,18 @@ export class LiveWorkers {
       asked.about(),
     ])) as unknown as [Answers, Answers, Answers, Answers, Answers]
     const now = this.#app.config.clock.now()
+    const recorded = await this.#recorded(now, options.destination)
     const spent = new Map(this.#spent)
-    const workers = Object.keys({ ...stats, ...active, ...reserved, ...queues, ...about })
+    const answering = { ...stats, ...active, ...reserved, ...queues, ...about }
+    const workers = [...new Set([...Object.keys(answering), ...recorded.keys()])]
       .toSorted()
       .map((name): WorkerDocument => {
         const figures = figuresOf(answerOf(stats[name]))
         const cpu = figures.cpuSeconds === undefined ? undefined : this.#cpuOf(name, figures.cpuSeconds, now, spent)
         return {
           name,
+          answers: Object.hasOwn(answering, name),
+          ...recorded.get(name),
           ...aboutOf(answerOf(about[name])),
           ...figures,
           ...(cpu !== undefined && { cpu }),
@@ -94,6 +102,22 @@ export class LiveWorkers {
     // Those that are gone are forgotten.
     this.#spent = options.destination ? spent : new Map([...spent].filter(([name]) => name in stats))
     return workers
+  }
+
+  /** What events say of workers that are not stopped, where a recorder is open. */
+  async #recorded(now: number, names: readonly string[] | undefined): Promise<ReadonlyMap<string, Recorded>> {
+    const { openRecorderOf } = await import('../../../recorder/recorder.ts')
+    const all = (await openRecorderOf(this.#app)?.workers()) ?? []
+    const some = all.filter(
+      ({ name, seenAt, stoppedAt }) =>
+        (names === undefined || names.includes(name)) && stoppedAt === undefined && now - seenAt < RECORDED_MS,
+    )
+    return new Map(
+      some.map(({ name, seenAt, software, version }) => [
+        name,
+        { seenAt: new Date(seenAt).toISOString(), ...known({ software, version }) },
+      ]),
+    )
   }
 
   #cpuOf(name: string, seconds: number, at: number, spent: Map<string, Spent>): number | undefined {

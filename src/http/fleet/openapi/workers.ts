@@ -17,7 +17,9 @@ export const WORKER_SCHEMAS: JsonSchema = {
     description: 'What it does not answer is absent.',
     properties: {
       name: { ...TEXT, examples: ['celeriac@web-1'] },
-      software: { ...TEXT, description: "Absent of Celery's." },
+      answers: { type: 'boolean', description: 'Else its events were recorded within the last hour.' },
+      seenAt: { type: 'string', format: 'date-time', description: 'When its last event came, where a recorder runs.' },
+      software: TEXT,
       version: TEXT,
       node: TEXT,
       ready: { type: 'boolean', description: 'It takes tasks.' },
@@ -45,7 +47,7 @@ export const WORKER_SCHEMAS: JsonSchema = {
       maxRss: BYTES,
       loop: { type: 'number', minimum: 0, maximum: 1, description: 'How busy its event loop was since the last look.' },
     },
-    required: ['name'],
+    required: ['name', 'answers'],
     additionalProperties: false,
   },
   RunningTask: {
