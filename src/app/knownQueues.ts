@@ -36,6 +36,21 @@ export async function queueSizes(app: App, names: readonly string[]): Promise<Qu
  */
 export async function consumersOf(app: App, names: readonly string[]): Promise<ReadonlyMap<string, number>> {
   const { broker } = await internalsOf(app).stores()
-  const counts = names.map(async (name) => [name, (await broker.workers?.(name)) ?? 0] as const)
-  return broker.workers ? new Map(await Promise.all(counts)) : new Map()
+  if (!broker.workers) return new Map()
+  // Where the store does not know their queues, all of them count for each.
+  const all = await listenersOf(app)
+  const countOf = async (name: string): Promise<number> => (all > 0 ? all : ((await broker.workers?.(name)) ?? 0))
+  return new Map(await Promise.all(names.map(async (name) => [name, await countOf(name)] as const)))
+}
+
+/** No program takes from it. */
+const NO_QUEUE = 'celeriac.none'
+
+/**
+ * How many workers listen for remote control; 0 where the store does not count them: it counts the consumers of each
+ * queue, or nothing. Rejects with StoreUnavailableError.
+ */
+export async function listenersOf(app: App): Promise<number> {
+  const { broker } = await internalsOf(app).stores()
+  return (await broker.workers?.(NO_QUEUE)) ?? 0
 }

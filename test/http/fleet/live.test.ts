@@ -184,3 +184,17 @@ test('shutdown: for admins; the worker stops', async () => {
   await sleep(1100)
   expect((await get('/v1/workers')).json.workers).toHaveLength(1)
 })
+
+test('where a recorder runs, a worker that was lost is still listed, without an answer', async () => {
+  const app = { recorder: true } as never
+  await using recorded = await build('sqlite:', define, { http: { authorize, fleet: true }, app })
+  const { recorderOf } = await import('../../../src/recorder/recorder.ts')
+  const recorder = await recorderOf(recorded.app)
+  await recorder.start()
+  const worker = new Worker(recorded.app, { hostname: 'celeriac@lost', queues: ['idle'], logger: false })
+  await worker.start()
+  const list = async (): Promise<Answer['json']> =>
+    (await recorded.ask('GET', '/v1/workers', { headers: PEOPLE.viewer })).json.workers
+  await until(async () => (await list())[0]?.seenAt !== undefined)
+  expect(await list()).toMatchObject([{ name: 'celeriac@lost', answers: true, software: 'celeriac' }])
+})

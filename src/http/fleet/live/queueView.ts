@@ -65,7 +65,7 @@ async function look(
   const boundOf = queueBoundsOf(app.config)
   const now = app.config.clock.now()
   const queues = sizes.queues.map(({ name, waiting, oldest }): QueueDocument => {
-    const limit = boundOf?.(name)?.limit
+    const limit = boundOf?.(name)?.messages
     const count = consumers.get(name)
     return {
       ...{ name, waiting, declared: declared.has(name), workers: takers.get(name) ?? [] },

@@ -1,4 +1,5 @@
 import type { App } from '../../../app/app.ts'
+import { listenersOf } from '../../../app/knownQueues.ts'
 import { Control } from '../../../control/control.ts'
 import type { RunningTaskDocument, WorkerDocument, WorkerPoolDocument } from '../../../protocol/workerDocument.ts'
 import { isRecord } from '../../../std/isRecord.ts'
@@ -11,13 +12,19 @@ import { Recent } from '../../../std/recent.ts'
 
 /** How long answers are used again, ms. */
 const KEPT_MS = 1000
-/** The wait for answers ends when none came for so long, ms: the number of workers is not known. */
-const SILENCE_MS = 500
+/** The wait for answers ends when none came for so long, ms, unless the store knows how many there are. */
+const SILENCE_MS = 1000
 /** How long one worker has, ms: its answer ends the wait. */
 const ONE_TIMEOUT_MS = 2000
 
 /** Workers whose last event is older than this are left out where they do not answer, ms. */
 const RECORDED_MS = 3_600_000
+
+interface Asked {
+  readonly timeout: number
+  readonly destination?: readonly string[]
+  readonly limit?: number
+}
 
 type Recorded = Pick<WorkerDocument, 'seenAt' | 'software' | 'version'>
 type Answer = Readonly<Record<string, unknown>>
@@ -48,7 +55,10 @@ export class LiveWorkers {
   constructor(app: App) {
     this.#app = app
     this.#control = new Control(app)
-    this.#all = new Recent(app.config.clock, KEPT_MS, () => this.#ask({ timeout: SILENCE_MS }))
+    this.#all = new Recent(app.config.clock, KEPT_MS, async () => {
+      const limit = await listenersOf(app)
+      return this.#ask({ timeout: SILENCE_MS, ...(limit > 0 && { limit }) })
+    })
   }
 
   /** Those that answer, by name. Rejects with StoreUnavailableError. */
@@ -67,7 +77,7 @@ export class LiveWorkers {
     this.#all.forget()
   }
 
-  async #ask(options: { readonly timeout: number; readonly destination?: readonly string[] }) {
+  async #ask(options: Asked): Promise<readonly WorkerDocument[]> {
     const asked = this.#control.inspect(options)
     const [stats, active, reserved, queues, about] = (await Promise.all([
       asked.stats(),

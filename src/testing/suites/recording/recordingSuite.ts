@@ -129,7 +129,6 @@ function jobs(it: Case): void {
       [3],
     )
   })
-
 }
 
 function searches(it: Case): void {
