@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import type { App } from '../../src/app/app.ts'
 import { BoundsWatch } from '../../src/calls/bounds/boundsWatch.ts'
-import { look } from '../../src/cli/commands/doctor.ts'
 import { keepingCapsOf, queueBoundsOf } from '../../src/config/queueOptions.ts'
+import { diagnose } from '../../src/doctor/diagnosis.ts'
 import { ConfigError } from '../../src/std/errors.ts'
 import type { RedisBroker } from '../../src/stores/redis/broker/broker.ts'
 import { project, run } from '../cli/harness.ts'
@@ -54,7 +54,9 @@ onStores(['memory', 'sqlite', 'redis', ...inFull('postgres')], (lab) => {
     expect(await app.bounds()).toEqual([
       { what: 'queue mail', option: 'maxQueueLength', used: 8, limit: 10, nearlyFull: true },
     ])
-    expect((await look(app)).find(({ check }) => check === 'nearly-full')?.text).toMatch(/^queue mail: 8 of 10/)
+    expect((await diagnose(app)).findings.find(({ check }) => check === 'nearly-full')?.text).toMatch(
+      /^queue mail: 8 of 10/,
+    )
     await app.purge('mail')
     await watch.look()
     expect(lines.slice(1)).toEqual([

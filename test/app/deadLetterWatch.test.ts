@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { App } from '../../src/app/app.ts'
-import { look } from '../../src/cli/commands/doctor.ts'
+import { diagnose } from '../../src/doctor/diagnosis.ts'
 import { type Clock, systemClock } from '../../src/std/clock.ts'
 import { ArgumentError } from '../../src/std/errors.ts'
 import { createLogger, type Logger } from '../../src/std/log.ts'
@@ -48,7 +48,9 @@ onStores(['memory', 'sqlite', ...inFull('redis', 'postgres')], (lab) => {
     })
     expect(bytes).toMatchObject({ what: 'bytes of dead letters', option: 'deadLetters.maxBytes', limit: 65_536 })
     expect(bytes?.nearlyFull).toBe(false)
-    expect((await look(app)).find(({ check }) => check === 'nearly-full')?.text).toMatch(/^dead letters: 4 of 5/)
+    expect((await diagnose(app)).findings.find(({ check }) => check === 'nearly-full')?.text).toMatch(
+      /^dead letters: 4 of 5/,
+    )
     await app.deadLetters.drop({ all: true })
     await die(1)
     await logged(2)

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { AsyncResult } from '../../src/calls/asyncResult.ts'
-import { look } from '../../src/cli/commands/doctor.ts'
+import { diagnose } from '../../src/doctor/diagnosis.ts'
 import { StoreUnavailableError } from '../../src/std/errors.ts'
 import { TICK_MS } from '../../src/stores/rabbitmq/delays.ts'
 import { startProxy } from '../../src/testing/proxy/tcpProxy.ts'
@@ -101,7 +101,7 @@ describe('tasks flow on RabbitMQ, and', () => {
       expect(refused).toBeInstanceOf(StoreUnavailableError)
       expect((refused as Error).message).toContain('low on memory')
       expect(flow.worker.busy).toBe(20)
-      expect(await look(flow.app)).toMatchObject([
+      expect((await diagnose(flow.app)).findings).toMatchObject([
         { check: 'store-full', text: expect.stringContaining('low on memory') },
       ])
       // A worker is told when it sends something itself.

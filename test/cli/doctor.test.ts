@@ -2,11 +2,11 @@ import { writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { App } from '../../src/app/app.ts'
 import { deadLetterQueue } from '../../src/app/knownQueues.ts'
-import { look } from '../../src/cli/commands/doctor.ts'
-import { findingsOf } from '../../src/cli/doctor/checks.ts'
-import { readFleet } from '../../src/cli/doctor/fleet.ts'
-import { SURROUNDING_CHECKS, type Surroundings } from '../../src/cli/doctor/surroundings.ts'
 import { Control } from '../../src/control/control.ts'
+import { findingsOf } from '../../src/doctor/checks.ts'
+import { diagnose } from '../../src/doctor/diagnosis.ts'
+import { readFleet } from '../../src/doctor/fleet.ts'
+import { SURROUNDING_CHECKS, type Surroundings } from '../../src/doctor/surroundings.ts'
 import { type Clock, systemClock } from '../../src/std/clock.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { until, useLab } from '../app/lab.ts'
@@ -19,7 +19,7 @@ const NAME = 'celeriac@a'
 const AHEAD: Clock = { ...systemClock, now: () => systemClock.now() + 3_600_000 }
 
 async function findings(app: App, id?: string): Promise<Readonly<Record<string, string>>> {
-  return Object.fromEntries((await look(app, id)).map(({ check, text }) => [check, text]))
+  return Object.fromEntries((await diagnose(app, id)).findings.map(({ check, text }) => [check, text]))
 }
 
 let redis: RedisServer

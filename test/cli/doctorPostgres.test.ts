@@ -2,9 +2,9 @@ import { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest'
 import { App } from '../../src/app/app.ts'
 import type { StoreFacts } from '../../src/app/storeInfo.ts'
-import { look } from '../../src/cli/commands/doctor.ts'
-import { findingsOf } from '../../src/cli/doctor/checks.ts'
-import { STORE_CHECKS } from '../../src/cli/doctor/stores.ts'
+import { findingsOf } from '../../src/doctor/checks.ts'
+import { diagnose } from '../../src/doctor/diagnosis.ts'
+import { STORE_CHECKS } from '../../src/doctor/stores.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { redactUrl } from '../../src/std/url.ts'
 import { SUPERUSER } from '../postgres/programs.ts'
@@ -44,7 +44,7 @@ function found(of: StoreFacts): Readonly<Record<string, string>> {
 }
 
 async function findings(app: App): Promise<Readonly<Record<string, string>>> {
-  return Object.fromEntries((await look(app)).map(({ check, text }) => [check, text]))
+  return Object.fromEntries((await diagnose(app)).findings.map(({ check, text }) => [check, text]))
 }
 
 /** A session beside the app's. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { look } from '../../src/cli/commands/doctor.ts'
-import { findingsOf } from '../../src/cli/doctor/checks.ts'
-import { JOB_LIMIT_CHECKS, LIMIT_CHECKS, limitsOfJob, limitsOfStore } from '../../src/cli/doctor/limits.ts'
+import { findingsOf } from '../../src/doctor/checks.ts'
+import { diagnose } from '../../src/doctor/diagnosis.ts'
+import { JOB_LIMIT_CHECKS, LIMIT_CHECKS, limitsOfJob, limitsOfStore } from '../../src/doctor/limits.ts'
 import { until } from '../app/lab.ts'
 import { limitedApp, onTwoLimitedStores } from './fixture.ts'
 
@@ -71,8 +71,8 @@ onTwoLimitedStores((lab, kind) => {
         /^it needs limit gone, which this store does not know/,
       )
 
-      expect(named(await look(app, next.id)).paused).toContain('task work, concurrency of a')
-      expect(named(await look(app))).toMatchObject({
+      expect(named((await diagnose(app, next.id)).findings).paused).toContain('task work, concurrency of a')
+      expect(named((await diagnose(app)).findings)).toMatchObject({
         paused: expect.stringMatching(/queue other is paused.*; task work, concurrency of a is paused/),
         'breaker-open': expect.stringContaining('limit api'),
       })

@@ -1,6 +1,7 @@
 import type { App } from '../../app/app.ts'
-import { type LimitState, MAX_LISTED } from '../../app/limits/limits.ts'
+import { MAX_LISTED } from '../../app/limits/limits.ts'
 import { subjectText } from '../../config/task/limitPlan.ts'
+import { isHeldBack } from '../../doctor/limits.ts'
 import { NotSupportedError } from '../../std/errors.ts'
 import { printable } from './printable.ts'
 
@@ -11,11 +12,6 @@ export interface Blocked {
   readonly breakers: Readonly<Record<string, string>>
   /** Until when, ISO 8601, by name, of those limits. */
   readonly heldBack: Readonly<Record<string, string>>
-}
-
-/** Nothing of it begins for longer than its rate alone would say, and its breaker is closed. */
-export function isHeldBack({ until, limit, breaker = 'closed' }: LimitState, now: number): boolean {
-  return until !== undefined && breaker === 'closed' && until - now > (limit?.rate?.interval ?? 0)
 }
 
 /** Undefined where the store keeps no limits. Rejects with StoreUnavailableError. */

@@ -1,4 +1,4 @@
-import type { StoreFacts } from '../../app/storeInfo.ts'
+import type { StoreFacts } from '../app/storeInfo.ts'
 import type { Check } from './checks.ts'
 import type { Fleet } from './fleet.ts'
 import { type ReadClock, skewOf } from './skew.ts'

@@ -1,4 +1,4 @@
-import type { StoreFacts } from '../../app/storeInfo.ts'
+import type { StoreFacts } from '../app/storeInfo.ts'
 import type { Check } from './checks.ts'
 
 /** What the checks of stores look at. */

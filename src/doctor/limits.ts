@@ -1,9 +1,8 @@
-import type { App } from '../../app/app.ts'
-import { type LimitState, MAX_LISTED } from '../../app/limits/limits.ts'
-import { queueRule, subjectArguments, subjectText, taskRule } from '../../config/task/limitPlan.ts'
-import { LIMITS_HEADER, type LimitUse, readLimits } from '../../protocol/limits.ts'
-import { NotSupportedError } from '../../std/errors.ts'
-import { isHeldBack } from '../fleet/blocked.ts'
+import type { App } from '../app/app.ts'
+import { type LimitState, MAX_LISTED } from '../app/limits/limits.ts'
+import { queueRule, subjectArguments, subjectText, taskRule } from '../config/task/limitPlan.ts'
+import { LIMITS_HEADER, type LimitUse, readLimits } from '../protocol/limits.ts'
+import { NotSupportedError } from '../std/errors.ts'
 
 /** What the checks of one job look at: a limit, and how much of it the job needs; 0: it is only stopped by it. */
 export interface NeededLimit extends LimitState {
@@ -27,6 +26,11 @@ interface AllLimits {
 
 /** A limit for which fewer wait, and none is held, is not reported: they may be taken in this moment. */
 const MIN_STUCK = 10
+
+/** Nothing of it begins for longer than its rate alone would say, and its breaker is closed. */
+export function isHeldBack({ until, limit, breaker = 'closed' }: LimitState, now: number): boolean {
+  return until !== undefined && breaker === 'closed' && until - now > (limit?.rate?.interval ?? 0)
+}
 
 /** The limits of a job that waits; none where the store keeps none. Rejects with StoreUnavailableError. */
 export async function limitsOfJob(app: App, { task, message }: WaitingJob): Promise<readonly NeededLimit[]> {

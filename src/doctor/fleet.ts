@@ -1,7 +1,7 @@
-import type { App } from '../../app/app.ts'
-import { Control } from '../../control/control.ts'
-import { nameIn, numberIn, textIn } from '../../events/limits.ts'
-import { isRecord } from '../../std/isRecord.ts'
+import type { App } from '../app/app.ts'
+import { Control } from '../control/control.ts'
+import { nameIn, numberIn, textIn } from '../events/limits.ts'
+import { isRecord } from '../std/isRecord.ts'
 import type { ReadClock } from './skew.ts'
 
 /** One of our workers. `reason`: why it takes no tasks, where it says so. */

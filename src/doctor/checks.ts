@@ -1,8 +1,8 @@
-import type { App } from '../../app/app.ts'
-import type { LimitState } from '../../app/limits/limits.ts'
-import type { BoundUse } from '../../app/storeInfo.ts'
-import type { JobInfo } from '../../calls/jobInfo.ts'
-import { isFinal } from '../../protocol/states.ts'
+import type { App } from '../app/app.ts'
+import type { LimitState } from '../app/limits/limits.ts'
+import type { BoundUse } from '../app/storeInfo.ts'
+import type { JobInfo } from '../calls/jobInfo.ts'
+import { isFinal } from '../protocol/states.ts'
 import type { Fleet } from './fleet.ts'
 import { JOB_LIMIT_CHECKS, LIMIT_CHECKS, type NeededLimit } from './limits.ts'
 
