@@ -1,3 +1,6 @@
+import { serialize } from '../protocol/serializer.ts'
+import { ConflictError } from '../std/errors.ts'
+import { uuidOf } from '../std/id.ts'
 import type { Entry, EntryTerms } from './entry.ts'
 import type { Schedule } from './when/schedule.ts'
 
@@ -20,6 +23,14 @@ export interface ScheduleInfo extends EntryTerms {
   readonly waiting: boolean
   /** How many were sent. */
   readonly runs: number
+  /** Another one after each change of its definition or of its pause; runs do not change it. */
+  readonly version: string
+}
+
+/** What a change asks of the entry. */
+export interface ScheduleCondition {
+  /** It is as it was when it had this version; else the change rejects with ConflictError. */
+  version?: string | undefined
 }
 
 export function infoOf(entry: Entry, schedule: Schedule): ScheduleInfo {
@@ -43,7 +54,19 @@ export function infoOf(entry: Entry, schedule: Schedule): ScheduleInfo {
     lastId: lastId ?? undefined,
     waiting: entry.waiting !== null,
     runs,
+    version: versionOf(entry),
   }
+}
+
+/** Throws ConflictError where the entry has another version than this. */
+export function requireVersion(entry: Entry, version: string | undefined): void {
+  if (version === undefined || versionOf(entry) === version) return
+  throw new ConflictError(`schedule ${entry.name} was changed since it was read: read it again`)
+}
+
+/** See `ScheduleInfo.version`. */
+function versionOf({ name, definition, paused }: Entry): string {
+  return uuidOf(serialize({ definition, paused }, 'json', `schedule ${name}`).body as string)
 }
 
 function dateOf(moment: number | null): Date | undefined {

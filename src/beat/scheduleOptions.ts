@@ -108,3 +108,20 @@ function requireMissed(missed: Missed, where: string): void {
   if (Number.isInteger(all) && (all as number) >= 1 && (all as number) <= MAX_MISSED_RUNS) return
   throw new ArgumentError(`${where}: expected 'skip', 'once' or { all: 1 to ${MAX_MISSED_RUNS} }, got ${shown(missed)}`)
 }
+
+/** The new options together with the unchanged old ones. */
+export function changedOptions(
+  old: Definition,
+  options: ScheduleOptions,
+  where: string,
+): ReturnType<typeof parseOptions> {
+  const before: ScheduleOptions = {
+    missed: old.missed,
+    overlap: old.overlap,
+    jitter: old.jitter,
+    ...(old.start !== null && { start: new Date(old.start) }),
+    ...(old.end !== null && { end: new Date(old.end) }),
+  }
+  if ('paused' in options) throw new ArgumentError(`${where}: options: paused is changed by pause and resume`)
+  return parseOptions({ ...before, ...options }, where)
+}

@@ -9,11 +9,11 @@ import { uuidOf } from '../std/id.ts'
 import { requireText } from '../std/validate.ts'
 import type { EntryChange, ScheduleStore, StoredEntry } from '../stores/scheduleStore.ts'
 import { type Definition, type Entry, readEntry, storedForm } from './entry.ts'
-import { infoOf, type ScheduleInfo } from './info.ts'
+import { infoOf, requireVersion, type ScheduleCondition, type ScheduleInfo } from './info.ts'
 import { parseCall, parseDefinition, requireSchedule, type ScheduledCall } from './options.ts'
 import { begin } from './plan.ts'
 import { ScheduleReader } from './scheduleCache.ts'
-import { parseOptions, type ScheduleOptions } from './scheduleOptions.ts'
+import { changedOptions, type ScheduleOptions } from './scheduleOptions.ts'
 import { callRun, ignores } from './sender.ts'
 import type { Schedule } from './when/schedule.ts'
 
@@ -30,6 +30,12 @@ interface Defined {
   readonly definition: Definition
   readonly paused: boolean
   readonly digest: string
+}
+
+/** An entry, and the store's token for it; undefined where the code defines it and no beat has stored it yet. */
+interface Known {
+  readonly entry: Entry
+  readonly token: string | undefined
 }
 
 /** How often a change is attempted while changes of others come first. */
@@ -79,8 +85,15 @@ export class Schedules {
 
   /** One entry. Rejects with ArgumentError where there is none of this name. */
   async get(name: string): Promise<ScheduleInfo> {
-    const { entry } = await this.#known(name)
-    return infoOf(entry, this.#reader.of(entry))
+    const found = await this.find(name)
+    if (!found) throw await this.#unknown(name)
+    return found
+  }
+
+  /** One entry; undefined where there is none of this name. */
+  async find(name: string): Promise<ScheduleInfo | undefined> {
+    const known = await this.#find(name)
+    return known && infoOf(known.entry, this.#reader.of(known.entry))
   }
 
   /**
@@ -103,7 +116,7 @@ export class Schedules {
   }
 
   /** Change the named parts of an entry. If its times change, the next one is counted from now. */
-  async update(name: string, changes: ScheduleChanges): Promise<void> {
+  async update(name: string, changes: ScheduleChanges, condition: ScheduleCondition = {}): Promise<void> {
     const where = `schedule ${name}`
     const { when, call, options } = changes
     for (const key of Object.keys(changes))
@@ -111,14 +124,18 @@ export class Schedules {
         throw new ArgumentError(`${where}: unknown change ${key}; known are when, call, options`)
     if (when !== undefined) requireSchedule(when, where)
     const parsed = call === undefined ? {} : parseCall(call, where, this.#app.tasks)
-    await this.#change(name, async (entry) => {
-      const old = entry.definition
-      const given = options === undefined ? {} : changedOptions(old, options, where)
-      const definition: Definition = { ...old, ...parsed, ...given, ...(when && { schedule: when.toJSON() }) }
-      this.#requireSettings(name, definition)
-      await this.#requireResults(name, definition)
-      return this.#redefined(entry, definition, this.#now())
-    })
+    await this.#change(
+      name,
+      async (entry) => {
+        const old = entry.definition
+        const given = options === undefined ? {} : changedOptions(old, options, where)
+        const definition: Definition = { ...old, ...parsed, ...given, ...(when && { schedule: when.toJSON() }) }
+        this.#requireSettings(name, definition)
+        await this.#requireResults(name, definition)
+        return this.#redefined(entry, definition, this.#now())
+      },
+      condition,
+    )
   }
 
   /** Nothing of it is sent until `resume`, also after restarts; runs that pass meanwhile are not missed. */
@@ -153,11 +170,12 @@ export class Schedules {
    * Remove it. An entry that the code defines returns with the next start of a beat: pause it, or take it out of the
    * code.
    */
-  async remove(name: string): Promise<void> {
+  async remove(name: string, { version }: ScheduleCondition = {}): Promise<void> {
     const store = await this.store()
     for (let attempt = 0; attempt < MAX_CHANGE_ATTEMPTS; attempt++) {
       const [stored] = await store.load([name])
       if (!stored) throw await this.#notStored(name)
+      requireVersion(readEntry(stored), version)
       const [removed] = await store.swap([{ name, from: stored.token, to: undefined }])
       if (removed) return
     }
@@ -304,13 +322,18 @@ export class Schedules {
     return { ...entry, definition, waiting, ...next }
   }
 
-  async #known(name: string): Promise<{ readonly entry: Entry; readonly token: string | undefined }> {
+  async #known(name: string): Promise<Known> {
+    const known = await this.#find(name)
+    if (!known) throw await this.#unknown(name)
+    return known
+  }
+
+  async #find(name: string): Promise<Known | undefined> {
     requireText(name, 'schedule: name')
     const [stored] = await (await this.store()).load([name])
     if (stored) return { entry: readEntry(stored), token: stored.token }
     const entry = this.#unstored(name)
-    if (!entry) throw await this.#unknown(name)
-    return { entry, token: undefined }
+    return entry && { entry, token: undefined }
   }
 
   #unstored(name: string): Entry | undefined {
@@ -318,10 +341,15 @@ export class Schedules {
     return defined && this.#fresh(name, defined.definition, this.#now(), defined.digest, defined.paused)
   }
 
-  async #change(name: string, change: (entry: Entry) => Promise<Entry>): Promise<void> {
+  async #change(
+    name: string,
+    change: (entry: Entry) => Promise<Entry>,
+    { version }: ScheduleCondition = {},
+  ): Promise<void> {
     const store = await this.store()
     for (let attempt = 0; attempt < MAX_CHANGE_ATTEMPTS; attempt++) {
       const { entry, token } = await this.#known(name)
+      requireVersion(entry, version)
       const [done] = await store.swap([{ name, from: token, to: storedForm(await change(entry)) }])
       if (done) return
     }
@@ -352,19 +380,6 @@ export function schedulesOf(app: App): Schedules {
   const made = new Schedules(app)
   ofApps.set(app, made)
   return made
-}
-
-/** The new options together with the unchanged old ones. */
-function changedOptions(old: Definition, options: ScheduleOptions, where: string): ReturnType<typeof parseOptions> {
-  const before: ScheduleOptions = {
-    missed: old.missed,
-    overlap: old.overlap,
-    jitter: old.jitter,
-    ...(old.start !== null && { start: new Date(old.start) }),
-    ...(old.end !== null && { end: new Date(old.end) }),
-  }
-  if ('paused' in options) throw new ArgumentError(`${where}: options: paused is changed by pause and resume`)
-  return parseOptions({ ...before, ...options }, where)
 }
 
 function timesOf({ schedule, start, end, jitter }: Definition): string {

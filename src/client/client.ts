@@ -1,7 +1,9 @@
 import { type DeadLetterClient, deadLetterClient } from './deadLetters.ts'
 import type { EventOptions } from './events.ts'
 import { type AuditOptions, listAudit } from './fleet/audit.ts'
+import { type DoctorClient, doctorClient } from './fleet/doctor.ts'
 import { type QueueClient, queueClient } from './fleet/queues.ts'
+import { type ScheduleClient, scheduleClient } from './fleet/schedules.ts'
 import { type WorkerClient, workerClient } from './fleet/workers.ts'
 import { type ForgetOptions, forgetJobs } from './forget.ts'
 import { type CancelOptions, JobHandle, type WaitOptions } from './handle.ts'
@@ -37,7 +39,9 @@ export type {
 export type { EventOptions } from './events.ts'
 export type { FleetRequestOptions } from './fleet/ask.ts'
 export type { AuditOptions } from './fleet/audit.ts'
+export type { DoctorClient } from './fleet/doctor.ts'
 export type { PeekOptions, QueueClient } from './fleet/queues.ts'
+export type { ScheduleClient, ScheduleEdit, ScheduleListOptions } from './fleet/schedules.ts'
 export type { WorkerClient, WorkerCommands } from './fleet/workers.ts'
 export type { ForgetOptions } from './forget.ts'
 export { type CancelOptions, type ChangeOptions, JobHandle, type WaitOptions } from './handle.ts'
@@ -48,12 +52,18 @@ export type {
   AuditEntryDocument,
   AuditPageDocument,
   ChunkOf,
+  CrontabFieldDocument,
   DeadLetterContentDocument,
   DeadLetterDocument,
   DeadLetterPageDocument,
   DeathDocument,
+  DoctorDocument,
+  DoctorStoreDocument,
+  DoctorWorkerDocument,
+  FindingDocument,
   ForgottenJobs,
   InputOf,
+  JobDiagnosisDocument,
   JobDocument,
   JobError,
   JobEvent,
@@ -62,8 +72,11 @@ export type {
   LimitDocument,
   LimitPage,
   LoggedLine,
+  MissedDocument,
+  NewScheduleDocument,
   OnError,
   OutputOf,
+  OverlapDocument,
   ProgressOf,
   PurgedQueueDocument,
   QueueDocument,
@@ -74,8 +87,13 @@ export type {
   RedrivenDocument,
   RemovedParts,
   RunningTaskDocument,
+  ScheduleChangeDocument,
+  ScheduleDocument,
+  ScheduledRunDocument,
+  SchedulePage,
   SignatureLike,
   TasksOf,
+  WhenDocument,
   WorkerActionDocument,
   WorkerDocument,
   WorkerListDocument,
@@ -162,6 +180,10 @@ export interface Client<Tasks> {
   readonly workers: WorkerClient
   /** A page of its audit log. For admins. */
   audit(options?: AuditOptions): Promise<AuditPageDocument>
+  /** The entries of the schedule: for servers that show a fleet, by role. */
+  readonly schedules: ScheduleClient
+  /** What is wrong with the installation; or, with the id of a job, why it does not run. For viewers. */
+  readonly doctor: DoctorClient
   /**
    * Limits that are in use, paused or held back. For viewers, and the next two for operators, where the server has
    * `authorize`; without roles for admins.
@@ -201,6 +223,8 @@ export function createClient<Tasks>(url: string, options: ClientOptions = {}): C
     queues: queueClient(transport),
     workers: workerClient(transport),
     audit: (auditOptions?: AuditOptions) => listAudit(transport, auditOptions),
+    schedules: scheduleClient(transport),
+    doctor: doctorClient(transport),
     limits: (limitOptions?: LimitOptions) => listLimits(transport, limitOptions),
     pause: (target: PauseTarget) => changePause(transport, 'PUT', target),
     resume: (target: PauseTarget) => changePause(transport, 'DELETE', target),

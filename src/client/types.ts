@@ -11,6 +11,13 @@ export type {
   DeathDocument,
   RedrivenDocument,
 } from '../protocol/deadLetterDocument.ts'
+export type {
+  DoctorDocument,
+  DoctorStoreDocument,
+  DoctorWorkerDocument,
+  FindingDocument,
+  JobDiagnosisDocument,
+} from '../protocol/doctorDocument.ts'
 export type { ForgottenJobs, RemovedParts } from '../protocol/forgottenJobs.ts'
 export type { JobDocument, JobError, JobLinks } from '../protocol/jobDocument.ts'
 export type { LimitDocument, LimitPage } from '../protocol/limitDocument.ts'
@@ -22,6 +29,17 @@ export type {
   QueueMessageDocument,
   QueueMessagesDocument,
 } from '../protocol/queueDocument.ts'
+export type {
+  CrontabFieldDocument,
+  MissedDocument,
+  NewScheduleDocument,
+  OverlapDocument,
+  ScheduleChangeDocument,
+  ScheduleDocument,
+  ScheduledRunDocument,
+  SchedulePage,
+  WhenDocument,
+} from '../protocol/scheduleDocument.ts'
 export type { SignatureLike } from '../protocol/signature.ts'
 export type {
   RunningTaskDocument,

@@ -1,5 +1,6 @@
 import type { App } from '../app/app.ts'
 import type { JobStore } from '../app/jobStore.ts'
+import type { ParsedFleetOptions } from './fleet/options.ts'
 import type { HttpMetrics } from './metrics.ts'
 import { escapePath } from './output/path.ts'
 import type { Durations } from './output/retryAfter.ts'
@@ -27,6 +28,8 @@ export interface HttpScope {
   readonly metrics: HttpMetrics | undefined
   /** ms between two signs of life on a stream of events. */
   readonly heartbeat: number
+  /** How the fleet is shown; undefined where it is not. */
+  readonly fleet?: ParsedFleetOptions | undefined
 }
 
 /**

@@ -228,6 +228,7 @@ export function parseHttpOptions(app: App, options: HttpOptions): ParsedHttpOpti
       durations: new Durations(() => app.config.clock),
       metrics: parsed.metrics ? counted(app, tasks.keys()) : undefined,
       heartbeat: parsed.heartbeat,
+      fleet,
     },
     gate: {
       authorize,

@@ -72,6 +72,38 @@ export const FLEET_ROUTES: readonly FleetRoute[] = [
       answers: { POST: async (...asked) => (await import('./live/workers.ts')).actOnWorker(...asked, action) },
     }),
   ),
+  { path: '/doctor', answers: { GET: async (...asked) => (await import('./doctor.ts')).examine(...asked) } },
+  {
+    path: '/doctor/jobs/:id',
+    answers: { GET: async (...asked) => (await import('./doctor.ts')).examineJob(...asked) },
+  },
+  {
+    path: '/schedules',
+    answers: {
+      GET: async (...asked) => (await import('./schedules.ts')).list(...asked),
+      POST: async (...asked) => (await import('./schedules.ts')).create(...asked),
+    },
+  },
+  {
+    path: '/schedules/:name',
+    answers: {
+      GET: async (...asked) => (await import('./schedules.ts')).show(...asked),
+      PATCH: async (...asked) => (await import('./schedules.ts')).change(...asked),
+      DELETE: async (...asked) => (await import('./schedules.ts')).remove(...asked),
+    },
+  },
+  {
+    path: '/schedules/:name/pause',
+    answers: { POST: async (...asked) => (await import('./schedules.ts')).pause(...asked) },
+  },
+  {
+    path: '/schedules/:name/resume',
+    answers: { POST: async (...asked) => (await import('./schedules.ts')).resume(...asked) },
+  },
+  {
+    path: '/schedules/:name/run',
+    answers: { POST: async (...asked) => (await import('./schedules.ts')).run(...asked) },
+  },
   { path: '/audit', answers: { GET: async (...asked) => (await import('./audit/entries.ts')).listAudit(...asked) } },
 ]
 

@@ -7,12 +7,15 @@ export interface FleetOptions {
   // <FLEET_OPTIONS> written by `npm run docs:api` from the table below
   /** Show it to every client, where the API has no `authorize`. Default `false`. */
   open?: boolean | undefined
+  /** Let admins schedule any task, exposed or not: where the server has no code of its own. Default `false`. */
+  anyTask?: boolean | undefined
   // </FLEET_OPTIONS>
 }
 
 /** Each option by itself. */
 export interface ParsedFleetOptions {
   readonly open: boolean
+  readonly anyTask: boolean
 }
 
 export const FLEET_OPTIONS: OptionTable<FleetOptions, ParsedFleetOptions> = {
@@ -21,6 +24,12 @@ export const FLEET_OPTIONS: OptionTable<FleetOptions, ParsedFleetOptions> = {
     check: requireFlag,
     default: false,
     doc: 'show it to every client, where the API has no `authorize`',
+  },
+  anyTask: {
+    kind: 'flag',
+    check: requireFlag,
+    default: false,
+    doc: 'let admins schedule any task, exposed or not: where the server has no code of its own',
   },
 }
 

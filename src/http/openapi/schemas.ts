@@ -163,6 +163,8 @@ export const HEADERS: Readonly<Record<string, JsonSchema>> = {
   JobLinkHeader: header('Events (`monitor`) and result of the job (RFC 8288).', text),
   NextLink: header('The next page, with rel="next"; absent at the end.', text, false),
   ETag: header('Changes with every change: send it as `If-None-Match`.', { type: 'string', pattern: '^(W/)?".*"$' }),
+  ScheduleTag: header('Changes with every change of the entry, and not with its runs: send it as `If-Match`.', text),
+  ScheduleLocation: header('Path of the entry.', text),
   PreferenceApplied: header('Which preferences of `Prefer` were applied (RFC 7240).', text, false),
   IdempotentReplayed: header(
     'true: the key was used before, and this is the answer of the first request.',

@@ -32,3 +32,9 @@ export function isNamed(header: string | undefined, etag: string): boolean {
   if (header.trim() === '*') return true
   return (header.match(/(?:W\/)?"[^"]*"/g) ?? []).some((tag) => tag.replace(/^W\//, '') === etag)
 }
+
+/** `If-Match` names this tag, by the strong comparison (RFC 9110 §13.1.1). */
+export function isMatched(header: string, etag: string): boolean {
+  if (header.trim() === '*') return true
+  return [...header.matchAll(/(?:W\/)?"[^"]*"/g)].some(([tag]) => tag === etag)
+}

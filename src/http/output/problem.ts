@@ -24,12 +24,15 @@ export type ProblemKind =
   | 'unknown-batch'
   | 'unknown-wait'
   | 'unknown-worker'
+  | 'unknown-schedule'
   | 'method-not-allowed'
   | 'request-timeout'
   | 'key-in-use'
   | 'not-unique'
   | 'job-active'
   | 'worker-refused'
+  | 'schedule-exists'
+  | 'schedule-in-code'
   | 'input-not-kept'
   | 'job-final'
   | 'job-not-waiting'
@@ -39,6 +42,7 @@ export type ProblemKind =
   | 'wait-completed'
   | 'job-expired'
   | 'wait-over'
+  | 'schedule-changed'
   | 'body-too-large'
   | 'unsupported-media-type'
   | 'range-not-satisfiable'
@@ -57,6 +61,7 @@ export type ProblemKind =
   | 'cannot-remember'
   | 'not-recorded'
   | 'audit-unavailable'
+  | 'cannot-schedule'
   | 'overloaded'
   | 'queue-full'
   | 'store-unavailable'
@@ -77,6 +82,7 @@ export const PROBLEMS: Readonly<Record<ProblemKind, ProblemType>> = {
   'unknown-task': { status: 404, title: 'No such task' },
   'unknown-job': { status: 404, title: 'No such job' },
   'unknown-batch': { status: 404, title: 'No such batch' },
+  'unknown-schedule': { status: 404, title: 'No such schedule' },
   'unknown-wait': { status: 404, title: 'No such wait' },
   'unknown-worker': { status: 404, title: 'No worker of this name answers' },
   'method-not-allowed': { status: 405, title: 'The method is not allowed here' },
@@ -85,6 +91,8 @@ export const PROBLEMS: Readonly<Record<ProblemKind, ProblemType>> = {
   'not-unique': { status: 409, title: 'Another job has the key of this call' },
   'job-active': { status: 409, title: 'The job has not ended yet' },
   'worker-refused': { status: 409, title: 'The worker refused the command' },
+  'schedule-exists': { status: 409, title: 'There is a schedule of this name' },
+  'schedule-in-code': { status: 409, title: 'The schedule is defined in code' },
   'input-not-kept': { status: 409, title: 'The input of the job is not known any more' },
   'job-final': { status: 409, title: 'The job has ended already' },
   'job-not-waiting': { status: 409, title: 'The job does not wait any more' },
@@ -94,6 +102,7 @@ export const PROBLEMS: Readonly<Record<ProblemKind, ProblemType>> = {
   'wait-completed': { status: 409, title: 'It has been answered already' },
   'job-expired': { status: 410, title: 'The job is not kept any more' },
   'wait-over': { status: 410, title: 'The task does not wait any more' },
+  'schedule-changed': { status: 412, title: 'The schedule was changed since' },
   'body-too-large': { status: 413, title: 'The body is too large' },
   'unsupported-media-type': { status: 415, title: 'The body is not of an accepted type' },
   'range-not-satisfiable': { status: 416, title: 'The result has no such part' },
@@ -112,6 +121,7 @@ export const PROBLEMS: Readonly<Record<ProblemKind, ProblemType>> = {
   'cannot-remember': { status: 501, title: 'The store keeps nothing but jobs' },
   'not-recorded': { status: 501, title: 'Nothing is recorded here' },
   'audit-unavailable': { status: 503, title: 'The audit log cannot be written' },
+  'cannot-schedule': { status: 501, title: 'The stores keep no schedule' },
   overloaded: { status: 503, title: 'The server is overloaded' },
   'queue-full': { status: 503, title: 'The queue of the task is full' },
   'store-unavailable': { status: 503, title: 'The store does not answer' },
