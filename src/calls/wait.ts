@@ -23,7 +23,7 @@ import type { AppStores, Stores } from './stores.ts'
 export type WaitOutcome = 'completed' | 'already-completed' | 'over' | 'unknown'
 
 /** The name under which a wait has its record. The record's id is no secret; the token contains one besides. */
-const WAIT_TASK = 'celeriac.wait'
+export const WAIT_TASK = 'celeriac.wait'
 const TOKEN_PATTERN = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.([\w-]{32})$/
 /** How often the record of a wait is renewed, ms. */
 const RENEWAL_INTERVAL_MS = 86_400_000

@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import type { History } from '../../backend/eventLog.ts'
 import type { JobInfo } from '../../calls/jobInfo.ts'
+import { WAIT_TASK } from '../../calls/wait.ts'
 import type { HttpScope } from '../apiContext.ts'
 import { MAPS } from '../input/workflow.ts'
 import type { Problem } from '../output/problem.ts'
@@ -21,8 +22,7 @@ export async function findJob(c: Context, scope: HttpScope): Promise<JobInfo | u
   const id = c.req.param('id') ?? ''
   if (!JOB_ID.test(id)) return undefined
   const [info, seen] = await Promise.all([scope.jobs.info(id), maySee(c, scope, id)])
-  if (info?.task !== undefined && (await isShown(info.task, id, scope)))
-    return seen ? asSeen(c, scope, info) : undefined
+  if (info && (await isShown(c, info.task, id, scope))) return seen ? asSeen(c, scope, info) : undefined
   // Also where a step before the group has failed: then there is a record, of `celery.group`.
   return (await findGroup(c, scope))?.info
 }
@@ -35,21 +35,37 @@ async function asSeen(c: Context, scope: HttpScope, info: JobInfo): Promise<JobI
 export async function findHistory(c: Context, scope: HttpScope): Promise<History | undefined> {
   const id = c.req.param('id') ?? ''
   if (!JOB_ID.test(id)) return undefined
-  if (hasRole(c, 'viewer')) return historyOf(scope, id)
-  const [history, seen] = await Promise.all([historyOf(scope, id), maySee(c, scope, id)])
+  if (hasRole(c, 'viewer')) return historyOf(scope, id, c)
+  const [history, seen] = await Promise.all([historyOf(scope, id, c), maySee(c, scope, id)])
   return seen ? history : undefined
 }
 
-/** The same of any job of an exposed task, whosever it is. */
-export async function historyOf(scope: HttpScope, id: string): Promise<History | undefined> {
+/** The same of any job whose task this sender may see, whosever it is; without `c` of exposed tasks. */
+export async function historyOf(scope: HttpScope, id: string, c?: Context): Promise<History | undefined> {
   const history = await scope.jobs.history(id)
-  const task = history?.meta.name
-  return task !== undefined && (await isShown(task, id, scope)) ? history : undefined
+  return history && (await isShown(c, history.meta.name, id, scope)) ? history : undefined
 }
 
-/** Jobs of exposed tasks; and a workflow that ends with `celery.map` or its like, whose task was checked. */
-async function isShown(task: string, id: string, scope: HttpScope): Promise<boolean> {
-  return scope.exposed.has(task) || (MAPS.has(task) && (await submittedWorkflow(id, scope)) !== undefined)
+/** Also a workflow that ends with `celery.map` or its like, whose task was checked. */
+async function isShown(
+  c: Context | undefined,
+  task: string | undefined,
+  id: string,
+  scope: HttpScope,
+): Promise<boolean> {
+  if (seesTask(c, scope, task)) return true
+  return task !== undefined && MAPS.has(task) && (await submittedWorkflow(id, scope)) !== undefined
+}
+
+/** Jobs of exposed tasks are shown; where the fleet is, those of all tasks to viewers. */
+export function seesTask(c: Context | undefined, scope: HttpScope, task: string | undefined): boolean {
+  if (task !== undefined && scope.exposed.has(task)) return true
+  // The answer to a task that waits is for that task.
+  return seesAllTasks(c, scope) && task !== WAIT_TASK
+}
+
+export function seesAllTasks(c: Context | undefined, { fleet }: HttpScope): boolean {
+  return fleet !== undefined && c !== undefined && hasRole(c, 'viewer')
 }
 
 /** The job of this id is the sender's own, or the sender sees those of all. */

@@ -5,7 +5,7 @@ import type { WorkflowNode, WorkflowTree } from '../../protocol/workflowTree.ts'
 import type { HttpScope } from '../apiContext.ts'
 import { MAPS } from '../input/workflow.ts'
 import { identityOf } from './identity.ts'
-import { findHistory } from './jobAccess.ts'
+import { findHistory, seesTask } from './jobAccess.ts'
 import { hasRole, outlined } from './roles.ts'
 import { findGroup, submittedWorkflow } from './workflowJobs.ts'
 
@@ -23,7 +23,7 @@ export async function findTree(c: Context, scope: HttpScope): Promise<WorkflowTr
 export async function seenBy(c: Context, tree: WorkflowTree, scope: HttpScope): Promise<WorkflowTree> {
   const [isMine, submitted] = await Promise.all([ownership(c, tree, scope), submittedWorkflow(tree.id, scope)])
   const isSeen = ({ id, task }: WorkflowNode): boolean =>
-    task !== null && (scope.exposed.has(task) || (submitted !== undefined && MAPS.has(task))) && isMine(id)
+    task !== null && (seesTask(c, scope, task) || (submitted !== undefined && MAPS.has(task))) && isMine(id)
   const seen = new Set(tree.nodes.filter(isSeen).map(({ id }) => id))
   // Groups are seen by what is in them; that comes after them.
   for (const { id, group } of tree.nodes.toReversed()) if (group !== null && seen.has(id)) seen.add(group)

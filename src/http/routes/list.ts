@@ -4,6 +4,7 @@ import { toJson } from '../../protocol/plainJson.ts'
 import { PROGRESS, STARTED } from '../../protocol/states.ts'
 import { ArgumentError } from '../../std/errors.ts'
 import { identityOf } from '../access/identity.ts'
+import { seesAllTasks, seesTask } from '../access/jobAccess.ts'
 import { hasRole, outlined, outlineOf } from '../access/roles.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'
 import { readQuery, requireLimit, requireMoment, requireSearch, requireWord, wrongParameter } from '../input/query.ts'
@@ -59,17 +60,18 @@ async function list(c: Context, scope: HttpScope): Promise<Response> {
   const query = readQuery(c.req.url, LIST_READERS)
   if (query.kind === 'refused') return respondProblem(query.problem, path)
   const { state, task, tag, q, since, limit = DEFAULT_LIMIT, cursor = { part: 0, cursor: undefined } } = query.values
-  if (task !== undefined && !scope.exposed.has(task))
+  if (task !== undefined && !seesTask(c, scope, task))
     return respondProblem(wrongParameter('task', `no task ${JSON.stringify(task)} is exposed here`), path)
   const { idempotencyKey: key } = query.values
   if (key !== undefined) return listOfKey(c, scope, key, query.values)
+  const all = seesAllTasks(c, scope)
   // One name on the wire, two in the store: PROGRESS is shown as STARTED.
   const filter = {
     states: state === STARTED ? [STARTED, PROGRESS] : [state],
-    task: task ?? onlyOne(scope.exposed),
+    task: task ?? (all ? undefined : onlyOne(scope.exposed)),
     tag,
     q,
-    tasks: q === undefined ? undefined : [...scope.exposed],
+    tasks: q === undefined || all ? undefined : [...scope.exposed],
     owner: hasRole(c, 'viewer') ? undefined : identityOf(c)?.id,
     since,
     limit,
@@ -79,7 +81,8 @@ async function list(c: Context, scope: HttpScope): Promise<Response> {
     return respondProblem({ kind: 'cannot-list', detail: `${backend} can only be asked for one job by its id` }, path)
   if (cursor.part >= filter.states.length) return respondProblem(wrongParameter('cursor', 'of another query'), path)
   try {
-    const { jobs, next } = await readPage(scope, filter, cursor)
+    if (!all && scope.exposed.size === 0) return await respondPage(c, scope, [])
+    const { jobs, next } = await readPage(scope, filter, cursor, (job) => seesTask(c, scope, job.task))
     return await respondPage(c, scope, jobs, next && formatCursor(next))
   } catch (error) {
     if (error instanceof ArgumentError)
@@ -109,17 +112,17 @@ async function listOfKey(
 
 /** The next page with something to show, short where jobs of other tasks lie between. */
 async function readPage(
-  { app, exposed }: HttpScope,
+  { app }: HttpScope,
   { states, ...filter }: Filter,
   from: Place,
+  isSeen: (job: JobInfo) => boolean,
 ): Promise<{ jobs: JobInfo[]; next: Place | undefined }> {
-  if (exposed.size === 0) return { jobs: [], next: undefined }
   let next: Place | undefined = from
   let jobs: JobInfo[] = []
   for (let pages = 0; next && jobs.length === 0 && pages < MAX_PAGES; pages++) {
     const place: Place = next
     const page = await app.jobs({ ...filter, state: states[place.part], cursor: place.cursor })
-    jobs = page.jobs.filter((job) => job.task !== undefined && exposed.has(job.task))
+    jobs = page.jobs.filter(isSeen)
     next = following(place, page.cursor, states.length)
   }
   return { jobs, next }
