@@ -6,7 +6,7 @@ import { RedisServer } from '../../redis/server.ts'
 import { traces } from '../../secrets.ts'
 import { Contract, ValidatingProxy } from '../contract.ts'
 import { build, type House } from '../house.ts'
-import { authorize, TOKENS } from './roles.ts'
+import { authorize, PEOPLE, type Person } from './people.ts'
 
 const SECRET = 's3cretofthestore'
 
@@ -18,8 +18,7 @@ beforeAll(async () => {
   house = await build(`redis://:${SECRET}@127.0.0.1:${redis.port}/0`, (app) => [app.task('add', (a: number) => a)], {
     http: { authorize, fleet: true },
   })
-  const headers = { authorization: `Bearer ${TOKENS.admin}` }
-  const document = await (await fetch(`${house.server.url}/openapi.json`, { headers })).json()
+  const document = (await house.ask('GET', '/openapi.json', { headers: PEOPLE.admin })).json
   proxy = await ValidatingProxy.start(house.server.url, new Contract(document))
 })
 afterAll(async () => {
@@ -29,7 +28,7 @@ afterAll(async () => {
   await redis.stop()
 })
 
-const clientOf = (who: keyof typeof TOKENS) => createClient(proxy.url, { token: TOKENS[who], retries: 0 })
+const clientOf = (who: Person) => createClient(proxy.url, { headers: PEOPLE[who], retries: 0 })
 
 test('what is wrong here, and why a job does not run; the password of the store is nowhere', async () => {
   const client = clientOf('viewer')
@@ -59,8 +58,8 @@ test('what is wrong here, and why a job does not run; the password of the store 
 })
 
 test('for viewers alone; one examination for all who ask at once, four of different jobs', async () => {
-  await expect(clientOf('none').doctor()).rejects.toMatchObject({ status: 403 })
-  await expect(clientOf('none').doctor('id')).rejects.toMatchObject({ status: 403 })
+  await expect(clientOf('other').doctor()).rejects.toMatchObject({ status: 403 })
+  await expect(clientOf('other').doctor('id')).rejects.toMatchObject({ status: 403 })
   expect((await fetch(`${proxy.url}/v1/doctor`)).status).toBe(401)
   const many = await Promise.all(Array.from({ length: 20 }, () => clientOf('operator').doctor()))
   expect(new Set(many.map(({ findings }) => JSON.stringify(findings))).size).toBe(1)
@@ -69,7 +68,7 @@ test('for viewers alone; one examination for all who ask at once, four of differ
   const refused = ends.filter((end) => end.status === 'rejected')
   expect(refused).toHaveLength(5)
   for (const end of refused) expect(end).toMatchObject({ reason: { status: 503, kind: 'overloaded' } })
-  const headers = { authorization: `Bearer ${TOKENS.viewer}` }
+  const headers = PEOPLE.viewer
   expect((await fetch(`${proxy.url}/v1/doctor?job=1`, { headers })).status).toBe(400)
   expect((await fetch(`${proxy.url}/v1/doctor/jobs/${'a'.repeat(256)}`, { headers })).status).toBe(404)
   expect((await fetch(`${house.server.url}/v1/doctor`, { method: 'POST', headers })).status).toBe(403)

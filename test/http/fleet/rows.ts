@@ -1,4 +1,4 @@
-import type { Celeriac } from '../../../src/index.ts'
+import { type Celeriac, every } from '../../../src/index.ts'
 import { Reject } from '../../../src/std/errors.ts'
 import { Worker } from '../../../src/worker/worker.ts'
 import { until } from '../../app/lab.ts'
@@ -38,6 +38,13 @@ export class Subjects {
 
   async batch(): Promise<string> {
     return (await this.#house.post('/v1/batches', BATCH, PEOPLE.owner)).json.id
+  }
+
+  /** The path of an entry of the schedule. */
+  async schedule(): Promise<string> {
+    const { schedules } = this.#house.app
+    if (!(await schedules.find('nightly'))) await schedules.add('nightly', every('1d'), { task: 'add', args: [1, 2] })
+    return '/v1/schedules/nightly'
   }
 
   letter(): string {
@@ -234,6 +241,37 @@ export const ROWS: readonly Row[] = [
     path: () => '/v1/workers/w@live/shutdown',
     expected: [403, 403, 403, 403, 202],
   },
+  { route: 'GET /v1/doctor', expected: SEEN },
+  { route: 'GET /v1/doctor/jobs/:id', path: () => '/v1/doctor/jobs/x', expected: SEEN },
+  { route: 'GET /v1/schedules', expected: SEEN },
+  {
+    route: 'POST /v1/schedules',
+    body: { name: 'of rows', schedule: { kind: 'every', interval: '1h' }, task: 'add', input: [1, 2] },
+    expected: [403, 403, 403, 403, 201],
+  },
+  { route: 'GET /v1/schedules/:name', path: (s) => s.schedule(), expected: SEEN },
+  {
+    route: 'PATCH /v1/schedules/:name',
+    path: (s) => s.schedule(),
+    body: { jitter: '1s' },
+    expected: [403, 403, 403, 403, 200],
+  },
+  {
+    route: 'POST /v1/schedules/:name/pause',
+    path: async (s) => `${await s.schedule()}/pause`,
+    expected: [403, 403, 403, 204, 204],
+  },
+  {
+    route: 'POST /v1/schedules/:name/resume',
+    path: async (s) => `${await s.schedule()}/resume`,
+    expected: [403, 403, 403, 204, 204],
+  },
+  {
+    route: 'POST /v1/schedules/:name/run',
+    path: async (s) => `${await s.schedule()}/run`,
+    expected: [403, 403, 403, 202, 202],
+  },
+  { route: 'DELETE /v1/schedules/:name', path: (s) => s.schedule(), expected: [403, 403, 403, 403, 204] },
   { route: 'GET /v1/limits', expected: [403, 403, 200, 200, 200] },
   { route: 'PUT /v1/pauses/:kind/:name', path: () => '/v1/pauses/queue/q', expected: [403, 403, 403, 204, 204] },
   { route: 'DELETE /v1/pauses/:kind/:name', path: () => '/v1/pauses/queue/q', expected: [403, 403, 403, 204, 204] },

@@ -6,7 +6,7 @@ import { type Celeriac, every } from '../../../src/index.ts'
 import { eventually } from '../../wait.ts'
 import { Contract, ValidatingProxy } from '../contract.ts'
 import { build, type House } from '../house.ts'
-import { authorize, TOKENS } from './roles.ts'
+import { authorize, PEOPLE, type Person } from './people.ts'
 
 const EVERY_HOUR = { kind: 'every', interval: '1h' } as const
 
@@ -15,7 +15,7 @@ let proxy: ValidatingProxy
 let client: Client<unknown>
 beforeAll(async () => {
   house = await build('sqlite:', define, { http: { authorize, fleet: true } })
-  const document = await (await fetch(`${house.server.url}/openapi.json`, { headers: headersOf('admin') })).json()
+  const document = (await house.ask('GET', '/openapi.json', { headers: PEOPLE.admin })).json
   proxy = await ValidatingProxy.start(house.server.url, new Contract(document))
   client = clientOf('admin')
 })
@@ -37,13 +37,11 @@ function define(app: Celeriac) {
   return [report, login, 'python.task']
 }
 
-type Who = keyof typeof TOKENS
-const headersOf = (who: Who) => ({ authorization: `Bearer ${TOKENS[who]}` })
-const clientOf = (who: Who) => createClient(proxy.url, { token: TOKENS[who], retries: 0 })
+const clientOf = (who: Person) => createClient(proxy.url, { headers: PEOPLE[who], retries: 0 })
 const ask = (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) =>
   fetch(proxy.url + path, {
     method,
-    headers: { ...headersOf('admin'), ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+    headers: { ...PEOPLE.admin, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
     ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   })
 
@@ -174,7 +172,7 @@ test('what a task calls sensitive is not shown, and arguments of unknown code an
 
 test('each role may do what is its own, and one without a role nothing', async () => {
   await client.schedules.create({ name: 'roles', schedule: EVERY_HOUR, task: 'python.task' })
-  const requests: readonly [from: Who | 'nobody', method: string, path: string, body?: object][] = [
+  const requests: readonly [least: Person, method: string, path: string, body?: object][] = [
     ['viewer', 'GET', '/v1/schedules'],
     ['viewer', 'GET', '/v1/schedules/roles?next=1'],
     ['operator', 'POST', '/v1/schedules/roles/pause'],
@@ -184,11 +182,11 @@ test('each role may do what is its own, and one without a role nothing', async (
     ['admin', 'PATCH', '/v1/schedules/roles', { jitter: 2 }],
     ['admin', 'DELETE', '/v1/schedules/roles'],
   ]
-  const ranks: Who[] = ['none', 'viewer', 'operator', 'admin']
+  const ranks: Person[] = ['other', 'viewer', 'operator', 'admin']
   for (const [least, method, path, body] of requests) {
     for (const who of ranks) {
-      const { status } = await ask(method, path, body, headersOf(who))
-      const mayDo = ranks.indexOf(who) >= ranks.indexOf(least as Who)
+      const { status } = await ask(method, path, body, PEOPLE[who])
+      const mayDo = ranks.indexOf(who) >= ranks.indexOf(least)
       expect([who, method, path, status < 300]).toEqual([who, method, path, mayDo])
       if (!mayDo) expect(status).toBe(403)
     }
