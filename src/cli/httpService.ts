@@ -17,6 +17,8 @@ export interface HttpCommandOptions extends Address {
   app?: string
   /** Whether the API serves metrics. */
   metrics: boolean
+  /** Whether it shows the fleet to every client. */
+  fleet?: boolean
 }
 
 /**
@@ -25,13 +27,13 @@ export interface HttpCommandOptions extends Address {
  */
 export async function startHttp(
   app: App,
-  { host, port, hosts, metrics, app: module }: HttpCommandOptions,
+  { host, port, hosts, metrics, fleet = false, app: module }: HttpCommandOptions,
   accessLog?: Logger,
 ): Promise<HttpServer> {
   const own = await ownHttp(module)
   if (own && !metrics) throw new ConfigError('--no-metrics: the module has its own http: set `metrics: false` there')
   const { createHttp } = await import('../http/api.ts')
-  const api = own ?? createHttp(app, { expose: [...app.tasks.values()], metrics })
+  const api = own ?? createHttp(app, { expose: [...app.tasks.values()], metrics, fleet: fleet && { open: true } })
   return serveHttp(api, { host, port, hosts, accessLog })
 }
 

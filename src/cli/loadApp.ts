@@ -14,13 +14,15 @@ export interface AppOptions {
   broker?: string
   resultBackend?: string
   loglevel: LogLevel
+  /** Of the plain app: whose schedule it has. Default: the default name of apps. */
+  name?: string
 }
 
 /**
  * The app of a task module, on the stores and with the log that the command line asks for. Rejects with ConfigError.
  */
 export async function openApp(options: AppOptions, readers: Readers = 'people at a terminal'): Promise<App> {
-  const app = options.app === undefined ? await plainApp() : await load(options.app)
+  const app = options.app === undefined ? await plainApp(options.name) : await load(options.app)
   const settings = {
     // An empty environment variable is none.
     broker: options.broker || undefined,
@@ -48,9 +50,9 @@ async function folderOf(module: string): Promise<string> {
   return dirname(fileURLToPath(moduleUrl(module)))
 }
 
-async function plainApp(): Promise<App> {
+async function plainApp(name: string | undefined): Promise<App> {
   const [{ App }, { addWebhooks }] = await Promise.all([import('../app/app.ts'), import('../webhook/webhooks.ts')])
-  const app = new App()
+  const app = new App({ name })
   // The end of a job that a command revokes is delivered too.
   addWebhooks(app)
   return app

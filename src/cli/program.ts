@@ -33,6 +33,8 @@ import {
 } from './values.ts'
 
 const CONTROL = { as: 'inspect,revoke (none: no command)', absent: 'all' }
+/** As Flower's. */
+const DASHBOARD_PORT = 5555
 const HOSTNAME = {
   as: 'mail@%h (%h: host name)',
   absent: 'celeriac@%h, with a number where that is taken',
@@ -50,6 +52,7 @@ export function program(): Command {
     .showSuggestionAfterError()
     .hook('preAction', (own, action) => void own.setOptionValue('debug', action.opts().loglevel === 'debug'))
   addServers(root)
+  addDashboard(root)
   addWorker(root)
   addCall(root)
   addRecords(root)
@@ -84,6 +87,18 @@ function addServers(root: Command): void {
     .option('--no-access-log', 'do not log requests')
     .option('--no-metrics', 'do not collect Prometheus metrics')
     .action(async (options) => (await import('./commands/serve.ts')).serve(options))
+}
+
+/** `celeriac dashboard`. */
+function addDashboard(root: Command): void {
+  const dashboard = command(root, 'dashboard', 'REST API of a whole fleet, also of Celery in Python, without a module')
+  withAddress(withStores(dashboard, 'warn'), DASHBOARD_PORT)
+    .option('--token-file <path>', 'who may use it: lines with a token, an id and a role (viewer, operator, admin)')
+    .option('--no-token', 'every process of this machine may use it: at a loopback address alone')
+    .option('--read-only', 'change nothing')
+    .option('--trust-proxy <addresses>', 'IP addresses of proxies whose X-Forwarded-For and -Proto are believed', names)
+    .option('--name <name>', 'name of the app whose schedule it shows; default: the default name of apps')
+    .action(async (options) => (await import('./dashboardService.ts')).dashboard(options))
 }
 
 function addWorker(root: Command): void {
@@ -294,10 +309,11 @@ function withTimeout(own: Command): Command {
   return own.addOption(option.argParser(seconds))
 }
 
-function withAddress(own: Command): Command {
+/** `port`: the command's own default. */
+function withAddress(own: Command, port: number = SERVE_OPTIONS.port.default as number): Command {
   return own
     .addOption(flagWithDefault('--host <host>', SERVE_OPTIONS.host))
-    .addOption(flagWithDefault('--port <port>', SERVE_OPTIONS.port).argParser(wholeNumber(0, 65_535)))
+    .addOption(flagWithDefault('--port <port>', SERVE_OPTIONS.port).default(port).argParser(wholeNumber(0, 65_535)))
     .addOption(flag('--hosts <names>', SERVE_OPTIONS.hosts).argParser(names))
 }
 

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { moduleUrl } from '../../app/loadApp.ts'
+import { isLoopback } from '../../http/access/hostGuard.ts'
 import { HTTP_OPTIONS } from '../../http/options.ts'
 import { ConfigError } from '../../std/errors.ts'
 import { startBeatIfUseful } from '../beatService.ts'
@@ -51,7 +52,8 @@ async function supervise(module: string, folder: string, poll: boolean): Promise
 
 async function run(options: DevCommandOptions): Promise<void> {
   const app = await openApp(options, 'people')
-  const server = await startHttp(app, options)
+  // At an address that others reach, whoever may see the fleet is for the module to say.
+  const server = await startHttp(app, { ...options, fleet: isLoopback(options.host) })
   const worker = await prepareWorker(app, options)
   const beat = await startBeatIfUseful(app)
   const code = await runWorker(worker, options, {

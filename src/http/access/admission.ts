@@ -129,7 +129,16 @@ function withHeaders(response: Response, headers: Readonly<Record<string, string
   return answer
 }
 
-/** Below Node's HTTP server, the environment contains Node's own request. */
+/**
+ * Below Node's HTTP server, the environment contains Node's own request; behind proxies that are trusted, the address
+ * that they say.
+ */
 export function addressOf(c: Context): string | undefined {
-  return (c.env as { incoming?: { socket?: { remoteAddress?: string } } } | undefined)?.incoming?.socket?.remoteAddress
+  const { client, incoming } = (c.env ?? {}) as Surroundings
+  return client ?? incoming?.socket?.remoteAddress
+}
+
+interface Surroundings {
+  readonly client?: string | undefined
+  readonly incoming?: { readonly socket?: { readonly remoteAddress?: string } }
 }

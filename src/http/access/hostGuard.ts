@@ -9,6 +9,11 @@ const LOOPBACK_HOST = /^(?:localhost|(?:.+\.)?localhost|127(?:\.\d{1,3}){3}|\[::
  */
 export type HostGuard = (host: string | undefined, path: string) => Response | undefined
 
+/** An address that only this machine reaches: `127.0.0.1`, `::1`, `localhost`. */
+export function isLoopback(address: string): boolean {
+  return LOOPBACK_HOST.test(address) || address === '::1'
+}
+
 /**
  * Refuses requests under another name than the server's own (421). A page whose name was turned to this machine (DNS
  * rebinding) is of the server's own origin to the browser, and only `Host` still says where it came from. Undefined
@@ -23,7 +28,7 @@ export function hostGuard(address: string, hosts: readonly string[] | undefined)
         `serve: hosts: expected names without scheme and port, as 'app.example.com', got ${JSON.stringify(host)}`,
       )
   }
-  const isLocal = LOOPBACK_HOST.test(address) || address === '::1'
+  const isLocal = isLoopback(address)
   if (hosts === undefined && !isLocal) return undefined
   const known = new Set(hosts?.map((host) => host.toLowerCase()))
   // Most requests come under one name.
