@@ -4,7 +4,9 @@ import type { StoreInfo } from '../app/storeInfo.ts'
 import { isLoopback } from '../http/access/hostGuard.ts'
 import { createDashboard } from '../http/dashboard/dashboard.ts'
 import { newToken, OWN_IDENTITY, parseTokens } from '../http/dashboard/tokens.ts'
+import { startFlowerMetrics } from '../http/fleet/flowerMetrics.ts'
 import type { HttpServer } from '../http/server/serve.ts'
+import { recordWhileOpen } from '../recorder/recorder.ts'
 import { ConfigError } from '../std/errors.ts'
 import { codeOf } from '../std/thrown.ts'
 import { type Address, serveHttp } from './httpService.ts'
@@ -18,6 +20,10 @@ export interface DashboardCommandOptions extends Omit<AppOptions, 'app'>, Addres
   tokenFile?: string
   readOnly?: boolean
   trustProxy?: readonly string[]
+  /** Of the app whose schedule it shows. */
+  name?: string
+  /** SQLite file of the recorder. */
+  recorderFile?: string
 }
 
 /** Who may use it. `own`: the token that was made for this start, to be printed once. */
@@ -30,10 +36,17 @@ interface Access {
 export async function dashboard(options: DashboardCommandOptions): Promise<void> {
   const { host, port, hosts, readOnly = false, trustProxy = [] } = options
   const access = await accessOf(options)
-  const app = await openApp(options, 'people')
+  const { name, recorderFile } = options
+  const app = await openApp(
+    { ...options, plain: { name, recorder: recorderFile === undefined || { file: recorderFile } } },
+    'people',
+  )
   const api = createDashboard(app, { tokens: access.tokens, readOnly, proxies: trustProxy })
   const { broker, backend } = await connected(app)
-  const server = await served(app, () => serveHttp(api, { host, port, hosts }))
+  const server = await served(app, async () => {
+    await Promise.all([recordWhileOpen(app), startFlowerMetrics(app)])
+    return serveHttp(api, { host, port, hosts })
+  })
   const ending = stopped({ warm: () => server.close(), cold: async () => undefined })
   process.stdout.write(`${bannerOf({ server, broker, backend, own: access.own, options })}\n`)
   sendReady(`dashboard at ${server.url}`)

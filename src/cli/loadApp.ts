@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { App } from '../app/app.ts'
+import type { CeleriacOptions } from '../config/config.ts'
 import { ConfigError } from '../std/errors.ts'
 import type { LogLevel } from '../std/log.ts'
 import { codeOf } from '../std/thrown.ts'
@@ -14,15 +15,15 @@ export interface AppOptions {
   broker?: string
   resultBackend?: string
   loglevel: LogLevel
-  /** Of the plain app: whose schedule it has. Default: the default name of apps. */
-  name?: string
+  /** Further options of the plain app. */
+  plain?: Pick<CeleriacOptions, 'name' | 'recorder'>
 }
 
 /**
  * The app of a task module, on the stores and with the log that the command line asks for. Rejects with ConfigError.
  */
 export async function openApp(options: AppOptions, readers: Readers = 'people at a terminal'): Promise<App> {
-  const app = options.app === undefined ? await plainApp(options.name) : await load(options.app)
+  const app = options.app === undefined ? await plainApp(options.plain) : await load(options.app)
   const settings = {
     // An empty environment variable is none.
     broker: options.broker || undefined,
@@ -50,9 +51,9 @@ async function folderOf(module: string): Promise<string> {
   return dirname(fileURLToPath(moduleUrl(module)))
 }
 
-async function plainApp(name: string | undefined): Promise<App> {
+async function plainApp(options: AppOptions['plain']): Promise<App> {
   const [{ App }, { addWebhooks }] = await Promise.all([import('../app/app.ts'), import('../webhook/webhooks.ts')])
-  const app = new App({ name })
+  const app = new App(options)
   // The end of a job that a command revokes is delivered too.
   addWebhooks(app)
   return app

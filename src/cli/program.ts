@@ -97,6 +97,10 @@ function addDashboard(root: Command): void {
     .option('--no-token', 'every process of this machine may use it: at a loopback address alone')
     .option('--read-only', 'change nothing')
     .option('--trust-proxy <addresses>', 'IP addresses of proxies whose X-Forwarded-For and -Proto are believed', names)
+    .option(
+      '--recorder-file <path>',
+      'where the recorder keeps what it saw; default: beside the SQLite store, else in .celeriac',
+    )
     .option('--name <name>', 'name of the app whose schedule it shows; default: the default name of apps')
     .action(async (options) => (await import('./dashboardService.ts')).dashboard(options))
 }

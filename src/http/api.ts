@@ -12,6 +12,7 @@ import { addGate } from './access/admission.ts'
 import { addRequestContext } from './adapters/context.ts'
 import type { HttpScope } from './apiContext.ts'
 import { addAudit, addFleetRoutes } from './fleet/fleet.ts'
+import { addFlowerMetrics } from './fleet/flowerMetrics.ts'
 import { addWebhookMark } from './input/webhook.ts'
 import { countRequests } from './metrics.ts'
 import { type HttpOptions, parseHttpOptions } from './options.ts'
@@ -51,6 +52,7 @@ export function createHttp(app: App, options: HttpOptions): Hono {
   const api = new Hono()
   const counts = scope.metrics && metricsOf(app)
   if (scope.metrics) countRequests(api, scope.metrics)
+  if (counts && fleet?.flowerMetrics) addFlowerMetrics(app, counts)
   // Before the gate: health probes need no identity.
   addHealthRoutes(api, scope)
   if (counts && !gate.authorize) addMetricsRoute(api, counts)

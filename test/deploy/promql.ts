@@ -2,7 +2,7 @@ import type { Exposition } from '../http/exposition.ts'
 
 /** Labels that Prometheus adds to each target. */
 const OF_TARGETS = ['job', 'instance']
-const METRIC = /\b((?:celeriac|process|nodejs)_\w+)(?:\{([^}]*)\})?/g
+const METRIC = /\b((?:celeriac|flower|process|nodejs)_\w+)(?:\{([^}]*)\})?/g
 
 /** The metrics that an expression of PromQL reads. */
 export function metricsIn(expression: string): string[] {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { App } from '../../app/app.ts'
 import { moduleUrl } from '../../app/loadApp.ts'
 import { isLoopback } from '../../http/access/hostGuard.ts'
 import { HTTP_OPTIONS } from '../../http/options.ts'
@@ -54,6 +55,7 @@ async function run(options: DevCommandOptions): Promise<void> {
   const app = await openApp(options, 'people')
   // At an address that others reach, whoever may see the fleet is for the module to say.
   const server = await startHttp(app, { ...options, fleet: isLoopback(options.host) })
+  const record = await recording(app, options)
   const worker = await prepareWorker(app, options)
   const beat = await startBeatIfUseful(app)
   const code = await runWorker(worker, options, {
@@ -63,11 +65,18 @@ async function run(options: DevCommandOptions): Promise<void> {
       sendReady(`worker and HTTP API at ${server.url}`)
     },
     close: async () => {
-      await Promise.all([server.close(), beat?.stop()])
+      await Promise.all([server.close(), beat?.stop(), record?.()])
     },
   })
   await app.close()
   process.exit(code)
+}
+
+/** The fleet is recorded where it is shown, unless the app says that it is not. */
+async function recording(app: App, { host }: DevCommandOptions): Promise<(() => Promise<void>) | undefined> {
+  if (!isLoopback(host) || app.config.recorder.mode === 'off') return undefined
+  const { recordWhileOpen } = await import('../../recorder/recorder.ts')
+  return recordWhileOpen(app)
 }
 
 /** Where the API is, and a first call to try. */

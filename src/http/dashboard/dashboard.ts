@@ -35,7 +35,7 @@ export function createDashboard(app: App, { tokens, readOnly, proxies }: Dashboa
   const http: HttpOptions = {
     expose: [],
     readOnly,
-    fleet: { open: byToken === undefined, anyTask: true },
+    fleet: { open: byToken === undefined, anyTask: true, flowerMetrics: true },
     authorize: byToken && authorizing(byToken, sessions),
   }
   const api = createHttp(app, http)

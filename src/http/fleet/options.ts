@@ -9,6 +9,8 @@ export interface FleetOptions {
   open?: boolean | undefined
   /** Let admins schedule any task, exposed or not: where the server has no code of its own. Default `false`. */
   anyTask?: boolean | undefined
+  /** Report the fleet at `/metrics` under the names that Flower has, too. Default `false`. */
+  flowerMetrics?: boolean | undefined
   // </FLEET_OPTIONS>
 }
 
@@ -16,6 +18,7 @@ export interface FleetOptions {
 export interface ParsedFleetOptions {
   readonly open: boolean
   readonly anyTask: boolean
+  readonly flowerMetrics: boolean
 }
 
 export const FLEET_OPTIONS: OptionTable<FleetOptions, ParsedFleetOptions> = {
@@ -30,6 +33,12 @@ export const FLEET_OPTIONS: OptionTable<FleetOptions, ParsedFleetOptions> = {
     check: requireFlag,
     default: false,
     doc: 'let admins schedule any task, exposed or not: where the server has no code of its own',
+  },
+  flowerMetrics: {
+    kind: 'flag',
+    check: requireFlag,
+    default: false,
+    doc: 'report the fleet at `/metrics` under the [names that Flower has](fleet.md#metrics), too',
   },
 }
 
