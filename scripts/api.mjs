@@ -30,7 +30,8 @@ const ABOUT = {
     'Jobs in a table of your database, and the relay that publishes them: [send inside a transaction](how-to/submit-in-a-transaction.md#outbox).',
   'celeriac/payloads':
     'Stores for inputs and results that are too large for messages and records: [how to use them](how-to/large-payloads.md).',
-  'celeriac/recorder': 'The record of a fleet: its jobs, events, statistics and failures ([the recorder](fleet.md#recorder)).',
+  'celeriac/recorder':
+    'The record of a fleet: its jobs, events, statistics and failures ([the recorder](fleet.md#recorder)).',
   'celeriac/testing':
     '`testApp`, which puts an app into a test under a fake clock, and the conformance suites of the seams, for brokers, backends, pools and schedule stores from elsewhere.',
   'celeriac/worker': 'Runs tasks.',

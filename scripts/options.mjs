@@ -26,6 +26,7 @@ import { DEBOUNCE_OPTIONS, THROTTLE_OPTIONS, UNIQUE_OPTIONS } from '../src/confi
 import { TASK_OPTIONS } from '../src/config/task/taskTable.ts'
 import { WEBHOOK_OPTIONS } from '../src/config/webhookOptions.ts'
 import { RECEIVER_OPTIONS } from '../src/events/receiverOptions.ts'
+import { FLEET_OPTIONS } from '../src/http/fleet/options.ts'
 import { HTTP_OPTIONS } from '../src/http/options.ts'
 import { SERVE_OPTIONS } from '../src/http/server/serveOptions.ts'
 import { defaultCode } from '../src/std/optionTable.ts'
@@ -101,6 +102,7 @@ const GROUPS = {
     page: 'docs/how-to/watch-a-fleet.md',
   },
   HTTP_OPTIONS: { table: HTTP_OPTIONS, source: 'src/http/options.ts', page: 'docs/http.md' },
+  FLEET_OPTIONS: { table: FLEET_OPTIONS, source: 'src/http/fleet/options.ts', page: 'docs/fleet.md' },
   SERVE_OPTIONS: { table: SERVE_OPTIONS, source: 'src/http/server/serveOptions.ts', page: 'docs/http.md' },
 }
 /** Columns of a comment with its indentation. */

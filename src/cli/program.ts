@@ -96,7 +96,7 @@ function addDashboard(root: Command): void {
     .option('--token-file <path>', 'who may use it: lines with a token, an id and a role (viewer, operator, admin)')
     .option('--no-token', 'every process of this machine may use it: at a loopback address alone')
     .option('--read-only', 'change nothing')
-    .option('--trust-proxy <addresses>', 'IP addresses of proxies whose X-Forwarded-For and -Proto are believed', names)
+    .option('--trust-proxy <addresses>', 'IP addresses of proxies whose X-Forwarded-For and -Proto are accepted', names)
     .option(
       '--recorder-file <path>',
       'where the recorder keeps what it saw; default: beside the SQLite store, else in .celeriac',

@@ -53,7 +53,7 @@ async function supervise(module: string, folder: string, poll: boolean): Promise
 
 async function run(options: DevCommandOptions): Promise<void> {
   const app = await openApp(options, 'people')
-  // At an address that others reach, whoever may see the fleet is for the module to say.
+  // At an address that others reach, the module has to say who may see the fleet.
   const server = await startHttp(app, { ...options, fleet: isLoopback(options.host) })
   const record = await recording(app, options)
   const worker = await prepareWorker(app, options)

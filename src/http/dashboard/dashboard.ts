@@ -11,12 +11,12 @@ import { respondProblem } from '../output/problem.ts'
 import { type Client, Proxies } from './proxies.ts'
 import { Sessions } from './sessions.ts'
 
-/** How a dashboard lets clients in. */
+/** Which clients a dashboard accepts. */
 export interface DashboardOptions {
-  /** Who has which token. Undefined: every client is let in, as an admin. */
+  /** Who has which token. Undefined: every client is an admin. */
   readonly tokens: Readonly<Record<string, Granted>> | undefined
   readonly readOnly: boolean
-  /** IP addresses of proxies whose `X-Forwarded-*` are believed. */
+  /** IP addresses of proxies whose `X-Forwarded-*` are accepted. */
   readonly proxies: readonly string[]
 }
 

@@ -12,7 +12,7 @@ export interface Client {
 /** Longest `X-Forwarded-For` that is read. */
 const MAX_HOPS = 20
 
-/** Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; of all others these headers are ignored. */
+/** Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are accepted; of all others these headers are ignored. */
 export class Proxies {
   readonly #addresses: ReadonlySet<string>
 

@@ -36,7 +36,7 @@ export class Sessions {
     return cookie(id, LIFETIME_MS / 1000, isSecure)
   }
 
-  /** Who has logged in by the browser that sends this; undefined for nobody, or where that is too long ago. */
+  /** Who has logged in by the browser that sends this; undefined where no session of it is open. */
   identityOf(request: Request): Identity | undefined {
     const id = idIn(request)
     const key = id === undefined ? undefined : hashOf(id)

@@ -7,6 +7,8 @@ import { ROLES } from '../access/roles.ts'
 /** Bytes of a token that is made here. */
 const TOKEN_BYTES = 32
 const MAX_TOKENS = 1000
+/** Who may see a fleet may scrape it. */
+const METRICS_SCOPE = 'metrics'
 
 /** A new token: 43 letters, digits, - and _. */
 export function newToken(): string {
@@ -35,7 +37,7 @@ export function parseTokens(text: string, where: string): Readonly<Record<string
     if (!ROLES.some((one) => one === role))
       throw new ConfigError(`${place}: expected one of the roles ${ROLES.join(', ')}`)
     if (tokens.has(token)) throw new ConfigError(`${place}: the token is that of a line before`)
-    tokens.set(token, { id, scopes: [role] })
+    tokens.set(token, { id, scopes: [role, METRICS_SCOPE] })
   }
   if (tokens.size === 0) throw new ConfigError(`${where}: expected lines with a token, an id and a role, got none`)
   if (tokens.size > MAX_TOKENS) throw new ConfigError(`${where}: expected at most ${MAX_TOKENS} tokens`)

@@ -1,4 +1,7 @@
 import type { Context, Hono } from 'hono'
+import type { App } from '../../app/app.ts'
+import { ConfigError } from '../../std/errors.ts'
+import type { MetricSource, Metrics } from '../../telemetry/metrics/metrics.ts'
 import { SAFE_METHODS } from '../access/crossOrigin.ts'
 import type { HttpScope } from '../apiContext.ts'
 import { methodNotAllowed } from '../output/method.ts'
@@ -126,4 +129,30 @@ export function addFleetRoutes(api: Hono, base: string, scope: HttpScope): void 
     const allowed = methods.flatMap(([method]) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
     api.all(`${base}${path}`, methodNotAllowed(allowed.join(', ')))
   }
+}
+
+/**
+ * Report the fleet under Flower's names, too. It is counted from the first scrape on, or from an earlier
+ * `startFlowerMetrics`. Throws ConfigError where several processes answer for one: each would count every event.
+ */
+export function addFlowerMetrics(app: App, metrics: Metrics): void {
+  if (metrics.peers)
+    throw new ConfigError(
+      'http: fleet: flowerMetrics: expected one process, got serve --workers: celeriac dashboard has them',
+    )
+  let source: Pick<MetricSource, 'families'> | undefined
+  const begin = async (): Promise<void> => {
+    try {
+      source = await (await import('../../telemetry/metrics/flower.ts')).startFlowerMetrics(app)
+    } catch (error) {
+      app.config.logger.warn({ err: error }, `the metrics of Flower are not counted: ${(error as Error).message}`)
+    }
+  }
+  metrics.add({
+    timings: [],
+    families: () => {
+      if (!source) void begin()
+      return source?.families() ?? []
+    },
+  })
 }

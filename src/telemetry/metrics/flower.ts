@@ -174,15 +174,21 @@ const FACTS = {
 
 const ofApps = new WeakMap<App, FlowerMetrics>()
 
-/** Those of an app: one receiver, which ends with the app. */
-export function flowerMetricsOf(app: App): FlowerMetrics {
-  const known = ofApps.get(app)
-  if (known) return known
-  const made = new FlowerMetrics(app)
-  ofApps.set(app, made)
-  internalsOf(app).onClose(async () => {
-    ofApps.delete(app)
-    await made.stop()
-  })
-  return made
+/**
+ * Those of an app: one receiver, which ends with the app. Resolves when it counts; rejects with StoreUnavailableError,
+ * and the next call tries again.
+ */
+export async function startFlowerMetrics(app: App): Promise<FlowerMetrics> {
+  let metrics = ofApps.get(app)
+  if (!metrics) {
+    const made = new FlowerMetrics(app)
+    metrics = made
+    ofApps.set(app, made)
+    internalsOf(app).onClose(async () => {
+      ofApps.delete(app)
+      await made.stop()
+    })
+  }
+  await metrics.start()
+  return metrics
 }

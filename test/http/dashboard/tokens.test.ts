@@ -6,8 +6,8 @@ const TOKEN = 'a-token-of-ann-12345'
 test('a line for each token, with its id and role', () => {
   const text = `# who may look\n\n${TOKEN}  ann viewer\r\nb-token-of-bob-12345\tbob\tadmin # the boss\n`
   expect(parseTokens(text, 'file')).toEqual({
-    [TOKEN]: { id: 'ann', scopes: ['viewer'] },
-    'b-token-of-bob-12345': { id: 'bob', scopes: ['admin'] },
+    [TOKEN]: { id: 'ann', scopes: ['viewer', 'metrics'] },
+    'b-token-of-bob-12345': { id: 'bob', scopes: ['admin', 'metrics'] },
   })
   expect(parseTokens(`${newToken()} ann operator`, 'file')).toBeDefined()
 })
