@@ -175,7 +175,7 @@ export class Schedules {
     for (let attempt = 0; attempt < MAX_CHANGE_ATTEMPTS; attempt++) {
       const [stored] = await store.load([name])
       if (!stored) throw await this.#notStored(name)
-      requireVersion(readEntry(stored), version)
+      if (version !== undefined) requireVersion(readEntry(stored), version)
       const [removed] = await store.swap([{ name, from: stored.token, to: undefined }])
       if (removed) return
     }

@@ -53,7 +53,7 @@ test('without a token, read-only, at a loopback address', async () => {
   const { running, url, token } = await opened(project({}), '--no-token', '--read-only')
   expect(token).toBeUndefined()
   expect((await fetch(`${url}/v1/schedules`)).status).toBe(200)
-  expect((await fetch(`${url}/v1/schedules/x/pause`, { method: 'PUT' })).status).toBe(403)
+  expect((await fetch(`${url}/v1/schedules/x/pause`, { method: 'POST' })).status).toBe(403)
   expect(running.stdout).toContain(`.> curl ${url}/v1/doctor\n`)
 })
 
@@ -64,7 +64,7 @@ test('at an address that others reach: by the tokens of a file, each with its ro
   expect(running.stdout + running.stderr).not.toContain('a-token-of')
   const pause = (name: string) =>
     fetch(`${url}/v1/schedules/x/pause`, {
-      method: 'PUT',
+      method: 'POST',
       headers: { authorization: `Bearer a-token-of-${name}-1234` },
     })
   expect([(await pause('ann')).status, (await pause('bob')).status, (await pause('eve')).status]).toEqual([

@@ -141,7 +141,8 @@ describe('GET /openapi.json', () => {
     const optional = new Set(['unauthorized', 'rate-limited', 'invalid-webhook', 'cannot-limit'])
     // Only of a fleet.
     const ofFleets = new Set(
-      'unknown-worker worker-refused cannot-control cannot-peek not-recorded audit-unavailable'.split(' '),
+      `unknown-worker worker-refused cannot-control cannot-peek not-recorded audit-unavailable unknown-schedule
+      schedule-exists schedule-in-code schedule-changed cannot-schedule`.split(/\s+/),
     )
     for (const kind of Object.keys(PROBLEMS)) {
       if (outside.has(kind) || optional.has(kind) || ofFleets.has(kind)) continue

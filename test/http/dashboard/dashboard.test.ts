@@ -131,7 +131,7 @@ test('jobs of every task are there, and none can be called; a viewer changes not
 test('read-only, without a token, and at other names', async () => {
   const readOnly = await open({ readOnly: true })
   const change = (base: string, headers: Record<string, string>) =>
-    fetch(`${base}/v1/schedules/x/pause`, { method: 'PUT', headers })
+    fetch(`${base}/v1/schedules/x/pause`, { method: 'POST', headers })
   expect((await change(readOnly, BEARER)).status).toBe(403)
   expect((await fetch(`${readOnly}/v1/schedules`, { headers: BEARER })).status).toBe(200)
   const login = await fetch(`${readOnly}/login?token=${TOKEN}`, { redirect: 'manual' })
