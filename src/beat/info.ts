@@ -1,5 +1,5 @@
 import { serialize } from '../protocol/serializer.ts'
-import { ConflictError } from '../std/errors.ts'
+import { CeleriacError } from '../std/errors.ts'
 import { uuidOf } from '../std/id.ts'
 import type { Entry, EntryTerms } from './entry.ts'
 import type { Schedule } from './when/schedule.ts'
@@ -29,7 +29,7 @@ export interface ScheduleInfo extends EntryTerms {
 
 /** What a change asks of the entry. */
 export interface ScheduleCondition {
-  /** It is as it was when it had this version; else the change rejects with ConflictError. */
+  /** It is as it was when it had this version; else the change rejects with an error of the code `CONFLICT`. */
   version?: string | undefined
 }
 
@@ -58,10 +58,10 @@ export function infoOf(entry: Entry, schedule: Schedule): ScheduleInfo {
   }
 }
 
-/** Throws ConflictError where the entry has another version than this. */
+/** Throws CeleriacError with the code `CONFLICT` where the entry has another version than this. */
 export function requireVersion(entry: Entry, version: string | undefined): void {
   if (version === undefined || versionOf(entry) === version) return
-  throw new ConflictError(`schedule ${entry.name} was changed since it was read: read it again`)
+  throw new CeleriacError('CONFLICT', `schedule ${entry.name} was changed since it was read: read it again`)
 }
 
 /** See `ScheduleInfo.version`. */

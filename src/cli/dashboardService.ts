@@ -5,7 +5,7 @@ import { isLoopback } from '../http/access/hostGuard.ts'
 import { createDashboard } from '../http/dashboard/dashboard.ts'
 import { newToken, OWN_IDENTITY, parseTokens } from '../http/dashboard/tokens.ts'
 import type { HttpServer } from '../http/server/serve.ts'
-import { recordWhileOpen } from '../recorder/recorder.ts'
+import { recorderOf } from '../recorder/recorder.ts'
 import { ConfigError } from '../std/errors.ts'
 import { codeOf } from '../std/thrown.ts'
 import { startFlowerMetrics } from '../telemetry/metrics/flower.ts'
@@ -44,7 +44,7 @@ export async function dashboard(options: DashboardCommandOptions): Promise<void>
   const api = createDashboard(app, { tokens: access.tokens, readOnly, proxies: trustProxy })
   const { broker, backend } = await connected(app)
   const server = await served(app, async () => {
-    await Promise.all([recordWhileOpen(app), startFlowerMetrics(app)])
+    await Promise.all([record(app), startFlowerMetrics(app)])
     return serveHttp(api, { host, port, hosts })
   })
   const ending = stopped({ warm: () => server.close(), cold: async () => undefined })
@@ -53,6 +53,16 @@ export async function dashboard(options: DashboardCommandOptions): Promise<void>
   const code = await ending
   await app.close()
   process.exit(code)
+}
+
+/** Without a record, no change could be audited: a file that cannot be used fails the start. */
+async function record(app: App): Promise<void> {
+  try {
+    await (await recorderOf(app)).start()
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    throw new ConfigError(`dashboard: ${error.message}; --recorder-file names another file`, { cause: error })
+  }
 }
 
 async function accessOf({ host, token, tokenFile }: DashboardCommandOptions): Promise<Access> {

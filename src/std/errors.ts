@@ -70,13 +70,6 @@ export class ConfigError extends CeleriacError {
   }
 }
 
-/** Read it again: another has changed it since. */
-export class ConflictError extends CeleriacError {
-  constructor(message: string, options?: ErrorOptions) {
-    super('CONFLICT', message, options)
-  }
-}
-
 /** Try again later: the broker or backend cannot be reached, or stayed busy for too long. */
 export class StoreUnavailableError extends CeleriacError {
   constructor(message: string, options?: ErrorOptions) {

@@ -81,7 +81,9 @@ onStores(['memory', 'sqlite', 'redis', ...inFull('postgres')], (lab) => {
     expect(lines).toEqual([{ level: 'warn', text }])
     const [use] = await app.bounds()
     expect(use).toMatchObject({ what: 'bytes of queue mail', limit: 10_000, nearlyFull: true })
-    expect((await look(app)).find(({ check }) => check === 'nearly-full')?.text).toMatch(/^bytes of queue mail: [89]/)
+    expect((await diagnose(app)).findings.find(({ check }) => check === 'nearly-full')?.text).toMatch(
+      /^bytes of queue mail: [89]/,
+    )
   })
 
   test('results beyond the cap are dropped, and none of a job that waits', async () => {

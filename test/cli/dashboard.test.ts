@@ -122,3 +122,16 @@ test('dev shows the fleet, at a loopback address alone', async () => {
   }
   expect([await statusOf(), await statusOf('--host', '0.0.0.0')]).toEqual([200, 404])
 })
+
+test('a file of a recorder that has recorded another fleet is refused, with what to do', async () => {
+  const folder = project({})
+  const args = ['--recorder-file', 'recorder.db']
+  const { running } = await opened(folder, ...args)
+  running.child.kill('SIGTERM')
+  expect((await running.ended).code).toBe(0)
+  const other = await run(folder, ['dashboard', '-b', 'sqlite:other.db', '--port', '0', ...args])
+  expect([other.code, other.stderr]).toEqual([
+    2,
+    expect.stringMatching(/^celeriac: dashboard: .*; --recorder-file names another file\n$/),
+  ])
+})

@@ -3,7 +3,8 @@ import type { ScheduleInfo } from '../../beat/info.ts'
 import { type Schedules, schedulesOf } from '../../beat/schedules.ts'
 import { toJson } from '../../protocol/plainJson.ts'
 import type { ScheduleDocument, ScheduledRunDocument, SchedulePage } from '../../protocol/scheduleDocument.ts'
-import { ArgumentError, ConfigError, ConflictError } from '../../std/errors.ts'
+import { ArgumentError, ConfigError } from '../../std/errors.ts'
+import { codeOf } from '../../std/thrown.ts'
 import { hasRole, type Role, roleProblem } from '../access/roles.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'
 import { readBody } from '../input/body.ts'
@@ -192,8 +193,9 @@ async function conditionally(
     try {
       return await make(entry)
     } catch (error) {
-      if (error instanceof ConflictError && attempt < MAX_ATTEMPTS) continue
-      if (error instanceof ConflictError) return changed(entry)
+      const isConflict = codeOf(error) === 'CONFLICT'
+      if (isConflict && attempt < MAX_ATTEMPTS) continue
+      if (isConflict) return changed(entry)
       if (!(error instanceof ArgumentError)) throw error
       return (await schedules.find(entry.name)) ? invalid(error) : unknown(c)
     }

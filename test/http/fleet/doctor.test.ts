@@ -17,6 +17,7 @@ beforeAll(async () => {
   redis = await RedisServer.start({ requirepass: SECRET })
   house = await build(`redis://:${SECRET}@127.0.0.1:${redis.port}/0`, (app) => [app.task('add', (a: number) => a)], {
     http: { authorize, fleet: true },
+    app: { recorder: { file: ':memory:' } },
   })
   const document = (await house.ask('GET', '/openapi.json', { headers: PEOPLE.admin })).json
   proxy = await ValidatingProxy.start(house.server.url, new Contract(document))
