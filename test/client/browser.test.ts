@@ -16,16 +16,17 @@ beforeAll(async () => {
 afterAll(() => scene[Symbol.asyncDispose]())
 
 test('the client needs nothing of Node and nothing of the server', async () => {
-  for (const file of await readdir(folder)) {
+  for (const file of (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.ts'))) {
     const code = stripTypeScriptTypes(await readFile(new URL(file, folder), 'utf8'))
-    for (const [, target] of code.matchAll(/from '([^']+)'/g)) expect(target, file).toMatch(/^\.\/[\w.]+\.ts$/)
+    for (const [, target] of code.matchAll(/from '([^']+)'/g))
+      expect(target, file).toMatch(/^\.{1,2}\/(?:fleet\/)?\w+\.ts$/)
     expect(code, file).not.toMatch(/\b(?:process|Buffer|require)\b/)
   }
 })
 
 test('in Chromium, as modules without a bundler: results, bytes, progress, events, problems', async () => {
   const outer = new Hono()
-  outer.get('/client/:file', async (c) => {
+  outer.get('/client/:file{.+[.]ts}', async (c) => {
     const code = await readFile(new URL(c.req.param('file'), folder), 'utf8')
     return c.body(stripTypeScriptTypes(code), 200, { 'content-type': 'text/javascript' })
   })

@@ -27,8 +27,8 @@ test('in Chromium: the parts of a task, by the client and by an EventSource', as
   const worker = new Worker(app)
   await worker.start()
   const outer = new Hono()
-  const files = await readdir(folder)
-  outer.get('/client/:file', async (c) => {
+  const files = await readdir(folder, { recursive: true })
+  outer.get('/client/:file{.+[.]ts}', async (c) => {
     const name = files.find((file) => file === c.req.param('file'))
     if (!name) return c.notFound()
     const code = await readFile(new URL(name, folder), 'utf8')
