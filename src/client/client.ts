@@ -3,6 +3,7 @@ import type { EventOptions } from './events.ts'
 import { type AuditOptions, listAudit } from './fleet/audit.ts'
 import { type DoctorClient, doctorClient } from './fleet/doctor.ts'
 import { type QueueClient, queueClient } from './fleet/queues.ts'
+import { type RecordedClient, recordedClient } from './fleet/recorded.ts'
 import { type ScheduleClient, scheduleClient } from './fleet/schedules.ts'
 import { type WorkerClient, workerClient } from './fleet/workers.ts'
 import { type ForgetOptions, forgetJobs } from './forget.ts'
@@ -36,11 +37,20 @@ export type {
   RedriveClientOptions,
 } from './deadLetters.ts'
 // The face of `celeriac/client`: for browsers and Node, without a line of the server.
-export type { EventOptions } from './events.ts'
+export type { EventOptions, FleetEvent } from './events.ts'
 export type { FleetRequestOptions } from './fleet/ask.ts'
 export type { AuditOptions } from './fleet/audit.ts'
 export type { DoctorClient } from './fleet/doctor.ts'
 export type { PeekOptions, QueueClient } from './fleet/queues.ts'
+export type {
+  FailureListOptions,
+  FleetEventOptions,
+  RecordedClient,
+  RecordedFilterOptions,
+  RecordedListOptions,
+  RetryPageOptions,
+  StatsOptions,
+} from './fleet/recorded.ts'
 export type { ScheduleClient, ScheduleEdit, ScheduleListOptions } from './fleet/schedules.ts'
 export type { WorkerClient, WorkerCommands } from './fleet/workers.ts'
 export type { ForgetOptions } from './forget.ts'
@@ -178,6 +188,8 @@ export interface Client<Tasks> {
   readonly queues: QueueClient
   /** Its workers, ours and Celery's. */
   readonly workers: WorkerClient
+  /** What is recorded of it: jobs, statistics, failures, events. */
+  readonly recorded: RecordedClient
   /** A page of its audit log. For admins. */
   audit(options?: AuditOptions): Promise<AuditPageDocument>
   /** The entries of the schedule: for servers that show a fleet, by role. */
@@ -222,6 +234,7 @@ export function createClient<Tasks>(url: string, options: ClientOptions = {}): C
     deadLetters: deadLetterClient(transport),
     queues: queueClient(transport),
     workers: workerClient(transport),
+    recorded: recordedClient(transport),
     audit: (auditOptions?: AuditOptions) => listAudit(transport, auditOptions),
     schedules: scheduleClient(transport),
     doctor: doctorClient(transport),

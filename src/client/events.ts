@@ -1,3 +1,4 @@
+import type { FleetEventDocument } from '../protocol/recordedDocument.ts'
 import { parse } from './json.ts'
 import { backoff, pause } from './pause.ts'
 import { ConnectionError, ProblemError, problemOf } from './problem.ts'
@@ -13,6 +14,11 @@ export interface EventOptions {
   signal?: AbortSignal | undefined
 }
 
+/** An event of a fleet; or `reset`: those between two numbers are not kept any more. */
+export type FleetEvent =
+  | (FleetEventDocument & { readonly kind: 'event'; readonly number: string })
+  | { readonly kind: 'reset'; readonly number: string; readonly after: number; readonly before: number }
+
 /** The server sends something every 15 s: after this much silence the connection is dead, ms. */
 const SILENCE_TIMEOUT_MS = 45_000
 const DEFAULT_RETRY_MS = 2_000
@@ -27,19 +33,48 @@ export async function* jobEvents<Result, Progress, Chunk>(
   id: string,
   { lastEventId = '', signal }: EventOptions,
 ): AsyncGenerator<JobEvent<Result, Progress, Chunk>, void, void> {
-  const place = { id: lastEventId, retry: DEFAULT_RETRY_MS }
+  const path = `/jobs/${encodeURIComponent(id)}/events`
+  const place: Place = { path, about: `job ${id}`, id: lastEventId, retry: DEFAULT_RETRY_MS }
+  const read = async (frame: Frame): Promise<JobEvent<Result, Progress, Chunk> | undefined> => {
+    if (frame.event !== 'result-omitted') return eventOf(frame)
+    return { type: 'result', id: frame.id, data: (await resultOf(transport, id, signal)) as Result }
+  }
+  for await (const event of readEvents(transport, place, read, signal)) {
+    yield event
+    if (event.type === 'result' || event.type === 'error') return
+  }
+}
+
+/** What happens in a fleet, from now on or behind the last event, without an end. Throws as `jobEvents`. */
+export async function* fleetEvents(
+  transport: Transport,
+  query: string,
+  { lastEventId = '', signal }: EventOptions,
+): AsyncGenerator<FleetEvent, void, void> {
+  const place: Place = { path: `/events${query}`, about: 'the fleet', id: lastEventId, retry: DEFAULT_RETRY_MS }
+  const read = ({ event, data, id: number }: Frame): FleetEvent | undefined => {
+    if (event === 'fleet') return { ...(parse(data) as FleetEventDocument), kind: 'event', number }
+    if (event === 'reset') return { ...(parse(data) as { after: number; before: number }), kind: 'reset', number }
+    return undefined
+  }
+  yield* readEvents(transport, place, read, signal)
+}
+
+/** What `read` makes of each frame of a stream: one that breaks off is taken up behind the last frame. */
+async function* readEvents<Event>(
+  transport: Transport,
+  place: Place,
+  read: (frame: Frame) => Event | undefined | Promise<Event | undefined>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Event, void, void> {
   for (let vain = 0; ; vain++) {
-    let failure: Error = new ConnectionError(`the events of job ${id} broke off`)
+    let failure: Error = new ConnectionError(`the events of ${place.about} broke off`)
     try {
-      for await (const frame of connection(transport, id, place, signal)) {
-        const event =
-          frame.event === 'result-omitted'
-            ? { type: 'result' as const, id: frame.id, data: (await resultOf(transport, id, signal)) as Result }
-            : eventOf<Result, Progress, Chunk>(frame)
+      for await (const frame of connection(transport, place, signal)) {
+        const event = await read(frame)
         place.id = frame.id
         vain = 0
         if (event) yield event
-        if (event?.type === 'result' || event?.type === 'error') return
       }
       if (place.retry === NO_MORE_EVENTS) return
     } catch (error) {
@@ -55,11 +90,18 @@ export async function* jobEvents<Result, Progress, Chunk>(
 /** `retry` of a job that has no more events. */
 const NO_MORE_EVENTS = -1
 
+/** A stream: where it is, what it is of, and how far the client has come. */
+interface Place {
+  readonly path: string
+  readonly about: string
+  id: string
+  retry: number
+}
+
 /** One connection, to its end. */
 async function* connection(
   transport: Transport,
-  id: string,
-  place: { id: string; retry: number },
+  place: Place,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Frame, void, void> {
   const stop = new AbortController()
@@ -67,11 +109,11 @@ async function* connection(
   signal?.addEventListener('abort', abort, { once: true })
   let timer = setTimeout(silent, SILENCE_TIMEOUT_MS)
   function silent(): void {
-    stop.abort(new ConnectionError(`the events of job ${id} sent nothing for too long`))
+    stop.abort(new ConnectionError(`the events of ${place.about} sent nothing for too long`))
   }
   try {
     const headers = { accept: 'text/event-stream', ...(place.id === '' ? {} : { 'last-event-id': place.id }) }
-    const response = await transport.once(`/jobs/${encodeURIComponent(id)}/events`, { headers, signal: stop.signal })
+    const response = await transport.once(place.path, { headers, signal: stop.signal })
     if (response instanceof Error) throw response
     if (response.status === 204) place.retry = NO_MORE_EVENTS
     else if (!response.ok) throw await problemOf(response)

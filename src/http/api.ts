@@ -51,6 +51,7 @@ export function createHttp(app: App, options: HttpOptions): Hono {
   const api = new Hono()
   const counts = scope.metrics && metricsOf(app)
   if (scope.metrics) countRequests(api, scope.metrics)
+  if (scope.recording) recordFromNow(api, scope.recording)
   if (counts && fleet?.flowerMetrics) addFlowerMetrics(app, counts)
   // Before the gate: health probes need no identity.
   addHealthRoutes(api, scope)
@@ -62,6 +63,8 @@ export function createHttp(app: App, options: HttpOptions): Hono {
   if (counts && gate.authorize) addMetricsRoute(api, counts)
   addRequestContext(api, base, app)
   addWebhookMark(api, base, scope)
+  // Before the paths of jobs, of which /jobs/retry could be one.
+  if (fleet) addFleetRoutes(api, base, scope)
   addTaskRoutes(api, base, scope)
   addListRoute(api, base, scope)
   addJobRoutes(api, base, scope)
@@ -77,7 +80,6 @@ export function createHttp(app: App, options: HttpOptions): Hono {
   addWaitRoute(api, base, scope)
   if (app.config.payloads?.secrets.length) addUploadRoutes(api, base, scope)
   if (gate.authorize || fleet) addLimitRoutes(api, base, scope)
-  if (fleet) addFleetRoutes(api, base, scope)
   api.notFound((c) => respondProblem({ kind: 'not-found', detail: `nothing is at ${c.req.path}` }, c.req.path))
   api.onError((error, c) => respondError(app, error, c.req.method, c.req.path))
   if (!gate.authorize && !gate.limiter && !gate.cors && !gate.readOnly) {
@@ -86,6 +88,15 @@ export function createHttp(app: App, options: HttpOptions): Hono {
     openDirectly(api, { base, scope, load, respondError: failed })
   }
   return api
+}
+
+/** With the first request, whatever it is: an app that is only loaded, by a command, records nothing. */
+function recordFromNow(api: Hono, recording: NonNullable<HttpScope['recording']>): void {
+  api.use('*', (_c, next) => {
+    // What it cannot open, the first question about the fleet answers.
+    recording().catch(() => undefined)
+    return next()
+  })
 }
 
 /** Loaded with the first of them. */

@@ -1,5 +1,6 @@
 import type { App } from '../app/app.ts'
 import type { JobStore } from '../app/jobStore.ts'
+import type { Recording } from '../recorder/recording.ts'
 import type { ParsedFleetOptions } from './fleet/options.ts'
 import type { HttpMetrics } from './metrics.ts'
 import { escapePath } from './output/path.ts'
@@ -30,6 +31,8 @@ export interface HttpScope {
   readonly heartbeat: number
   /** How the fleet is shown; undefined where it is not. */
   readonly fleet?: ParsedFleetOptions | undefined
+  /** What is recorded of the fleet; resolves with undefined where the app has no recorder. Absent: no fleet is shown. */
+  readonly recording?: (() => Promise<Recording | undefined>) | undefined
 }
 
 /**

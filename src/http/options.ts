@@ -1,6 +1,8 @@
+import type { Alerts } from '../alerts/alerts.ts'
 import type { App } from '../app/app.ts'
 import { JobStore } from '../app/jobStore.ts'
 import type { AnyTask } from '../calls/task.ts'
+import type { Recording } from '../recorder/recording.ts'
 import type { Duration } from '../std/duration.ts'
 import { ArgumentError } from '../std/errors.ts'
 import { type OptionTable, readOptions } from '../std/optionTable.ts'
@@ -229,6 +231,7 @@ export function parseHttpOptions(app: App, options: HttpOptions): ParsedHttpOpti
       metrics: parsed.metrics ? counted(app, tasks.keys()) : undefined,
       heartbeat: parsed.heartbeat,
       fleet,
+      recording: fleet && recordingOf(app, fleet.alerts),
     },
     gate: {
       authorize,
@@ -241,6 +244,24 @@ export function parseHttpOptions(app: App, options: HttpOptions): ParsedHttpOpti
     fleet,
     docs: parsed.docs,
     info: parseInfo(parsed.info),
+  }
+}
+
+/** What is recorded of the app's fleet: recording, and its alerts, begin with the first question. */
+function recordingOf(app: App, alerts: Alerts | undefined): HttpScope['recording'] {
+  let opening: Promise<Recording> | undefined
+  return async () => {
+    if (app.config.recorder.mode === 'off') return undefined
+    const { recorderOf, recordWhileOpen } = await import('../recorder/recorder.ts')
+    opening ??= recordWhileOpen(app).then(async () => {
+      await alerts?.start()
+      return recorderOf(app)
+    })
+    opening.catch(() => {
+      // The next question tries again.
+      opening = undefined
+    })
+    return opening
   }
 }
 

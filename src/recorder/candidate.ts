@@ -34,6 +34,11 @@ export class Candidate implements Service {
     this.#others = others
   }
 
+  /** This process records. */
+  get records(): boolean {
+    return this.#intake !== undefined
+  }
+
   get problem(): string | undefined {
     return this.#intake?.problem ?? this.#problem
   }

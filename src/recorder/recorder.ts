@@ -139,6 +139,21 @@ export class Recorder implements Service, Recording {
     return this.#reader.call('auditLog', query, this.#now)
   }
 
+  /** This process records, as far as it knows. */
+  get records(): boolean {
+    return this.#candidate.records
+  }
+
+  /** A text that `putNote` has kept, in whatever process. */
+  note(key: string): Promise<string | undefined> {
+    return this.#reader.call('note', key, this.#now)
+  }
+
+  /** Keep a text for the process that records. Resolves with false, and keeps nothing, where this one does not. */
+  putNote(key: string, value: string): Promise<boolean> {
+    return this.#writer.call('putNote', { key, value, holder: this.#candidate.holder }, this.#now)
+  }
+
   async status(): Promise<RecordingStatus> {
     const status = await this.#reader.call('status', this.#now)
     return { ...status, problem: this.#candidate.problem ?? status.problem }

@@ -4,9 +4,9 @@ import type { WebhookConfig } from '../config/webhookOptions.ts'
 import { Fatal, Retry } from '../std/errors.ts'
 import { currentTask } from '../tasks/current.ts'
 import type { Resolve } from './addressGuard.ts'
+import { deliver, Refusal } from './deliver.ts'
 import { Endpoint } from './endpoint.ts'
 import { WEBHOOK_TASK } from './header.ts'
-import type { Answer } from './post.ts'
 
 /** What a delivery returns: the receiver's status, and how many attempts it took. */
 export interface Delivered {
@@ -63,69 +63,6 @@ export function defineWebhookTask(
   )
 }
 
-/** One attempt. */
-interface Attempt {
-  readonly url: string
-  readonly id: string
-  readonly body: string
-  readonly config: WebhookConfig
-  readonly resolve: Resolve | undefined
-  readonly signal: AbortSignal | undefined
-  /** When it is made, ms since the epoch. */
-  readonly now: number
-}
-
-/** The endpoint did not accept the delivery: a later attempt may succeed, unless the endpoint is gone. */
-class Refusal extends Error {
-  readonly status: number | undefined
-  readonly retryAfter: string | undefined
-
-  constructor(message: string, { status, retryAfter }: Partial<Answer> = {}, options?: ErrorOptions) {
-    super(message, options)
-    this.status = status
-    this.retryAfter = retryAfter
-  }
-
-  get isGone(): boolean {
-    return this.status === 410
-  }
-}
-
-/**
- * The status of an accepted delivery, which is 2xx: any other status, redirects included, is a Refusal. Throws Fatal
- * for a URL that may not be notified.
- */
-async function deliver({ url, id, body, config, resolve, signal, now }: Attempt): Promise<number> {
-  // Their modules of Node load slowly, and most processes deliver nothing.
-  const [{ pinUrl, resolveBySystem }, { signedHeaders }, { post }] = await Promise.all([
-    import('./addressGuard.ts'),
-    import('./sign.ts'),
-    import('./post.ts'),
-  ])
-  const target = await onTheWay(() => pinUrl(url, config, resolve ?? resolveBySystem))
-  const secrets = await config.secrets(url)
-  const headers = {
-    ...signedHeaders(id, body, secrets, now),
-    'content-type': 'application/cloudevents+json; charset=utf-8',
-    'user-agent': 'celeriac-webhook/1',
-  }
-  const answer = await onTheWay(() => post(target, body, headers, config.timeout, signal))
-  const { status } = answer
-  if (status >= 200 && status < 300) return status
-  throw new Refusal(`expected a status of 2xx, got ${status}`, answer)
-}
-
-/** A failure on the way, as of DNS or a connection, may pass. */
-async function onTheWay<Value>(step: () => Promise<Value>): Promise<Value> {
-  try {
-    return await step()
-  } catch (error) {
-    if (error instanceof Fatal) throw error
-    const cause = error instanceof Error ? error : new Error(String(error))
-    throw new Refusal(cause.message, {}, { cause })
-  }
-}
-
 /** The task throws this: a retry after this many ms, or the failure that ends it. */
 function next(refusal: Refusal, wait: number | undefined): Error {
   if (refusal.isGone) return new Fatal('webhook: the receiver is gone: HTTP 410')
@@ -141,7 +78,7 @@ export function delayAfter(attempts: number, first: number = FIRST_DELAY_MS, ran
 }
 
 /** `Retry-After` in ms: seconds or a date, a day at most; 0 where there is none. */
-function askedFor(value: string | undefined, now: number): number {
+export function askedFor(value: string | undefined, now: number): number {
   if (value === undefined) return 0
   const delay = /^\d+$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - now
   return Number.isFinite(delay) ? Math.min(Math.max(0, delay), MAX_DELAY_MS) : 0

@@ -78,7 +78,7 @@ function exchange(port: number, method: string, path: string, { headers, body }:
       response.on('error', reject)
       response.on('end', () => {
         const text = Buffer.concat(chunks).toString()
-        const isJson = /[/+]json$/.test(response.headers['content-type'] ?? '')
+        const isJson = text !== '' && /[/+]json$/.test(response.headers['content-type'] ?? '')
         resolve({
           status: response.statusCode ?? 0,
           headers: response.headers,

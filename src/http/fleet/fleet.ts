@@ -36,6 +36,20 @@ const WORKER_ACTIONS: readonly WorkerAction[] = [
 
 /** Every resource of the fleet. Where two fit a path, the first one answers. */
 export const FLEET_ROUTES: readonly FleetRoute[] = [
+  { path: '/jobs/retry', answers: { POST: async (...asked) => (await import('./jobs.ts')).retryMany(...asked) } },
+  { path: '/jobs/:id/history', answers: { GET: async (...asked) => (await import('./jobs.ts')).history(...asked) } },
+  { path: '/stats', answers: { GET: async (...asked) => (await import('./stats.ts')).stats(...asked) } },
+  { path: '/failures', answers: { GET: async (...asked) => (await import('./failures.ts')).listFailures(...asked) } },
+  {
+    path: '/failures/:fingerprint',
+    answers: { GET: async (...asked) => (await import('./failures.ts')).showFailure(...asked) },
+  },
+  {
+    path: '/failures/:fingerprint/retry',
+    answers: { POST: async (...asked) => (await import('./failures.ts')).retryFailure(...asked) },
+  },
+  { path: '/alerts', answers: { GET: async (...asked) => (await import('./alerts.ts')).listAlerts(...asked) } },
+  { path: '/events', answers: { GET: async (...asked) => (await import('./events.ts')).fleetEvents(...asked) } },
   { path: '/queues', answers: { GET: async (...asked) => (await import('./live/queues.ts')).listQueues(...asked) } },
   {
     path: '/queues/:name',

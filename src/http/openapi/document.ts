@@ -50,7 +50,7 @@ export function openApi(facts: ApiFacts): JsonSchema {
   const paths = {
     ...Object.fromEntries(own.map(({ path, item }) => [path, item])),
     ...batchPaths(base, answers, webhooks),
-    ...jobPaths(base, names, answers, webhooks),
+    ...jobPaths(base, names, answers, { webhooks, fleet }),
     ...treePath(base, answers),
     ...workflowPath(base, answers, webhooks),
     ...waitPaths(base, answers),

@@ -1,9 +1,10 @@
 import type { JsonSchema } from '../../std/jsonSchema.ts'
+import { RECORDED_LIST, RECORDED_PARAMETERS } from '../fleet/openapi/recorded.ts'
 import { type Answers, json, query, ref } from './answers.ts'
 
-/** The list of jobs. `tasks`: names that it may be filtered by. */
-export function listJobs(tasks: readonly string[], answers: Answers): JsonSchema {
-  const task = tasks.length > 0 ? { type: 'string', enum: tasks } : { type: 'string' }
+/** The list of jobs. `tasks`: names that it may be filtered by. `fleet`: the recorder answers, too. */
+export function listJobs(tasks: readonly string[], answers: Answers, fleet: boolean): JsonSchema {
+  const task = tasks.length > 0 && !fleet ? { type: 'string', enum: tasks } : { type: 'string' }
   return {
     operationId: 'listJobs',
     tags: ['jobs'],
@@ -31,13 +32,14 @@ export function listJobs(tasks: readonly string[], answers: Answers): JsonSchema
       ),
       query('limit', { type: 'integer', minimum: 1, maximum: 1000, default: 50 }, 'Most on one page.'),
       query('cursor', { type: 'string' }, 'From the page before.'),
+      ...(fleet ? RECORDED_PARAMETERS : []),
     ],
     responses: {
       200: answers.ok('A page; `Link` leads to the next.', {
-        content: json(ref('schemas', 'JobList')),
+        content: json(fleet ? { anyOf: [ref('schemas', 'JobList'), RECORDED_LIST] } : ref('schemas', 'JobList')),
         headers: { Link: ref('headers', 'NextLink') },
       }),
-      ...answers.problems(false, 'invalid-query', 'cannot-list'),
+      ...answers.problems(false, 'invalid-query', ...(fleet ? (['forbidden'] as const) : []), 'cannot-list'),
     },
   }
 }

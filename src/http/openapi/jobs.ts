@@ -66,10 +66,15 @@ export function webhookMark(webhooks: boolean): JsonSchema {
 }
 
 /** The paths of jobs. `tasks`: names that a list may be filtered by. */
-export function jobPaths(base: string, tasks: readonly string[], answers: Answers, webhooks: boolean): JsonSchema {
+export function jobPaths(
+  base: string,
+  tasks: readonly string[],
+  answers: Answers,
+  { webhooks, fleet }: { readonly webhooks: boolean; readonly fleet: boolean },
+): JsonSchema {
   const job = `${base}/jobs/{id}`
   return {
-    [`${base}/jobs`]: { get: listJobs(tasks, answers), delete: revokeJobs(tasks, answers) },
+    [`${base}/jobs`]: { get: listJobs(tasks, answers, fleet), delete: revokeJobs(tasks, answers) },
     [job]: { parameters: [ID_PARAMETER], get: getJob(answers), delete: cancelJob(answers), patch: changeJob(answers) },
     [`${job}/result`]: { parameters: [ID_PARAMETER], get: getResult(answers) },
     [`${job}/events`]: { parameters: [ID_PARAMETER], get: getEvents(answers) },

@@ -30,7 +30,8 @@ export function groupEventText(info: JobInfo, seq: number): string {
   return `${field('id', String(seq))}${field('event', type)}${field('data', toJson(data))}\n`
 }
 
-function field(name: string, value: string): string {
+/** A line of an event. */
+export function field(name: string, value: string): string {
   return `${name}: ${value}\n`
 }
 

@@ -55,8 +55,13 @@ interface Filter {
   readonly limit: number
 }
 
+/** Of one of these the recorder answers, where a fleet is shown: the result backend knows nothing of it. */
+const RECORDED_PARAMETERS = ['recorded', 'facets', 'queue', 'worker', 'owner', 'root', 'fingerprint', 'until']
+
 async function list(c: Context, scope: HttpScope): Promise<Response> {
   const { path } = c.req
+  if (scope.recording && RECORDED_PARAMETERS.some((name) => c.req.query(name) !== undefined))
+    return (await import('../fleet/jobs.ts')).listRecorded(c, scope)
   const query = readQuery(c.req.url, LIST_READERS)
   if (query.kind === 'refused') return respondProblem(query.problem, path)
   const { state, task, tag, q, since, limit = DEFAULT_LIMIT, cursor = { part: 0, cursor: undefined } } = query.values

@@ -37,6 +37,13 @@ export interface FileFacts {
   readonly limits: RecorderLimits
 }
 
+/** A text that the process which records keeps. */
+export interface Note {
+  readonly key: string
+  readonly value: string
+  readonly holder: string
+}
+
 /** What the thread of a file does. `now`: by the clock of the app. */
 export interface FileCalls {
   /** Returns where the file was put that was damaged. */
@@ -53,6 +60,9 @@ export interface FileCalls {
   forget(command: ForgetCommand): Forgotten
   audit(entry: AuditEntry, now: number): void
   problem(problem: string | null, now: number): void
+  /** False, and nothing is written, where this process does not record. */
+  putNote(note: Note, now: number): boolean
+  note(key: string, now: number): string | undefined
   jobs(query: JobQuery, now: number): RecordedPage
   facets(filter: JobFilter, now: number): Facets
   history(id: string, now: number): RecordedHistory | undefined
@@ -112,6 +122,8 @@ export class RecorderFile {
       this.#write(now, ({ db }) => {
         db.prepare('UPDATE recorder SET problem = ?').run(problem)
       }),
+    putNote: (note, now) => this.#putNote(note, now),
+    note: (key, now) => this.#open(now).fleet.note(key),
     jobs: (query, now) => this.#open(now).jobs.jobs(query),
     facets: (filter, now) => this.#open(now).jobs.facets(filter),
     history: (id, now) => this.#open(now).jobs.history(id),
@@ -218,6 +230,17 @@ export class RecorderFile {
     } finally {
       db.exec('PRAGMA synchronous = NORMAL')
     }
+  }
+
+  #putNote({ key, value, holder }: Note, now: number): boolean {
+    return this.#write(now, ({ db, lease }) => {
+      if (lease.current(now) !== holder) return false
+      db.prepare('INSERT INTO note VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value').run(
+        key,
+        value,
+      )
+      return true
+    })
   }
 
   #write<Value>(now: number, work: (parts: Parts) => Value): Value {

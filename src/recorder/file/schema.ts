@@ -99,6 +99,8 @@ CREATE TABLE audit (
   entry TEXT NOT NULL                   -- JSON
 ) STRICT;
 CREATE INDEX audit_at ON audit (at);
+-- What services that go with the recorder keep, as the alerts.
+CREATE TABLE note (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT;
 -- Hashes of the ids of forgotten jobs: their late events are not recorded.
 CREATE TABLE forgotten (hash BLOB PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID, STRICT;
 -- Parts of the full text: one table job_text_<number> each, of the jobs from since on.

@@ -72,6 +72,11 @@ export class FleetQueries {
     return rows.length > limit ? { entries, cursor: String(rows[limit - 1]?.id) } : { entries }
   }
 
+  note(key: string): string | undefined {
+    const row = this.#db.prepare('SELECT value FROM note WHERE key = ?').get(key) as { value: string } | undefined
+    return row?.value
+  }
+
   status(now: number): RecordingStatus {
     const recorder = this.#lease.recording(now)
     const { problem, jobs } = this.#db.prepare('SELECT problem, jobs FROM recorder').get() as {

@@ -30,7 +30,8 @@ afterAll(async () => {
 })
 
 async function ask(row: Row, headers: Record<string, string>, on = house): Promise<Answer> {
-  const [method = '', pattern = ''] = row.route.split(' ')
+  const [named = '', pattern = ''] = row.route.split(' ')
+  const method = row.head ? 'HEAD' : named
   const path = (await row.path?.(subjects)) ?? pattern
   const body = row.body === undefined ? undefined : JSON.stringify(row.body)
   const type: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' }

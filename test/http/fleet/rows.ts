@@ -74,6 +74,8 @@ export interface Row {
   /** The path that is asked; absent: that of the route. */
   readonly path?: (subjects: Subjects) => string | Promise<string>
   readonly body?: unknown
+  /** Ask by HEAD: the answer to GET has no end. */
+  readonly head?: true
   readonly expected: Expected
 }
 
@@ -81,6 +83,8 @@ const BATCH = { jobs: [{ task: 'add', input: [1, 2] }] }
 const ALL: Expected = [200, 200, 200, 200, 200]
 /** What is of the fleet, and of no owner. */
 const SEEN: Expected = [403, 403, 200, 200, 200]
+/** A task that is not exposed. */
+const HIDDEN: Expected = [400, 400, 200, 200, 200]
 /** Of a worker with a pool of its own thread. */
 const ACTIONS: Readonly<Record<string, { readonly body?: unknown; readonly expected?: Expected }>> = {
   quiet: {},
@@ -194,6 +198,56 @@ export const ROWS: readonly Row[] = [
   },
   // The token is the right to answer, also where the job is another's.
   { route: 'POST /v1/waits/:token', path: () => '/v1/waits/x', body: 1, expected: [404, 404, 403, 404, 404] },
+  { route: 'GET /v1/jobs', what: 'recorded', path: () => '/v1/jobs?recorded=1', expected: ALL },
+  {
+    route: 'GET /v1/jobs',
+    what: 'recorded, of ann',
+    path: () => '/v1/jobs?owner=ann',
+    expected: [403, 200, 200, 200, 200],
+  },
+  { route: 'GET /v1/jobs', what: 'recorded, hidden', path: () => '/v1/jobs?recorded=1&task=hidden', expected: HIDDEN },
+  {
+    route: 'GET /v1/jobs/:id/history',
+    path: async (s) => `/v1/jobs/${await s.ended()}/history`,
+    expected: [404, 200, 200, 200, 200],
+  },
+  {
+    route: 'POST /v1/jobs/retry',
+    path: () => '/v1/jobs/retry?task=add&dryRun=1',
+    expected: [200, 200, 403, 200, 200],
+  },
+  {
+    route: 'POST /v1/jobs/retry',
+    what: 'of ann',
+    path: () => '/v1/jobs/retry?owner=ann&dryRun=1',
+    expected: [403, 200, 403, 200, 200],
+  },
+  { route: 'GET /v1/stats', expected: ALL },
+  { route: 'GET /v1/stats', what: 'of all', path: () => '/v1/stats?by=all', expected: SEEN },
+  { route: 'GET /v1/stats', what: 'of ann', path: () => '/v1/stats?owner=ann', expected: [403, 200, 200, 200, 200] },
+  { route: 'GET /v1/stats', what: 'of a hidden task', path: () => '/v1/stats?task=hidden', expected: HIDDEN },
+  { route: 'GET /v1/failures', expected: ALL },
+  {
+    route: 'GET /v1/failures',
+    what: 'of ann',
+    path: () => '/v1/failures?owner=ann',
+    expected: [403, 200, 200, 200, 200],
+  },
+  { route: 'GET /v1/failures/:fingerprint', path: () => '/v1/failures/none', expected: [404, 404, 404, 404, 404] },
+  {
+    route: 'POST /v1/failures/:fingerprint/retry',
+    path: () => '/v1/failures/none/retry?dryRun=1',
+    expected: [404, 404, 403, 404, 404],
+  },
+  { route: 'GET /v1/alerts', expected: SEEN },
+  { route: 'GET /v1/events', head: true, expected: ALL },
+  {
+    route: 'GET /v1/events',
+    what: 'of ann',
+    head: true,
+    path: () => '/v1/events?owner=ann',
+    expected: [403, 200, 200, 200, 200],
+  },
   { route: 'GET /v1/audit', expected: [403, 403, 403, 403, 200] },
   { route: 'GET /v1/queues', expected: SEEN },
   { route: 'GET /v1/queues/:name', path: () => '/v1/queues/celery', expected: SEEN },

@@ -3,6 +3,7 @@ import type { Answers } from '../../openapi/answers.ts'
 import { AUDIT_SCHEMAS, auditPaths } from './audit.ts'
 import { DOCTOR_SCHEMAS, doctorPaths } from './doctor.ts'
 import { QUEUE_SCHEMAS, queuePaths } from './queues.ts'
+import { ALERT_SCHEMAS, RECORDED_SCHEMAS, recordedPaths } from './recorded.ts'
 import { SCHEDULE_SCHEMAS, schedulePaths } from './schedules.ts'
 import { WORKER_SCHEMAS, workerPaths } from './workers.ts'
 
@@ -12,6 +13,8 @@ export const FLEET_SCHEMAS: JsonSchema = {
   ...WORKER_SCHEMAS,
   ...SCHEDULE_SCHEMAS,
   ...DOCTOR_SCHEMAS,
+  ...RECORDED_SCHEMAS,
+  ...ALERT_SCHEMAS,
   ...AUDIT_SCHEMAS,
 }
 
@@ -22,6 +25,7 @@ export function fleetPaths(base: string, answers: Answers): JsonSchema {
     ...workerPaths(base, answers),
     ...schedulePaths(base, answers),
     ...doctorPaths(base, answers),
+    ...recordedPaths(base, answers),
     ...auditPaths(base, answers),
   }
 }

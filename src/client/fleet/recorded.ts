@@ -1,0 +1,141 @@
+import type {
+  AlertRuleDocument,
+  FailureDocument,
+  FailurePageDocument,
+  JobHistoryDocument,
+  RecordedPageDocument,
+  RetriedDocument,
+  StatsDocument,
+} from '../../protocol/recordedDocument.ts'
+import { type EventOptions, type FleetEvent, fleetEvents } from '../events.ts'
+import type { Transport } from '../transport.ts'
+
+/** One value, or several: those that have one of them. */
+type Words = string | readonly string[]
+
+/** Which recorded jobs: those that fit all that is named. */
+export interface RecordedFilterOptions {
+  state?: Words | undefined
+  task?: Words | undefined
+  queue?: Words | undefined
+  worker?: Words | undefined
+  owner?: string | undefined
+  tag?: string | undefined
+  /** Id of the first job of a workflow. */
+  root?: string | undefined
+  /** Of failures that are alike. */
+  fingerprint?: string | undefined
+  /** First seen since then, and before. */
+  since?: Date | undefined
+  until?: Date | undefined
+  /** Words in id, name, tags, arguments or error. */
+  q?: string | undefined
+  /** Ends the request with its reason. */
+  signal?: AbortSignal | undefined
+}
+
+export interface RecordedListOptions extends RecordedFilterOptions {
+  /** Count the values of states, tasks, queues and workers, too. */
+  facets?: boolean | undefined
+  /** At most so many. Default 50, at most 1000. */
+  limit?: number | undefined
+  /** Of the page before. */
+  cursor?: string | undefined
+}
+
+/** How jobs are submitted again. */
+export interface RetryPageOptions {
+  /** List them, and submit nothing. */
+  dryRun?: boolean | undefined
+  /** At most so many in one request. Default, and at most, 1000. */
+  limit?: number | undefined
+  /** Of the page before. */
+  cursor?: string | undefined
+  signal?: AbortSignal | undefined
+}
+
+export interface StatsOptions {
+  /** Default: an hour before `to`. */
+  from?: Date | undefined
+  /** Default: now. */
+  to?: Date | undefined
+  /** Default: the shortest that gives at most 1500 points. */
+  step?: '1s' | '1m' | '1h' | undefined
+  /** What a series is of. Default `task`. */
+  by?: 'all' | 'task' | 'queue' | undefined
+  task?: Words | undefined
+  queue?: Words | undefined
+  owner?: string | undefined
+  signal?: AbortSignal | undefined
+}
+
+export interface FailureListOptions {
+  task?: Words | undefined
+  owner?: string | undefined
+  /** Seen since then. */
+  since?: Date | undefined
+  q?: string | undefined
+  limit?: number | undefined
+  cursor?: string | undefined
+  signal?: AbortSignal | undefined
+}
+
+export interface FleetEventOptions extends EventOptions {
+  /** Types, with `*`, as `task-*`. */
+  type?: Words | undefined
+  task?: Words | undefined
+  owner?: string | undefined
+}
+
+/** What is recorded of a fleet, where the server has `fleet`. Retries are not repeated by themselves; they may be. */
+export interface RecordedClient {
+  /** Jobs as their events describe them, whoever submitted them; newest first. */
+  jobs(options?: RecordedListOptions): Promise<RecordedPageDocument>
+  /** A job with its events. */
+  history(id: string, options?: { signal?: AbortSignal | undefined }): Promise<JobHistoryDocument>
+  /** Submit those that fit, and have failed, once more. */
+  retryJobs(options: RecordedFilterOptions & RetryPageOptions): Promise<RetriedDocument>
+  stats(options?: StatsOptions): Promise<StatsDocument>
+  /** Failures by task and kind of error; the last seen first. */
+  failures(options?: FailureListOptions): Promise<FailurePageDocument>
+  failure(fingerprint: string, options?: { signal?: AbortSignal | undefined }): Promise<FailureDocument>
+  /** Submit the jobs of these failures once more. */
+  retryFailure(fingerprint: string, options?: RetryPageOptions & { since?: Date | undefined }): Promise<RetriedDocument>
+  /** What each rule of the alerts finds now, and its alerts. */
+  alerts(options?: { signal?: AbortSignal | undefined }): Promise<{ readonly rules: readonly AlertRuleDocument[] }>
+  /** What happens from now on, or behind `lastEventId`, without an end. */
+  events(options?: FleetEventOptions): AsyncGenerator<FleetEvent, void, void>
+}
+
+/** What is recorded of the fleet behind a transport. */
+export function recordedClient(transport: Transport): RecordedClient {
+  const get = async <Answer>(path: string, options: object): Promise<Answer> => {
+    const { signal, ...query } = options as { signal?: AbortSignal }
+    return (await transport.ask(path + queryOf(query), signal ? { signal } : {})).json() as Promise<Answer>
+  }
+  const post = async <Answer>(path: string, options: object): Promise<Answer> => {
+    const { signal, ...query } = options as { signal?: AbortSignal }
+    const request = { method: 'POST', retries: 0, ...(signal && { signal }) } as const
+    return (await transport.ask(path + queryOf(query), request)).json() as Promise<Answer>
+  }
+  const failurePath = (fingerprint: string): string => `/failures/${encodeURIComponent(fingerprint)}`
+  return {
+    jobs: (options = {}) => get('/jobs', { recorded: true, ...options }),
+    history: (id, options = {}) => get(`/jobs/${encodeURIComponent(id)}/history`, options),
+    retryJobs: (options) => post('/jobs/retry', options),
+    stats: (options = {}) => get('/stats', options),
+    failures: (options = {}) => get('/failures', options),
+    failure: (fingerprint, options = {}) => get(failurePath(fingerprint), options),
+    retryFailure: (fingerprint, options = {}) => post(`${failurePath(fingerprint)}/retry`, options),
+    alerts: (options = {}) => get('/alerts', options),
+    events: ({ lastEventId, signal, ...options } = {}) =>
+      fleetEvents(transport, queryOf(options), { lastEventId, signal }),
+  }
+}
+
+function queryOf(options: object): string {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(options))
+    if (value !== undefined) query.set(name, value instanceof Date ? value.toISOString() : String(value))
+  return query.size > 0 ? `?${query}` : ''
+}

@@ -1,0 +1,34 @@
+import type { Context } from 'hono'
+import type { RuleReport } from '../../alerts/alerts.ts'
+import type { AlertRuleDocument } from '../../protocol/recordedDocument.ts'
+import { roleProblem } from '../access/roles.ts'
+import type { HttpScope } from '../apiContext.ts'
+import { readQuery } from '../input/query.ts'
+import { answerRecorded, iso } from './recorded.ts'
+
+/** `GET /alerts`: what each rule finds now, and how its alerts stand. */
+export function listAlerts(c: Context, scope: HttpScope): Promise<Response> {
+  return answerRecorded(c, scope, async () => {
+    const problem = roleProblem(c, 'viewer', 'to see alerts')
+    if (problem) return problem
+    const query = readQuery(c.req.url, {})
+    if (query.kind === 'refused') return query.problem
+    const rules = (await scope.fleet?.alerts?.report()) ?? []
+    return new Response(JSON.stringify({ rules: rules.map(ruleDocument) }), {
+      headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
+    })
+  })
+}
+
+function ruleDocument({ rule, on, readings, states, problem }: RuleReport): AlertRuleDocument {
+  return {
+    rule,
+    on,
+    readings,
+    alerts: states.map(({ subject, status, startedAt, firedAt, value, text }) => ({
+      ...{ subject, status, value, text, startedAt: iso(startedAt) },
+      ...(firedAt !== undefined && { firedAt: iso(firedAt) }),
+    })),
+    ...(problem !== undefined && { problem }),
+  }
+}

@@ -1,0 +1,88 @@
+import type { Context } from 'hono'
+import type { StatsDocument } from '../../protocol/recordedDocument.ts'
+import type { Gap, StatsPoint, StatsStep } from '../../recorder/recording.ts'
+import { roleProblem } from '../access/roles.ts'
+import type { HttpScope } from '../apiContext.ts'
+import { type Reader, readQuery, requireMoment, requireWord, wrongParameter } from '../input/query.ts'
+import { answerRecorded, iso, isProblem, requireWords, seenOf } from './recorded.ts'
+
+const STEPS: Readonly<Record<StatsStep, number>> = { '1s': 1000, '1m': 60_000, '1h': 3_600_000 }
+/** Points of one series. */
+const MAX_POINTS = 1500
+const DEFAULT_RANGE_MS = 3_600_000
+
+const requireStep: Reader<StatsStep> = (text) => {
+  if (Object.hasOwn(STEPS, text)) return text as StatsStep
+  throw new RangeError(`expected one of ${Object.keys(STEPS).join(', ')}`)
+}
+
+const requireSubject: Reader<'all' | 'task' | 'queue'> = (text) => {
+  if (text === 'all' || text === 'task' || text === 'queue') return text
+  throw new RangeError('expected all, task or queue')
+}
+
+const READERS = {
+  from: requireMoment,
+  to: requireMoment,
+  step: requireStep,
+  by: requireSubject,
+  task: requireWords,
+  queue: requireWords,
+  owner: requireWord,
+}
+
+/** `GET /stats`: how many jobs came, ran and failed in each step of time, and how long they waited and ran. */
+export function stats(c: Context, scope: HttpScope): Promise<Response> {
+  return answerRecorded(c, scope, async (recording) => {
+    const query = readQuery(c.req.url, READERS)
+    if (query.kind === 'refused') return query.problem
+    const { by = 'task', task, queue, owner, ...range } = query.values
+    const problem = by === 'task' ? undefined : roleProblem(c, 'viewer', `stats by ${by}`)
+    if (problem) return problem
+    const time = rangeOf(range, scope.app.config.clock.now())
+    if (isProblem(time)) return time
+    const other =
+      by === 'task' ? queue && 'queue' : by === 'queue' ? task && 'task' : ((task && 'task') ?? (queue && 'queue'))
+    if (other) return wrongParameter(other, `expected none with by=${by}`)
+    const seen = seenOf(c, scope, { owner, tasks: task })
+    if (isProblem(seen)) return seen
+    const names = by === 'queue' ? queue : seen.tasks
+    const found = await recording.stats({ ...time, by, names, owner: seen.owner })
+    const document: StatsDocument = {
+      from: iso(time.from),
+      to: iso(time.to),
+      step: found.step,
+      series: found.series.map(({ name, points }) => ({ name, points: points.map(pointDocument) })),
+      gaps: found.gaps.map(gapDocument),
+    }
+    return new Response(JSON.stringify(document), {
+      headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
+    })
+  })
+}
+
+interface Range {
+  readonly from?: number
+  readonly to?: number
+  readonly step?: StatsStep
+}
+
+/** Default: the last hour, in the shortest steps of which the points are not too many. */
+function rangeOf({ to: given, from: since, step: wanted }: Range, now: number) {
+  const to = given ?? now
+  const from = since ?? to - DEFAULT_RANGE_MS
+  if (from >= to) return wrongParameter('from', 'expected a moment before `to`')
+  const fits = (step: StatsStep): boolean => (to - from) / STEPS[step] <= MAX_POINTS
+  const step = wanted ?? (Object.keys(STEPS) as StatsStep[]).find(fits)
+  if (step === undefined || !fits(step))
+    return wrongParameter('from', `expected at most ${MAX_POINTS} steps of ${step ?? '1h'} before \`to\``)
+  return { from, to, step }
+}
+
+function pointDocument({ at, ...point }: StatsPoint) {
+  return { at: iso(at), ...point } as StatsDocument['series'][number]['points'][number]
+}
+
+export function gapDocument({ from, to, ...gap }: Gap) {
+  return { from: iso(from), to: iso(to), ...gap } as StatsDocument['gaps'][number]
+}
