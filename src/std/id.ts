@@ -5,19 +5,24 @@ import { type Clock, systemClock } from './clock.ts'
 let digits = ''
 let used = 0
 
-/** The latest time of the ids of one clock, and what begins the ids of that time. */
+/** The latest time of the ids of one clock, what begins the ids of that time, and how many of them there are. */
 interface Latest {
   time: number
   head: string
+  count: number
 }
 
-const latestOfSystem: Latest = { time: 0, head: '' }
+/** Ids of one ms that sort in their order: of 12 bits. Those after them follow in any order. */
+const MAX_COUNT = 0xfff
+
+const latestOfSystem: Latest = { time: 0, head: '', count: 0 }
 /** Of other clocks: an id of theirs must not move those of the system's clock, or be moved by them. */
 const latestOfOthers = new WeakMap<Clock, Latest>()
 
 /**
- * A UUID version 7 (RFC 9562 §5.7): its first 48 bits are the time in ms, so that ids made later sort later and index
- * well. Never goes back in this process, also when the clock does. `clock`: the clock that `now` was read from.
+ * A UUID version 7 (RFC 9562 §5.7): its first 48 bits are the time in ms, and the next 12 count the ids of that ms, so
+ * that ids made later sort later: what is submitted together lies side by side in an index. The other 62 bits are
+ * random. Never goes back in this process, also when the clock does. `clock`: the clock that `now` was read from.
  */
 export function uuid(now: number = systemClock.now(), clock: Clock = systemClock): string {
   const latest = clock === systemClock ? latestOfSystem : latestOf(clock)
@@ -25,21 +30,23 @@ export function uuid(now: number = systemClock.now(), clock: Clock = systemClock
     latest.time = Math.max(now, latest.time)
     const time = latest.time.toString(16).padStart(12, '0')
     latest.head = `${time.slice(0, 8)}-${time.slice(8)}-7`
+    latest.count = 0
   }
-  if (used + 19 > digits.length) {
+  if (used + 16 > digits.length) {
     digits = randomBytes(4096).toString('hex')
     used = 0
   }
   const at = used
-  used += 19
+  used += 16
+  const count = Math.min(latest.count++, MAX_COUNT)
   const variant = '89ab'[Number.parseInt(digits[at] as string, 16) & 3]
-  return `${latest.head}${digits.slice(at + 1, at + 4)}-${variant}${digits.slice(at + 4, at + 7)}-${digits.slice(at + 7, at + 19)}`
+  return `${latest.head}${count.toString(16).padStart(3, '0')}-${variant}${digits.slice(at + 1, at + 4)}-${digits.slice(at + 4, at + 16)}`
 }
 
 function latestOf(clock: Clock): Latest {
   const known = latestOfOthers.get(clock)
   if (known) return known
-  const fresh: Latest = { time: 0, head: '' }
+  const fresh: Latest = { time: 0, head: '', count: 0 }
   latestOfOthers.set(clock, fresh)
   return fresh
 }

@@ -23,6 +23,17 @@ test('begins with its time, and never goes back, also when the clock does', () =
   expect(later).toEqual([...later].sort())
 })
 
+test('those of one ms sort in the order in which they were made, as far as 12 bits count; all of them differ', () => {
+  const clock = new ManualClock(1_000_000)
+  const ids = Array.from({ length: 10_000 }, () => uuid(clock.now(), clock))
+  const sorted = [...ids].sort()
+  expect(ids.slice(0, 4095)).toEqual(sorted.slice(0, 4095))
+  expect(new Set(ids.map((id) => id.slice(19))).size).toBe(ids.length)
+  expect(ids.every((id) => timeOf(id) === 1_000_000)).toBe(true)
+  clock.jump(1)
+  expect(uuid(clock.now(), clock) > (sorted.at(-1) as string)).toBe(true)
+})
+
 test('of another clock begins with its time, and leaves those of the system alone', () => {
   const clock = new ManualClock(1_000_000)
   const system = timeOf(uuid()) as number

@@ -14,7 +14,7 @@ import { Writer } from './writer.ts'
 export type Topic = 'messages' | 'results' | 'schedules'
 
 /** Through which rows are written, inside a transaction: the connection of a file, or one of the caller. */
-export interface Connection extends Pick<SqliteFile, 'nextVersion' | 'require' | 'touch'> {
+export interface Connection extends Pick<SqliteFile, 'nextVersion' | 'require' | 'touch' | 'atEnd'> {
   readonly db: Pick<DatabaseSync, 'prepare' | 'exec'>
 }
 
@@ -97,6 +97,11 @@ export class SqliteFile {
   /** Inside a transaction of the writer, as `Meta.require`. */
   require(version: number): void {
     this.#meta.require(version)
+  }
+
+  /** Inside a transaction of the writer, as `Meta.atEnd`. */
+  atEnd(work: (isCommit: boolean) => void): void {
+    this.#meta.atEnd(work)
   }
 
   /**

@@ -56,7 +56,8 @@ CREATE INDEX celeriac_lane_limit_limiter ON celeriac_lane_limit (limiter);
 -- One row, from the first message with limits on.
 CREATE TABLE celeriac_turn (
   last INTEGER NOT NULL,                -- the last turn of any lane
-  at REAL NOT NULL                      -- when the last lane was served: earlier than that, the clock was set back
+  at REAL NOT NULL                      -- when the last lane was served: earlier than that, the clock was set back;
+                                        -- negative: its transaction itself counts what is settled, see \`Lanes.settle\`
 ) STRICT;`
 
 /** The prefix with a "/" in place of its last ".", which follows it. */
@@ -74,9 +75,12 @@ export function isLaneSql(column: string): string {
 export const limitersOfLane = (name: string): string => `FROM celeriac_lane_limit AS need
   WHERE need.lane = (SELECT id FROM celeriac_lane WHERE name = ${name}) AND celeriac_limiter.id = +need.limiter`
 
-/** Nothing waits for what takes nothing. */
-const RETURN = `UPDATE celeriac_limiter SET held = held - need.count, wake = CASE WHEN waits = 1 THEN 0 ELSE wake END
-  ${limitersOfLane('old.queue')} AND need.count > 0`
+/** SQL: return what so many messages of a lane have taken. Nothing waits for what takes nothing. */
+export const returnSql = (messages: string, name: string): string => `UPDATE celeriac_limiter
+  SET held = held - need.count * ${messages}, wake = CASE WHEN waits = 1 THEN 0 ELSE wake END
+  ${limitersOfLane(name)} AND need.count > 0`
+
+const RETURN = returnSql('1', 'old.queue')
 
 const isReadyInEmptyLane = `${isLaneSql('new.queue')} AND new.owner IS NULL AND new.due IS NULL
   AND EXISTS (SELECT 1 FROM celeriac_lane WHERE name = new.queue AND open = 0 AND limiter IS NULL)`
@@ -86,6 +90,19 @@ const OPEN = `UPDATE celeriac_turn SET last = last + 1;
 
 const trigger = (name: string, event: string, when: string, body: string): string =>
   `CREATE TRIGGER celeriac_${name} AFTER ${event} ON celeriac_message WHEN ${when} BEGIN ${body} END;`
+
+/** Where `at` is negative, the transaction counts by itself what consumers held and settle. */
+const LEAVE = trigger(
+  'lane_left',
+  'DELETE',
+  `${isLaneSql('old.queue')} AND (coalesce(old.owner, 0) <= 0 OR (SELECT at FROM celeriac_turn) >= 0)`,
+  `UPDATE celeriac_lane SET messages = messages - 1 WHERE name = old.queue; ${RETURN} AND old.owner > 0;`,
+)
+
+/** For a file that has the trigger of before, which counts all that is deleted. */
+export const RENEW_TRIGGER: string = `DROP TRIGGER IF EXISTS celeriac_lane_leave; ${LEAVE}`
+/** Finds a row where the file has that of now. */
+export const FIND_TRIGGER = "SELECT 1 FROM sqlite_schema WHERE name = 'celeriac_lane_left'"
 
 /**
  * However a message gets into a lane and out of it, and whatever ends a hold: what that means for the lane and for its
@@ -106,12 +123,7 @@ export const LANE_TRIGGERS: string = [
     `${isLaneSql('old.queue')} AND old.owner > 0 AND new.owner IS NULL`,
     `${RETURN};`,
   ),
-  trigger(
-    'lane_leave',
-    'DELETE',
-    isLaneSql('old.queue'),
-    `UPDATE celeriac_lane SET messages = messages - 1 WHERE name = old.queue; ${RETURN} AND old.owner > 0;`,
-  ),
+  LEAVE,
   trigger(
     'lane_move',
     'UPDATE OF queue',

@@ -22,6 +22,7 @@ export class Meta {
   #changes: number | undefined
   #before = 0
   #outdated: StoreUnavailableError | undefined
+  #ends: ((isCommit: boolean) => void)[] = []
 
   /** `own`: the version of the tables that this process knows. */
   constructor(db: Pick<DatabaseSync, 'prepare'>, own: number) {
@@ -59,13 +60,26 @@ export class Meta {
     return this.#changes
   }
 
+  /** Inside a transaction: call this at its end, inside it and before its commit, or after its rollback. */
+  atEnd(work: (isCommit: boolean) => void): void {
+    this.#ends.push(work)
+  }
+
+  #end(isCommit: boolean): void {
+    const ends = this.#ends
+    this.#ends = []
+    for (const work of ends) work(isCommit)
+  }
+
   /** At the end of the transaction, inside it. */
   beforeCommit(): void {
+    if (this.#ends.length > 0) this.#end(true)
     if (this.#changes !== undefined && this.#changes !== this.#before) this.#write.run(this.#changes)
   }
 
   /** After the commit or the rollback. */
   end(): void {
+    if (this.#ends.length > 0) this.#end(false)
     this.#changes = undefined
   }
 

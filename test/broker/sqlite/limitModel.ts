@@ -118,7 +118,7 @@ class Model {
       return { rows: this.#lanes.claim(queue, places, (lane, some) => this.#messages.claim(owner, lane, some)), owner }
     })
     expect(rows.length).toBeLessThanOrEqual(places)
-    for (const { seq, claims, task_id: id } of rows) {
+    for (const { seq, claims, task_id: id, queue: lane } of rows) {
       const message = this.#all.find((one) => one.id === id)
       if (!message) throw new Error(`claimed ${id}, which is not there`)
       expect([message.hold, message.queue, message.due]).toEqual([undefined, queue, 0])
@@ -126,7 +126,7 @@ class Model {
         expect(this.#passes(use), `${JSON.stringify(use)} for ${id}`).toBe(true)
         this.#oracle(use).passed.push({ at: this.#now, count: use.count })
       }
-      message.hold = { seq, owner, claims, limited: true }
+      message.hold = { seq, owner, claims, lane }
     }
     return rows.length
   }
@@ -152,7 +152,7 @@ class Model {
     await this.#write(() => {
       const owner = this.#leases.register('model', 1000, this.#now)
       const row = this.#messages.take(owner, message.id)
-      if (row) message.hold = { seq: row.seq, owner, claims: row.claims, limited: true }
+      if (row) message.hold = { seq: row.seq, owner, claims: row.claims, lane: row.queue }
       message.due = 0
     })
     expect(message.hold).toBeDefined()

@@ -35,7 +35,7 @@ export class SqliteDelivery implements Delivery {
     this.queue = this.limited ? queueOfLane(row.queue) : row.queue
     this.redelivered = row.claims > 1
     this.lost = row.lost
-    this.hold = { seq: row.seq, owner, claims: row.claims, limited: this.limited }
+    this.hold = { seq: row.seq, owner, claims: row.claims, lane: this.limited ? row.queue : undefined }
     this.#messages = parts.messages
     this.#file = parts.file
     this.#onSettle = onSettle

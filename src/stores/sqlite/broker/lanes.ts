@@ -2,7 +2,7 @@ import { type Lane, lanesFor } from '../../../broker/lane.ts'
 import { passing, take } from '../../../broker/limiter.ts'
 import type { Clock } from '../../../std/clock.ts'
 import type { Connection } from '../file.ts'
-import { LANE_TRIGGERS, limitersOfLane } from '../limitSchema.ts'
+import { FIND_TRIGGER, LANE_TRIGGERS, limitersOfLane, RENEW_TRIGGER, returnSql } from '../limitSchema.ts'
 import { LIMIT_VERSION } from '../migrations.ts'
 import { LaneWaker } from './laneWaker.ts'
 import { JOIN_RULE, type KeptLimiter, LIMITER_COLUMNS, type LimiterRow, limiterOf, wakeAt } from './limiterRows.ts'
@@ -70,6 +70,10 @@ export class Lanes {
   readonly #connection: Connection
   readonly #clock: Clock
   #prepared: Statements | undefined
+  /** How many messages of each lane this transaction has settled and not returned; undefined: triggers return them. */
+  #settled: Map<string, number> | undefined
+  /** The file has the trigger that leaves to this process what it settles. */
+  #isRenewed = false
 
   constructor(connection: Connection, clock: Clock) {
     this.#connection = connection
@@ -105,6 +109,42 @@ export class Lanes {
     this.unblock(name)
   }
 
+  /**
+   * A message of this lane is settled: `remove` deletes it, and returns true where it was still held. Triggers leave it
+   * alone. What it returns to its limits is written with that of all others of its lane, at the end of the transaction,
+   * or before it claims.
+   */
+  settle(name: string, remove: () => boolean): boolean {
+    this.#settled ??= this.#countSettled()
+    if (!remove()) return false
+    this.#settled.set(name, (this.#settled.get(name) ?? 0) + 1)
+    return true
+  }
+
+  #countSettled(): Map<string, number> {
+    const { findTrigger, countSettled } = this.#statements
+    const isRenewed = this.#isRenewed || findTrigger.get() !== undefined
+    if (!isRenewed) this.#connection.db.exec(RENEW_TRIGGER)
+    countSettled.run()
+    this.#connection.atEnd((isCommit) => {
+      if (isCommit) this.#returnSettled()
+      this.#settled = undefined
+      this.#isRenewed = isRenewed
+    })
+    return new Map()
+  }
+
+  #returnSettled(): void {
+    if (!this.#settled) return
+    const { leave, giveBack, countSettled } = this.#statements
+    for (const [name, messages] of this.#settled) {
+      leave.run(messages, name)
+      giveBack.run(messages, name)
+    }
+    this.#settled = undefined
+    countSettled.run()
+  }
+
   /** Messages were taken out of this lane: one without any that waits does not stay before others of its limit. */
   unblock(name: string): void {
     const { passOn, unblock } = this.#statements
@@ -126,6 +166,7 @@ export class Lanes {
   claim<Row>(queue: string, places: number, claim: ClaimFromLane<Row>): Row[] {
     const rows: Row[] = []
     const now = this.#clock.now()
+    this.#returnSettled()
     // If those that come first are blocked, more are read the next time.
     for (let looked = 0, factor = 1; rows.length < places && looked < MAX_LOOKED_LANES; factor *= 2) {
       const { last, at } = (this.#statements.turn.get() ?? { last: 0, at: 0 }) as { last: number; at: number }
@@ -254,6 +295,11 @@ function prepare(connection: Connection) {
       CROSS JOIN celeriac_lane_limit AS need ON need.lane = lane.id
       CROSS JOIN celeriac_limiter AS limiter ON limiter.id = need.limiter
       ${JOIN_RULE} ORDER BY lane.turn`),
+    findTrigger: db.prepare(FIND_TRIGGER),
+    // Between two of them triggers return nothing of what is settled.
+    countSettled: db.prepare('UPDATE celeriac_turn SET at = -1 - at'),
+    leave: db.prepare('UPDATE celeriac_lane SET messages = messages - ? WHERE name = ?'),
+    giveBack: db.prepare(returnSql('?', '?')),
     hold: db.prepare(`UPDATE celeriac_limiter SET held = held + need.count ${limitersOfLane('?')}`),
     passOn: db.prepare(`UPDATE celeriac_limiter SET wake = 0
       WHERE id = (SELECT limiter FROM celeriac_lane WHERE name = ? AND ${IS_BLOCKED_EMPTY})`),

@@ -29,8 +29,8 @@ export interface Hold {
   readonly seq: number
   readonly owner: number
   readonly claims: number
-  /** It holds a part of its limits. */
-  readonly limited: boolean
+  /** It holds a part of its limits: those of this lane. */
+  readonly lane?: string | undefined
 }
 
 /** What else a consumer waits for. */
@@ -181,10 +181,12 @@ export class Messages {
   }
 
   /** True when the hold was still valid. */
-  ack({ seq, owner, claims, limited }: Hold): boolean {
+  ack({ seq, owner, claims, lane }: Hold): boolean {
+    const remove = (): boolean => Number(this.#ack.run(seq, owner, claims).changes) === 1
+    if (lane === undefined) return remove()
     // Another one may pass now.
-    if (limited) this.#connection.touch('messages')
-    return Number(this.#ack.run(seq, owner, claims).changes) === 1
+    this.#connection.touch('messages')
+    return this.#lanes.settle(lane, remove)
   }
 
   /** Return to the queue; true when the hold was still valid. */

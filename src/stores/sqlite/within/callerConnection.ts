@@ -107,6 +107,10 @@ export class CallerConnection implements Connection {
     this.#meta.require(version)
   }
 
+  atEnd(work: (isCommit: boolean) => void): void {
+    this.#meta.atEnd(work)
+  }
+
   /** Its commit is one of another connection: `ChangeWatcher` notices it. */
   touch(): void {
     // Nothing to do.
