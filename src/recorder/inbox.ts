@@ -5,8 +5,9 @@ const MAX_EVENTS = 50_000
 const MAX_LENGTH = 64 * 2 ** 20
 /** Longest event that is kept whole, in characters. */
 const MAX_EVENT_LENGTH = 65_536
-/** Events of one transaction. */
+/** Events of one transaction, and their characters. */
 const MAX_TAKEN = 2500
+const MAX_TAKEN_LENGTH = 4 * 2 ** 20
 
 const MAX_KEPT_TEXT = 8192
 
@@ -47,7 +48,12 @@ export class Inbox {
 
   /** The first that wait. They stay until `drop`. */
   peek(): { ids: ReadonlySet<string>; texts: readonly string[]; losses: readonly Loss[] } {
-    const events = this.#events.slice(0, MAX_TAKEN)
+    let length = 0
+    const end = this.#events.slice(0, MAX_TAKEN).findIndex(({ text }) => {
+      length += text.length
+      return length > MAX_TAKEN_LENGTH
+    })
+    const events = this.#events.slice(0, end > 0 ? end : MAX_TAKEN)
     const ids = new Set(events.flatMap(({ id }) => id ?? []))
     const losses = this.#lost ? [...this.#losses, this.#lost] : [...this.#losses]
     return { ids, texts: events.map(({ text }) => text), losses }
