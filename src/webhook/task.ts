@@ -5,8 +5,8 @@ import { Fatal, Retry } from '../std/errors.ts'
 import { currentTask } from '../tasks/current.ts'
 import type { Resolve } from './addressGuard.ts'
 import { Endpoint } from './endpoint.ts'
-import { WEBHOOK_TASK } from './header.ts'
 import type { Answer } from './post.ts'
+import { WEBHOOK_TASK } from './url.ts'
 
 /** What a delivery returns: the receiver's status, and how many attempts it took. */
 export interface Delivered {
