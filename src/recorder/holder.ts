@@ -8,8 +8,8 @@ export function newHolder(): string {
 }
 
 /**
- * True where the process of a holder was on this machine, and is there no more. A process of another container cannot be
- * seen from here: it counts as alive until its lease ends.
+ * True where the process of a holder was on this machine, and is there no more. A process of another container cannot
+ * be seen from here: it counts as alive until its lease ends.
  */
 export function isGone(holder: string): boolean {
   const [host = '', pid = '', unique = ''] = holder.split(' ')

@@ -60,7 +60,7 @@ export function putAside(path: string, now: number): string {
   return aside
 }
 
-/** Tells a file from others of the same name; undefined where there is none. */
+/** Distinguishes a file from others of the same name; undefined where there is none. */
 export function identityOf(path: string): string | undefined {
   const found = statSync(path, { bigint: true, throwIfNoEntry: false })
   return found && `${found.dev}:${found.ino}`
