@@ -56,7 +56,7 @@ export class Candidate implements Service {
   }
 
   get #now(): number {
-    return this.#app.config.clock.now()
+    return Math.floor(this.#app.config.clock.now())
   }
 
   async #close(): Promise<void> {

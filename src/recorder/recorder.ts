@@ -145,7 +145,7 @@ export class Recorder implements Service, Recording {
   }
 
   get #now(): number {
-    return this.#app.config.clock.now()
+    return Math.floor(this.#app.config.clock.now())
   }
 
   async #forget(filter: ForgetFilter, ended: boolean): Promise<number> {

@@ -184,7 +184,7 @@ describe('the file', () => {
     opened.index()
     const db = new DatabaseSync(opened.path)
     // Else its own tables cannot be changed.
-    db.enableDefensive(false)
+    db.enableDefensive?.(false)
     db.exec('DELETE FROM job_text_1_data WHERE id > 10')
     db.close()
     let error: unknown
