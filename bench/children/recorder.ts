@@ -19,6 +19,12 @@ export interface RecorderOrder {
   readonly jobs?: number
 }
 
+export interface RecordedFigures {
+  readonly jobs: number
+  /** Events of which the recorder knows that they were lost. */
+  readonly lost: number
+}
+
 export interface SearchFigures {
   /** Of each kind of search, ms. */
   readonly times: readonly number[]
@@ -42,7 +48,12 @@ async function record(): Promise<void> {
   await recorder.start()
   while (!(await recorder.status()).isRecording) await sleep(50)
   answer('ready')
-  process.on('message', async () => answer(await recorder.status()))
+  const started = Date.now()
+  process.on('message', async () => {
+    const { jobs } = await recorder.status()
+    const gaps = await recorder.gaps({ from: started, to: Date.now() })
+    answer({ jobs, lost: gaps.reduce((sum, { events = 0 }) => sum + events, 0) } satisfies RecordedFigures)
+  })
   await parted()
   await app.close()
 }
@@ -126,4 +137,4 @@ async function search(): Promise<void> {
 }
 
 await { record, send, search }[order.role]()
-process.disconnect?.()
+if (process.connected) process.disconnect()

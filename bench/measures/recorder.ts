@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { RecordingStatus } from '../../src/recorder/recording.ts'
-import type { RecorderOrder, SearchFigures } from '../children/recorder.ts'
+import type { RecordedFigures, RecorderOrder, SearchFigures } from '../children/recorder.ts'
 import { Child } from '../harness/child.ts'
 import { cpuOf, rssOf } from '../harness/processes.ts'
 import type { Conditions, Entrant, Figures } from '../harness/scenario.ts'
@@ -66,6 +65,7 @@ export function recorderEvents(open: (conditions: Conditions) => Promise<Store>)
         return {
           'events/s': sent / seconds,
           'recorded %': (100 * (after.jobs - before.jobs)) / (sent / 3),
+          'known to be lost %': (100 * after.lost) / sent,
           'CPU %': 100 * cores,
           'RSS before MiB': rss,
           'RSS after MiB': rssOf(recorder.pid),
@@ -96,13 +96,13 @@ export function recorderSearch(): Entrant {
   )
 }
 
-function statusOf(child: Child): Promise<RecordingStatus> {
+function statusOf(child: Child): Promise<RecordedFigures> {
   child.tell('status')
-  return child.next<RecordingStatus>()
+  return child.next<RecordedFigures>()
 }
 
 /** When nothing more is written. */
-async function settled(child: Child): Promise<RecordingStatus> {
+async function settled(child: Child): Promise<RecordedFigures> {
   for (let before = -1; ; ) {
     const status = await statusOf(child)
     if (status.jobs === before) return status

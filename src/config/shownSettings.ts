@@ -16,7 +16,9 @@ const STORES: ReadonlySet<string> = new Set([...MAIN_STORES, 'limits'])
  * seconds, and nothing that may be a secret. Without `withDefaults` those that differ from the default.
  */
 export function shownSettings(config: Config, withDefaults: boolean): Readonly<Record<string, unknown>> {
-  const values = config as unknown as Readonly<Record<string, unknown>>
+  const { recorder } = config
+  const recorderSetting = recorder.mode === 'asked' ? undefined : recorder.mode === 'on'
+  const values: Readonly<Record<string, unknown>> = { ...config, recorder: recorderSetting }
   const defaults = readOptions(APP_OPTIONS, {}, 'Celeriac', '') as unknown as Readonly<Record<string, unknown>>
   const rows = Object.entries(APP_OPTIONS as unknown as Readonly<Record<string, AnyRow>>)
   return Object.fromEntries(

@@ -1,10 +1,9 @@
-import { hostname } from 'node:os'
 import type { App } from '../app/app.ts'
 import { withDeadline } from '../std/deadline.ts'
 import { ConfigError } from '../std/errors.ts'
-import { uuid } from '../std/id.ts'
 import { Lifecycle, type Service, type ServiceRun } from '../std/service.ts'
 import type { FileThread } from './file/fileThread.ts'
+import { isGone, newHolder } from './holder.ts'
 import { Intake, type IntakeParts } from './intake.ts'
 
 /** A process that records and is silent for this long is replaced by another, ms. */
@@ -21,7 +20,7 @@ export class Candidate implements Service {
   readonly #others: Pick<IntakeParts, 'forget' | 'written'>
   readonly #lifecycle = new Lifecycle((run) => this.#open(run))
   /** For people, and unique. */
-  readonly holder: string = `${hostname()} ${process.pid} ${uuid().slice(-12)}`
+  readonly holder: string = newHolder()
   #intake: Intake | undefined
   #stopTimer: (() => void) | undefined
   #turning: Promise<unknown> = Promise.resolve()
@@ -62,7 +61,7 @@ export class Candidate implements Service {
   }
 
   get #now(): number {
-    return this.#app.config.clock.now()
+    return Math.floor(this.#app.config.clock.now())
   }
 
   async #close(): Promise<void> {
@@ -88,7 +87,7 @@ export class Candidate implements Service {
     try {
       const setAside = await this.#thread.call('open', this.#now)
       if (setAside !== undefined) this.#warn(`its file was damaged: it is now ${setAside}, and a new one was begun`)
-      const isHeld = await this.#thread.call('claim', { holder: this.holder, now: this.#now, lease: LEASE_MS })
+      const isHeld = await this.#claim()
       if (isHeld && !this.#intake) await this.#begin()
       if (!isHeld && this.#intake) await this.#end()
       this.#problem = undefined
@@ -100,6 +99,13 @@ export class Candidate implements Service {
       this.#problem = message
       return error
     }
+  }
+
+  async #claim(): Promise<boolean> {
+    const claim = { holder: this.holder, now: this.#now, lease: LEASE_MS }
+    const holder = await this.#thread.call('claim', claim)
+    if (holder === this.holder || !isGone(holder)) return holder === this.holder
+    return (await this.#thread.call('claim', { ...claim, instead: holder })) === this.holder
   }
 
   #warn(message: string): void {

@@ -6,10 +6,17 @@ export class Followers {
   readonly #waiting = new Set<() => void>()
   readonly #changed: (isAny: boolean) => void
   #count = 0
+  #isClosed = false
 
   /** `changed`: called when there is a first one, and after the last. */
   constructor(changed: (isAny: boolean) => void) {
     this.#changed = changed
+  }
+
+  /** Ends all that follow. */
+  close(): void {
+    this.#isClosed = true
+    this.wake()
   }
 
   /** Something was written. */
@@ -27,7 +34,7 @@ export class Followers {
     if (++this.#count === 1) this.#changed(true)
     try {
       let position = after ?? (await thread.call('lastEvent', now()))
-      while (!signal.aborted) {
+      while (!signal.aborted && !this.#isClosed) {
         // Before it is read: what is written meanwhile is another round.
         const next = this.#next(signal)
         const { events, last, oldest, more } = await thread.call('eventsAfter', { ...only, after: position }, now())

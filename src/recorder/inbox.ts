@@ -5,10 +5,13 @@ const MAX_EVENTS = 50_000
 const MAX_LENGTH = 64 * 2 ** 20
 /** Longest event that is kept whole, in characters. */
 const MAX_EVENT_LENGTH = 65_536
-/** Events of one transaction. */
+/** Events of one transaction, and their characters. */
 const MAX_TAKEN = 2500
+const MAX_TAKEN_LENGTH = 4 * 2 ** 20
 
+/** Of an event that is too long. */
 const MAX_KEPT_TEXT = 8192
+const MAX_KEPT_FIELDS = 50
 
 export interface Loss {
   readonly since: number
@@ -47,19 +50,23 @@ export class Inbox {
 
   /** The first that wait. They stay until `drop`. */
   peek(): { ids: ReadonlySet<string>; texts: readonly string[]; losses: readonly Loss[] } {
-    const events = this.#events.slice(0, MAX_TAKEN)
+    let length = 0
+    const end = this.#events.slice(0, MAX_TAKEN).findIndex(({ text }) => {
+      length += text.length
+      return length > MAX_TAKEN_LENGTH
+    })
+    const events = this.#events.slice(0, end > 0 ? end : MAX_TAKEN)
     const ids = new Set(events.flatMap(({ id }) => id ?? []))
-    const losses = this.#lost ? [...this.#losses, this.#lost] : [...this.#losses]
-    return { ids, texts: events.map(({ text }) => text), losses }
+    // What is lost from now on is another loss.
+    if (this.#lost) this.#losses.push(this.#lost)
+    this.#lost = undefined
+    return { ids, texts: events.map(({ text }) => text), losses: [...this.#losses] }
   }
 
   /** These are written. */
   drop({ texts, losses }: Pick<ReturnType<Inbox['peek']>, 'texts' | 'losses'>): void {
     for (const { text } of this.#events.splice(0, texts.length)) this.#length -= text.length
-    for (const loss of losses) {
-      if (loss === this.#lost) this.#lost = undefined
-      else this.#losses.splice(this.#losses.indexOf(loss), 1)
-    }
+    for (const loss of losses) this.#losses.splice(this.#losses.indexOf(loss), 1)
   }
 }
 
@@ -74,5 +81,13 @@ function textOf(event: Event): string {
   }
   const kept = Object.entries(event).filter(([, value]) => typeof value !== 'object' && typeof value !== 'bigint')
   const cut = kept.map(([name, value]) => [name, typeof value === 'string' ? value.slice(0, MAX_KEPT_TEXT) : value])
-  return JSON.stringify(Object.fromEntries(cut.slice(0, 50)))
+  const { type, hostname, timestamp, uuid, clock } = event
+  return JSON.stringify({
+    ...Object.fromEntries(cut.slice(0, MAX_KEPT_FIELDS)),
+    type,
+    hostname,
+    timestamp,
+    uuid,
+    clock,
+  })
 }

@@ -104,7 +104,7 @@ export class Intake implements Service {
   }
 
   get #now(): number {
-    return this.#parts.app.config.clock.now()
+    return Math.floor(this.#parts.app.config.clock.now())
   }
 
   #take(event: Event): void {
@@ -166,9 +166,11 @@ export class Intake implements Service {
     const claim = { holder, now: this.#now, lease }
     const { texts: events, losses } = taken
     const isAll = events.length === this.#inbox.size
-    const written = await thread.call('ingest', {
-      ...{ claim, coverage: this.#coverage, events, described, losses },
-      until: isAll ? until : this.#wrote,
+    const batch = { claim, coverage: this.#coverage, events, described, losses, until: isAll ? until : this.#wrote }
+    const written = await thread.call('ingest', batch).catch((error: unknown) => {
+      // An event that cannot be written at all must not keep those that follow.
+      if (!(error instanceof StoreUnavailableError)) this.#giveUp(taken)
+      throw error
     })
     if (!written.isHeld) {
       this.#parts.lost()
@@ -180,6 +182,11 @@ export class Intake implements Service {
     for (const id of described.keys()) this.#know(id)
     for (const filter of written.forget) await this.#parts.forget(filter)
     if (events.length > 0) this.#parts.written()
+  }
+
+  #giveUp(taken: ReturnType<Inbox['peek']>): void {
+    this.#inbox.drop(taken)
+    this.#inbox.lose({ since: this.#wrote, until: this.#now, events: taken.texts.length })
   }
 
   /** Owner and tags of jobs: one question for all that are new. */

@@ -83,7 +83,7 @@ export class Recorder implements Service, Recording {
   /** Also ends its answers. */
   async close(): Promise<void> {
     await this.stop()
-    this.#followers.wake()
+    this.#followers.close()
     await this.#writer.close()
     if (this.#reader !== this.#writer) await this.#reader.close()
   }
@@ -160,7 +160,7 @@ export class Recorder implements Service, Recording {
   }
 
   get #now(): number {
-    return this.#app.config.clock.now()
+    return Math.floor(this.#app.config.clock.now())
   }
 
   async #forget(filter: ForgetFilter, ended: boolean): Promise<number> {

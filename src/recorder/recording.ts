@@ -52,6 +52,7 @@ export interface JobStep {
   readonly retries?: number | undefined
 }
 
+/** A job with its events. */
 export interface RecordedHistory {
   readonly job: RecordedJob
   /** The newest 1000. */
@@ -79,6 +80,7 @@ export interface JobFilter {
   readonly q?: string | undefined
 }
 
+/** A page of the jobs that fit. */
 export interface JobQuery extends JobFilter {
   /** 1 to 1000. */
   readonly limit: number
@@ -91,6 +93,7 @@ export interface RecordedPage {
   readonly cursor?: string | undefined
 }
 
+/** One value of a field, and how many jobs have it. */
 export interface FacetValue {
   readonly value: string
   readonly count: number
@@ -107,8 +110,10 @@ export interface Facets {
   readonly isPartial: boolean
 }
 
+/** Length of a step of the statistics. */
 export type StatsStep = '1s' | '1m' | '1h'
 
+/** Which numbers, of which time. */
 export interface StatsQuery {
   readonly from: number
   readonly to: number
@@ -120,6 +125,7 @@ export interface StatsQuery {
   readonly owner?: string | undefined
 }
 
+/** Times that half, 95 % and 99 % did not exceed, ms; wrong by at most 5 %. */
 export interface Percentiles {
   readonly p50: number
   readonly p95: number
@@ -142,6 +148,7 @@ export interface StatsPoint {
   readonly run?: Percentiles | undefined
 }
 
+/** The numbers of one task or queue, or of all together. */
 export interface StatsSeries {
   /** Of the task or queue; '' with `by: 'all'`. */
   readonly name: string
@@ -158,6 +165,7 @@ export interface Gap {
   readonly events?: number | undefined
 }
 
+/** Series of numbers, and the gaps in them. */
 export interface Stats {
   readonly step: StatsStep
   readonly series: readonly StatsSeries[]
@@ -166,6 +174,7 @@ export interface Stats {
   readonly isPartial?: boolean | undefined
 }
 
+/** Which groups of failures. */
 export interface FailureQuery {
   readonly tasks?: readonly string[] | undefined
   readonly owner?: string | undefined
@@ -230,13 +239,17 @@ export interface RecordedEvent {
   readonly fields: Readonly<Record<string, unknown>>
 }
 
+/** Which events are followed. */
 export interface FollowOptions {
   /** Events after this number; undefined: from now on. */
   readonly after?: number | undefined
   /** Types, with `*`. Undefined: all. */
   readonly types?: readonly string[] | undefined
+  /** Of these tasks alone. */
   readonly tasks?: readonly string[] | undefined
+  /** Of the jobs of this owner alone. */
   readonly owner?: string | undefined
+  /** Ends it. */
   readonly signal: AbortSignal
 }
 
@@ -261,6 +274,7 @@ export interface AuditEntry {
   readonly details?: Readonly<Record<string, unknown>> | undefined
 }
 
+/** Which entries of the audit log. */
 export interface AuditQuery {
   readonly who?: string | undefined
   readonly action?: string | undefined
@@ -270,11 +284,13 @@ export interface AuditQuery {
   readonly cursor?: string | undefined
 }
 
+/** The newest first. */
 export interface AuditPage {
   readonly entries: readonly AuditEntry[]
   readonly cursor?: string | undefined
 }
 
+/** The state of the file, and of who writes it. */
 export interface RecordingStatus {
   readonly file: string
   readonly bytes: number

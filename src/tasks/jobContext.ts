@@ -28,7 +28,6 @@ import { ExposedLog } from './jobLog.ts'
 import type { Completing, JobServices } from './jobServices.ts'
 import { JobMessage } from './messageInfo.ts'
 import { type Emit, OutputBuffer } from './outputBuffer.ts'
-import { Replacement } from './replacement.ts'
 import type { Resource } from './resource.ts'
 import type { Resources } from './resources.ts'
 import type { WaitForOptions } from './waitTypes.ts'
@@ -362,4 +361,14 @@ export function abortError(reason: unknown, id: string): Error {
   if (reason === 'revoke') return new TaskRevokedError(id, 'revoked')
   if (reason === 'lease lost') return leaseLost()
   return new CeleriacError('SHUTDOWN', 'the worker shuts down')
+}
+
+/** Ends the run of a task that a workflow replaces: what `ctx.replace` throws. */
+export class Replacement extends Error {
+  readonly workflow: SignatureData
+
+  constructor(workflow: SignatureData) {
+    super('this task is replaced by a workflow')
+    this.workflow = workflow
+  }
 }

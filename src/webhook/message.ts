@@ -10,7 +10,7 @@ import { isoOf } from '../std/clock.ts'
 import { uuidOf } from '../std/id.ts'
 import { isRecord } from '../std/isRecord.ts'
 import { redactUrl } from '../std/url.ts'
-import { WEBHOOK_HEADER, WEBHOOK_TASK } from './header.ts'
+import { WEBHOOK_HEADER, WEBHOOK_TASK } from './url.ts'
 
 /**
  * The call of the task that delivers a webhook: its message, to send with the final record of the job, and its own

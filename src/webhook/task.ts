@@ -6,7 +6,7 @@ import { currentTask } from '../tasks/current.ts'
 import type { Resolve } from './addressGuard.ts'
 import { deliver, Refusal } from './deliver.ts'
 import { Endpoint } from './endpoint.ts'
-import { WEBHOOK_TASK } from './header.ts'
+import { WEBHOOK_TASK } from './url.ts'
 
 /** What a delivery returns: the receiver's status, and how many attempts it took. */
 export interface Delivered {

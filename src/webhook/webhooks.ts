@@ -2,9 +2,9 @@ import type { App } from '../app/app.ts'
 import { type EndedTask, type Following, type FollowUp, NOTHING_FOLLOWS } from '../backend/followUp.ts'
 import { customHeader } from '../protocol/callHeaders.ts'
 import { FAILURE } from '../protocol/states.ts'
-import { WEBHOOK_HEADER, WEBHOOK_TASK, webhookHeader } from './header.ts'
 import { deliveryIds, deliveryOf } from './message.ts'
 import { defineWebhookTask, type Surroundings } from './task.ts'
+import { WEBHOOK_HEADER, WEBHOOK_TASK, webhookHeader } from './url.ts'
 
 /**
  * Add webhooks to an app: the call option `webhook`, the delivery that follows from a job's end and, if the app has the

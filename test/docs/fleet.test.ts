@@ -77,7 +77,11 @@ async function curl(line: string): Promise<{ readonly status: number; readonly b
   }
   const sent = { method: method ?? (body === undefined ? 'GET' : 'POST'), headers, ...(body !== undefined && { body }) }
   const response = await fetch(url as string, sent)
-  return { status: response.status, body: await response.text() }
+  if (response.headers.get('content-type') !== 'text/event-stream')
+    return { status: response.status, body: await response.text() }
+  // It has no end.
+  await response.body?.cancel()
+  return { status: response.status, body: '' }
 }
 
 function withVariables(text: string): string {

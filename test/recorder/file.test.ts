@@ -61,9 +61,9 @@ describe('what is written', () => {
     const opened = scene()
     const other = opened.open()
     const claim = { holder: 'two', now: opened.now, lease: 10_000 }
-    expect(other.calls.claim(claim)).toBe(false)
+    expect(other.calls.claim(claim)).toBe('one')
     opened.now += 10_001
-    expect(other.calls.claim({ ...claim, now: opened.now })).toBe(true)
+    expect(other.calls.claim({ ...claim, now: opened.now })).toBe('two')
     expect(opened.write(opened.job('id-1'))).toMatchObject({ isHeld: false })
     expect(opened.ids({})).toEqual([])
     other.close()
@@ -176,6 +176,29 @@ describe('the file', () => {
     expect(readdirSync(opened.folder)).toContain('recorder.db.corrupt-123')
     expect(db.prepare('SELECT count(*) AS count FROM job').get()).toEqual({ count: 0 })
     db.close()
+  })
+
+  it('whose full text is damaged makes it again', () => {
+    const opened = scene()
+    opened.write([...opened.job('id-1', { args: "('elephant',)" }), ...opened.job('id-2')])
+    opened.index()
+    const db = new DatabaseSync(opened.path)
+    // Else its own tables cannot be changed.
+    db.enableDefensive?.(false)
+    db.exec('DELETE FROM job_text_1_data WHERE id > 10')
+    db.close()
+    let error: unknown
+    try {
+      opened.write([])
+      opened.ids({ q: 'elephant' })
+    } catch (thrown) {
+      error = thrown
+    }
+    expect(error).toMatchObject({ errcode: 267 })
+    opened.file.failed(error)
+    expect(opened.ids({ q: 'elephant' })).toEqual(['id-1'])
+    opened.index()
+    expect(opened.ids({ q: 'elephant' })).toEqual(['id-1'])
   })
 
   it('that is removed while it is open is begun again', async () => {

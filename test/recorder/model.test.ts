@@ -4,7 +4,7 @@ import { Cluster } from '../../src/events/cluster.ts'
 import type { Event } from '../../src/protocol/event.ts'
 import { COUNTERS } from '../../src/recorder/fold/rollups.ts'
 import { systemClock } from '../../src/std/clock.ts'
-import { runs } from '../tier.ts'
+import { isFull, runs } from '../tier.ts'
 import { Scene, START } from './scene.ts'
 
 /* The file against a model: a set of the events that came, and `Cluster`, which keeps everything in memory. */
@@ -126,6 +126,6 @@ it('whatever comes, however often, in whatever order, and wherever it crashes: e
         scene.end()
       }
     }),
-    { numRuns: runs(150) },
+    { numRuns: runs(isFull ? 300 : 60) },
   )
 })

@@ -60,15 +60,15 @@ export class Scene {
 
   /** Write events as one transaction. */
   write(events: readonly Event[], described: Readonly<Record<string, Description>> = {}): Ingested {
+    const texts = events.map((event) => JSON.stringify(event))
     const known = new Map(events.flatMap(({ uuid }) => (uuid === undefined ? [] : [[uuid, described[uuid] ?? {}]])))
-    return this.file.calls.ingest({
-      claim: { holder: this.holder, now: this.now, lease: LEASE_MS },
-      coverage: this.#coverage,
-      until: this.now,
-      events: events.map((event) => JSON.stringify(event)),
-      described: known,
-      losses: [],
-    })
+    return this.writeTexts(texts, known)
+  }
+
+  /** The same, of events as JSON. */
+  writeTexts(events: readonly string[], described: ReadonlyMap<string, Description> = new Map()): Ingested {
+    const claim = { holder: this.holder, now: this.now, lease: LEASE_MS }
+    return this.file.calls.ingest({ claim, coverage: this.#coverage, until: this.now, events, described, losses: [] })
   }
 
   /** All events of a job that succeeds. */

@@ -3,6 +3,9 @@ import { ArgumentError, ConfigError, StoreUnavailableError } from '../../std/err
 import { packageFile } from '../../std/packageFile.ts'
 import type { FileCalls, FileFacts } from './recorderFile.ts'
 
+/** What is kept and read at once takes a part of it: without a limit, garbage would take more. */
+const MAX_HEAP_MIB = 256
+
 type Method = keyof FileCalls
 
 /** To the thread. */
@@ -87,7 +90,11 @@ export class FileThread {
 
   #started(): Worker {
     if (this.#worker) return this.#worker
-    const worker = new Worker(threadFile(), { name: 'celeriac recorder', workerData: this.#facts })
+    const worker = new Worker(threadFile(), {
+      name: 'celeriac recorder',
+      workerData: this.#facts,
+      resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB },
+    })
     this.#worker = worker
     worker.on('message', (report: FileReport) => this.#hear(report))
     worker.on('error', (error) => this.#ended(worker, error))

@@ -7,6 +7,8 @@ export interface Claim {
   readonly now: number
   /** ms */
   readonly lease: number
+  /** A holder whose process is known to be dead. */
+  readonly instead?: string | undefined
 }
 
 export class Lease {
@@ -22,19 +24,20 @@ export class Lease {
     this.#receives = db.prepare('UPDATE recorder SET receives = 1')
   }
 
-  /** Inside a transaction: take the lease if it is free, or renew it. False: another process has it. */
-  claim({ holder, now, lease }: Claim): boolean {
-    const { holder: other, until } = this.#row
-    // A lease that ends later than any could was written by a clock that was ahead.
-    const isHeld = other !== null && other !== holder && until > now && until <= now + 2 * lease
-    if (!isHeld) this.#write.run({ holder, until: now + lease })
-    return !isHeld
+  /** Inside a transaction: take the lease if it is free, or renew it. Returns its holder. */
+  claim(claim: Claim): string {
+    const other = this.holderFor(claim)
+    if (other !== undefined) return other
+    this.#write.run({ holder: claim.holder, until: claim.now + claim.lease })
+    return claim.holder
   }
 
-  /** True where a claim would change nothing: another process has the lease. */
-  isHeld({ holder, now, lease }: Claim): boolean {
+  /** The other process that has it, so that a claim would change nothing. */
+  holderFor({ holder, now, lease, instead }: Claim): string | undefined {
     const { holder: other, until } = this.#row
-    return other !== null && other !== holder && until > now && until <= now + 2 * lease
+    if (other === null || other === holder || other === instead) return undefined
+    // A lease that ends later than any could was written by a clock that was ahead.
+    return until > now && until <= now + 2 * lease ? other : undefined
   }
 
   /** Inside a transaction: renew it. False: it is not held any more. */

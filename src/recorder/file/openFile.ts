@@ -1,4 +1,4 @@
-import { existsSync, renameSync } from 'node:fs'
+import { existsSync, renameSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { sqliteCode } from '../../broker/storeErrors.ts'
@@ -7,6 +7,8 @@ import { makeFolder } from '../../std/folder.ts'
 import { RECORDER_APPLICATION_ID, RECORDER_TABLES, RECORDER_VERSION } from './schema.ts'
 
 const SQLITE_CORRUPT = 11
+/** Of a virtual table. */
+const SQLITE_CORRUPT_VTAB = 267
 const SQLITE_NOTADB = 26
 /** How long a statement waits for another process, ms. Only the thread of the file waits. */
 const BUSY_TIMEOUT_MS = 10_000
@@ -16,9 +18,14 @@ const MAX_LOG_BYTES = 64 * 2 ** 20
 /** KiB of pages in memory. */
 const CACHE_KIB = 32_000
 
-/** True where the content of the file is damaged. */
+/** True where the content of the file is damaged, and not the full text alone. */
 export function isCorrupt(error: unknown): boolean {
-  return sqliteCode(error) === SQLITE_CORRUPT
+  return sqliteCode(error) === SQLITE_CORRUPT && !isTextCorrupt(error)
+}
+
+/** True where the full text is damaged. */
+export function isTextCorrupt(error: unknown): boolean {
+  return (error as { errcode?: unknown }).errcode === SQLITE_CORRUPT_VTAB
 }
 
 export interface OpenedFile {
@@ -42,11 +49,21 @@ export function openRecorderFile(path: string, fleet: string, now: number): Open
         cause: error,
       })
     if (!isCorrupt(error) || !existsSync(path)) throw unavailable(path, error)
-    const setAside = `${path}.corrupt-${now}`
-    for (const suffix of ['', '-wal', '-shm'])
-      if (existsSync(path + suffix)) renameSync(path + suffix, setAside + suffix)
-    return { db: opened(path, fleet), setAside }
+    return { setAside: putAside(path, now), db: opened(path, fleet) }
   }
+}
+
+/** Rename a damaged file, so that a new one is made. Returns its new name. */
+export function putAside(path: string, now: number): string {
+  const aside = `${path}.corrupt-${now}`
+  for (const suffix of ['', '-wal', '-shm']) if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix)
+  return aside
+}
+
+/** Distinguishes a file from others of the same name; undefined where there is none. */
+export function identityOf(path: string): string | undefined {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false })
+  return found && `${found.dev}:${found.ino}`
 }
 
 function unavailable(path: string, error: unknown): StoreUnavailableError {

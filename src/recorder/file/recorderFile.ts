@@ -28,7 +28,8 @@ import type {
 } from '../recording.ts'
 import { Coverage } from './coverage.ts'
 import { type Claim, Lease } from './lease.ts'
-import { isCorrupt, openRecorderFile } from './openFile.ts'
+import { identityOf, isCorrupt, isTextCorrupt, openRecorderFile, putAside } from './openFile.ts'
+import { TextIndex } from './textIndex.ts'
 
 export interface FileFacts {
   readonly path: string
@@ -48,8 +49,8 @@ export interface Note {
 export interface FileCalls {
   /** Returns where the file was put that was damaged. */
   open(now: number): string | undefined
-  /** True: this process records from now on, until its lease ends. */
-  claim(claim: Claim): boolean
+  /** Returns who records from now on, until its lease ends. */
+  claim(claim: Claim): string
   /** A recorder begins. Returns the number of its time. */
   begin(now: number): number
   release(holder: string, now: number): void
@@ -88,6 +89,7 @@ interface Parts {
   readonly fleet: FleetQueries
   readonly lease: Lease
   readonly coverage: Coverage
+  readonly text: TextIndex
   ingest?: Ingest
   forgetting?: Forgetting
   retention?: Retention
@@ -99,6 +101,8 @@ export class RecorderFile {
   #parts: Parts | undefined
   /** Where the file was put that was damaged, until it is reported. */
   #setAside: string | undefined
+  /** Which file was found damaged. */
+  #damaged: string | undefined
 
   constructor(facts: FileFacts) {
     this.#facts = facts
@@ -146,9 +150,16 @@ export class RecorderFile {
     return row?.data_version ?? -1
   }
 
-  /** After an error: a file that is damaged is opened again, which sets it aside. */
+  /**
+   * After an error: a file that is damaged is put aside before the next call, unless another process has done so; a
+   * full text that is damaged is made again, a few thousand jobs in each transaction.
+   */
   failed(error: unknown): void {
-    if (isCorrupt(error)) this.close()
+    const { path } = this.#facts
+    if (isTextCorrupt(error)) this.#parts?.text.dropAll()
+    if (!isCorrupt(error) || path === ':memory:') return
+    this.#damaged = identityOf(path)
+    this.close()
   }
 
   close(): void {
@@ -168,6 +179,8 @@ export class RecorderFile {
     if (this.#parts?.check?.problem()) this.close()
     if (this.#parts) return this.#parts
     const { path, fleet } = this.#facts
+    if (this.#damaged !== undefined && this.#damaged === identityOf(path)) this.#setAside = putAside(path, now)
+    this.#damaged = undefined
     const { db, setAside } = openRecorderFile(path, fleet, now)
     this.#setAside = setAside ?? this.#setAside
     const jobs = new JobQueries(db)
@@ -181,15 +194,15 @@ export class RecorderFile {
       fleet: new FleetQueries(db, path),
       lease: new Lease(db),
       coverage: new Coverage(db),
+      text: new TextIndex(db),
     }
     return this.#parts
   }
 
-  #claim(claim: Claim): boolean {
+  #claim(claim: Claim): string {
     const { lease } = this.#open(claim.now)
     // Without the lock of a writer: most claims are of processes that wait.
-    if (lease.isHeld(claim)) return false
-    return this.#write(claim.now, () => lease.claim(claim))
+    return lease.holderFor(claim) ?? this.#write(claim.now, () => lease.claim(claim))
   }
 
   #ingest(batch: Batch): Ingested {

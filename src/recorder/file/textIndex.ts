@@ -93,6 +93,15 @@ export class TextIndex {
     return old.length
   }
 
+  /** Drop all of it: it is made again from the jobs. */
+  dropAll(): void {
+    this.#db.exec('BEGIN IMMEDIATE')
+    this.#parts.clear()
+    for (const { number } of this.#all()) this.#db.exec(`DROP TABLE job_text_${number}`)
+    this.#db.exec('DELETE FROM text_part; UPDATE recorder SET indexed = 0; UPDATE job SET pieces = 1 WHERE pieces > 1')
+    this.#db.exec('COMMIT')
+  }
+
   /**
    * Jobs before `before` and not before `since` that may have these words, newest first, part by part: each answer is
    * one step of bounded work. `until`: down to which job the candidates are complete.

@@ -4,8 +4,8 @@ import { SEQ_PER_MS } from '../file/schema.ts'
 import { JobEntry, MAX_CHUNKS, type StepRow } from './jobEntry.ts'
 
 /** Jobs that are kept in memory, those with the last events, and the characters of their texts. */
-const MAX_HOT = 5000
-const MAX_HOT_LENGTH = 16 * 2 ** 20
+const MAX_HOT = 2000
+const MAX_HOT_LENGTH = 8 * 2 ** 20
 
 /** A row of the table `job`. */
 export interface JobRow {

@@ -6,7 +6,7 @@ import { addTime, decodeHistogram, encodeHistogram, type Histogram } from './his
 export const STEPS_MS = { '1s': 1000, '1m': 60_000, '1h': 3_600_000 } as const
 const LENGTHS = Object.values(STEPS_MS)
 /** Rows that are kept in memory after their transaction. */
-const MAX_HOT = 4000
+const MAX_HOT = 1500
 
 /** What is counted, as the columns are named. */
 export const COUNTERS = ['sent', 'received', 'started', 'succeeded', 'failed', 'retried', 'revoked'] as const

@@ -12,7 +12,7 @@ import type { JobQueries } from './jobQueries.ts'
 
 const MAX_POINTS = 1500
 /** Rows that one answer reads: of all tasks and queues in all steps. */
-const MAX_ROWS = 200_000
+const MAX_ROWS = 60_000
 const MAX_NAMES = 1000
 const PARTS = [0.5, 0.95, 0.99]
 

@@ -4,7 +4,7 @@ import { errorInfo } from '../../protocol/exception.ts'
 import type { ErrorInfo, Outcome } from '../../protocol/outcome.ts'
 import { type Concealed, concealedError, HIDDEN } from '../../protocol/repr.ts'
 import { Ignore, Reject, Retry, Snooze } from '../../std/errors.ts'
-import { Replacement } from '../../tasks/replacement.ts'
+import { Replacement } from '../../tasks/jobContext.ts'
 
 /** What a task throws to end its run in another way than by an error. */
 const ENDS = [Retry, Snooze, Ignore, Reject, Replacement]

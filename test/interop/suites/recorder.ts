@@ -32,7 +32,7 @@ export function recorder(kind: FleetOptions = {}): void {
     const failed = await python.send('py.fail', ['boom'])
     const revoked = await python.send('py.add', [1, 1], { expires: '2020-01-01T00:00:00+00:00' })
     // Celery's worker sends one event of a task that has expired.
-    const of = (id: string, state: string, steps = 3) =>
+    const of = (id: string, state: string, steps = 2) =>
       eventually(
         () => record.job(id),
         (found) => found?.job.state === state && found.steps.length >= steps,
