@@ -340,6 +340,7 @@ function getEvents(answers: Answers): JsonSchema {
     responses: {
       200: answers.ok('A stream of the events `fleet` and `reset`.', {
         content: { 'text/event-stream': { schema: TEXT, 'x-events': { fleet: EVENT, reset: RESET } } },
+        headers: { 'X-Accel-Buffering': ref('headers', 'AccelBuffering') },
       }),
       ...answers.problems(false, 'invalid-query', 'invalid-event-id', 'forbidden', 'cannot-list'),
     },
