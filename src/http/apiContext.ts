@@ -31,7 +31,7 @@ export interface HttpScope {
   readonly heartbeat: number
   /** How the fleet is shown; undefined where it is not. */
   readonly fleet?: ParsedFleetOptions | undefined
-  /** What is recorded of the fleet; resolves with undefined where the app has no recorder. Absent: no fleet is shown. */
+  /** What is recorded of the fleet; undefined where the app has no recorder. Absent: no fleet is shown. */
   readonly recording?: (() => Promise<Recording | undefined>) | undefined
 }
 

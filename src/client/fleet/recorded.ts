@@ -89,7 +89,7 @@ export interface FleetEventOptions extends EventOptions {
 
 /** What is recorded of a fleet, where the server has `fleet`. Retries are not repeated by themselves; they may be. */
 export interface RecordedClient {
-  /** Jobs as their events describe them, whoever submitted them; newest first. */
+  /** Jobs as their events describe them, also those of other clients; newest first. */
   jobs(options?: RecordedListOptions): Promise<RecordedPageDocument>
   /** A job with its events. */
   history(id: string, options?: { signal?: AbortSignal | undefined }): Promise<JobHistoryDocument>

@@ -5,27 +5,35 @@ import { identityOf } from '../access/identity.ts'
 import { unknownJob } from '../access/jobAccess.ts'
 import { hasRole, roleProblem } from '../access/roles.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'
-import { readQuery, requireFlag, requireLimit, requireSearch, requireWord, wrongParameter } from '../input/query.ts'
+import { readQuery, requireFlag, requireLimit, requireWord, wrongParameter } from '../input/query.ts'
 import type { Problem } from '../output/problem.ts'
 import { respondProblem } from '../output/problem.ts'
-import { answerRecorded, iso, isProblem, RECORDED_READERS, recordedDocument, respondPage, seenOf } from './recorded.ts'
+import {
+  answerRecorded,
+  iso,
+  isProblem,
+  RECORDED_READERS,
+  type RecordedQuery,
+  recordedDocument,
+  respondPage,
+  seenOf,
+} from './recorded.ts'
 
-const FILTER_READERS = { ...RECORDED_READERS, q: requireSearch }
 const LIST_READERS = {
-  ...FILTER_READERS,
+  ...RECORDED_READERS,
   recorded: requireFlag,
   facets: requireFlag,
   limit: requireLimit,
   cursor: requireWord,
 }
-const RETRY_READERS = { ...FILTER_READERS, dryRun: requireFlag, limit: requireLimit, cursor: requireWord }
+const RETRY_READERS = { ...RECORDED_READERS, dryRun: requireFlag, limit: requireLimit, cursor: requireWord }
 const DEFAULT_LIMIT = 50
 /** Jobs that one request submits again at most. */
 const MAX_RETRIED = 1000
 /** Bounds of an id, as the app takes them. */
 const JOB_ID = /^\P{Cc}{1,255}$/u
 
-/** `GET /jobs?recorded=true`: jobs as their events describe them, whoever submitted them. */
+/** `GET /jobs?recorded=true`: jobs as their events describe them, also those of other clients. */
 export function listRecorded(c: Context, scope: HttpScope): Promise<Response> {
   return answerRecorded(c, scope, async (recording) => {
     const query = readQuery(c.req.url, LIST_READERS)
@@ -82,7 +90,7 @@ export function retryMany(c: Context, scope: HttpScope): Promise<Response> {
   if (query.kind === 'refused') return Promise.resolve(respondProblem(query.problem, c.req.path))
   const { dryRun = false, limit = MAX_RETRIED, cursor, ...given } = query.values
   if (Object.keys(given).length === 0) {
-    const names = Object.keys(FILTER_READERS).join(', ')
+    const names = Object.keys(RECORDED_READERS).join(', ')
     const problem = wrongParameter('filter', `expected one of ${names}, got none of them`)
     return Promise.resolve(respondProblem(problem, c.req.path))
   }
@@ -122,7 +130,7 @@ export async function respondRetried(
 }
 
 /** Which jobs the sender may submit again: an operator all, others their own. */
-export function retriedFilter(c: Context, scope: HttpScope, given: GivenFilter): JobFilter | Problem {
+export function retriedFilter(c: Context, scope: HttpScope, given: RecordedQuery): JobFilter | Problem {
   const filter = filterOf(c, scope, given)
   if (isProblem(filter)) return filter
   const { states } = filter
@@ -132,12 +140,7 @@ export function retriedFilter(c: Context, scope: HttpScope, given: GivenFilter):
   return (isOwn ? undefined : roleProblem(c, 'operator', 'to retry jobs')) ?? filter
 }
 
-type Values<Readers extends Record<string, (text: string) => unknown>> = {
-  readonly [Name in keyof Readers]?: ReturnType<Readers[Name]>
-}
-type GivenFilter = Values<typeof FILTER_READERS>
-
-function filterOf(c: Context, scope: HttpScope, given: GivenFilter): JobFilter | Problem {
+function filterOf(c: Context, scope: HttpScope, given: RecordedQuery): JobFilter | Problem {
   const { state, task, queue, worker, owner, root, ...rest } = given
   const seen = seenOf(c, scope, { owner, tasks: task })
   if (isProblem(seen)) return seen

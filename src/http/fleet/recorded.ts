@@ -5,7 +5,7 @@ import { ArgumentError } from '../../std/errors.ts'
 import { identityOf } from '../access/identity.ts'
 import { hasRole } from '../access/roles.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'
-import { type Reader, requireMoment, requireWord, wrongParameter } from '../input/query.ts'
+import { type Reader, requireMoment, requireSearch, requireWord, wrongParameter } from '../input/query.ts'
 import { jobPath } from '../output/job.ts'
 import { type Problem, respondProblem } from '../output/problem.ts'
 
@@ -63,8 +63,23 @@ export const requireWords: Reader<readonly string[]> = (text) => {
   return words
 }
 
-/** What a list of recorded jobs is filtered by. */
-export const RECORDED_READERS = {
+/** What a list of recorded jobs is filtered by, as it is in a query. */
+export interface RecordedQuery {
+  readonly state?: readonly string[]
+  readonly task?: readonly string[]
+  readonly queue?: readonly string[]
+  readonly worker?: readonly string[]
+  readonly owner?: string
+  readonly tag?: string
+  readonly root?: string
+  readonly fingerprint?: string
+  readonly since?: number
+  readonly until?: number
+  readonly q?: string
+}
+
+/** How each of these is read. */
+export const RECORDED_READERS: { readonly [Name in keyof RecordedQuery]-?: Reader<Required<RecordedQuery>[Name]> } = {
   state: requireWords,
   task: requireWords,
   queue: requireWords,
@@ -75,6 +90,7 @@ export const RECORDED_READERS = {
   fingerprint: requireWord,
   since: requireMoment,
   until: requireMoment,
+  q: requireSearch,
 }
 
 /** A page as JSON, with the link to the next one: the same query with its cursor. */

@@ -1,5 +1,5 @@
 import type { Context } from 'hono'
-import type { StatsDocument } from '../../protocol/recordedDocument.ts'
+import type { GapDocument, StatsDocument, StatsPointDocument } from '../../protocol/recordedDocument.ts'
 import type { Gap, StatsPoint, StatsStep } from '../../recorder/recording.ts'
 import { roleProblem } from '../access/roles.ts'
 import type { HttpScope } from '../apiContext.ts'
@@ -79,10 +79,10 @@ function rangeOf({ to: given, from: since, step: wanted }: Range, now: number) {
   return { from, to, step }
 }
 
-function pointDocument({ at, ...point }: StatsPoint) {
-  return { at: iso(at), ...point } as StatsDocument['series'][number]['points'][number]
+function pointDocument({ at, ...point }: StatsPoint): StatsPointDocument {
+  return { at: iso(at), ...point } as StatsPointDocument
 }
 
-export function gapDocument({ from, to, ...gap }: Gap) {
-  return { from: iso(from), to: iso(to), ...gap } as StatsDocument['gaps'][number]
+function gapDocument({ from, to, ...gap }: Gap): GapDocument {
+  return { from: iso(from), to: iso(to), ...gap } as GapDocument
 }

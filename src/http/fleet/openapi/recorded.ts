@@ -171,7 +171,7 @@ const CURSOR = [TEXT, 'From the page before.'] as const
 
 /** Parameters of `GET /jobs` that the recorder answers. */
 export const RECORDED_PARAMETERS: readonly JsonSchema[] = parametersOf({
-  recorded: [FLAG, 'List what the recorder knows, whoever submitted it.'],
+  recorded: [FLAG, 'List what the recorder knows, also jobs of other clients.'],
   facets: [FLAG, 'Count the values of states, tasks, queues and workers, too.'],
   ...FILTER,
 })
