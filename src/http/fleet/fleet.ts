@@ -127,10 +127,13 @@ export const FLEET_ROUTES: readonly FleetRoute[] = [
 /** Put before every route and the gate: what would change something, or was refused, is an entry of the audit log. */
 export function addAudit(api: Hono, base: string, { app }: HttpScope): void {
   const patterns = new RoutePatterns(api)
+  const load = () => Promise.all([import('./audit/audit.ts'), import('./audit/auditor.ts')])
+  let loading: ReturnType<typeof load> | undefined
   api.use('*', async (c, next) => {
     if (SAFE_METHODS.has(c.req.method)) return next()
     const pattern = patterns.of(c, c.req.routeIndex)
-    const [{ audited }, { auditorOf }] = await Promise.all([import('./audit/audit.ts'), import('./audit/auditor.ts')])
+    loading ??= load()
+    const [{ audited }, { auditorOf }] = await loading
     return audited(c, next, { pattern, base }, auditorOf(app))
   })
 }

@@ -68,7 +68,10 @@ export async function profileWorker(c: Context, scope: HttpScope): Promise<Respo
     const { seconds = PROFILE_SECONDS, slot } = given as { seconds?: number; slot?: number }
     if (seconds > MAX_PROFILE_SECONDS)
       throw new ArgumentError(`seconds: expected at most ${MAX_PROFILE_SECONDS}, got ${seconds}`)
-    const answers = await new Control(scope.app).profile(name, { seconds, slot, content: true })
+    const control = new Control(scope.app)
+    // One that is not there would be waited for as long as a profile takes.
+    if (!(await isThere(control, name))) return respondProblem(silent(c), path)
+    const answers = await control.profile(name, { seconds, slot, content: true })
     const answer = answerOf(c, answers, name)
     if ('kind' in answer) return respondProblem(answer, path)
     const { profile } = answer.value as { readonly profile?: unknown }
@@ -108,7 +111,7 @@ export async function actOnWorker(c: Context, scope: HttpScope, action: WorkerAc
   const options = { destination: [name], timeout: TIMEOUT_MS }
   return answered(c, async () => {
     // One that shuts down does not answer: it must be there before.
-    if (action === 'shutdown' && (await control.ping(options)).length === 0) return respondProblem(silent(c), path)
+    if (action === 'shutdown' && !(await isThere(control, name))) return respondProblem(silent(c), path)
     const answers = await facts.run(control, given, options)
     liveWorkers(app).changed()
     queuesChanged(app)
@@ -118,6 +121,10 @@ export async function actOnWorker(c: Context, scope: HttpScope, action: WorkerAc
     const { ok } = isRecord(answer.value) ? answer.value : {}
     return respond({ worker: name, ok: String(ok ?? 'done') } satisfies WorkerActionDocument)
   })
+}
+
+async function isThere(control: Control, name: string): Promise<boolean> {
+  return (await control.ping({ destination: [name], timeout: TIMEOUT_MS })).length > 0
 }
 
 /** What the worker answered; or the problem where it did not, or refused. */
