@@ -31,7 +31,35 @@ import type {
   StatsQuery,
 } from './recording.ts'
 
-export type * from './recording.ts'
+export type {
+  AuditEntry,
+  AuditPage,
+  AuditQuery,
+  Facets,
+  FacetValue,
+  FailureGroup,
+  FailurePage,
+  FailureQuery,
+  Followed,
+  FollowOptions,
+  Gap,
+  JobFilter,
+  JobQuery,
+  JobStep,
+  Percentiles,
+  RecordedEvent,
+  RecordedHistory,
+  RecordedJob,
+  RecordedPage,
+  RecordedWorker,
+  Recording,
+  RecordingStatus,
+  Stats,
+  StatsPoint,
+  StatsQuery,
+  StatsSeries,
+  StatsStep,
+} from './recording.ts'
 
 requireNode()
 

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest'
 const SRC = fileURLToPath(new URL('../../src', import.meta.url))
 /** Rooms whose code runs while the clock of a test stands still. `stores/open.ts` does not: a test has stores of its own. */
 const FILES = [
+  'celeriac.ts',
   '{app,beat,calls,canvas,tasks}/**/*.ts',
   'worker/{limits,task}/**/*.ts',
   'stores/*.ts',
@@ -13,7 +14,7 @@ const FILES = [
 ]
 /**
  * Of transactions of the caller's database, a codec and a payload store, which no test store has; of the eager mode, which
- * has no worker.
+ * has no worker; of the option taskSentEvents.
  */
 const OTHERS = [
   'stores/open.ts',
@@ -24,6 +25,7 @@ const OTHERS = [
   'payloads/openPayloads.ts',
   'worker/task/input.ts',
   'app/eagerWorkflow.ts',
+  'events/sentEvents.ts',
 ]
 
 /** What a file loads later, by path from `src/`. */

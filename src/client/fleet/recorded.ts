@@ -15,18 +15,25 @@ type Words = string | readonly string[]
 
 /** Which recorded jobs: those that fit all that is named. */
 export interface RecordedFilterOptions {
+  /** States of the jobs. */
   state?: Words | undefined
+  /** Names of their tasks. */
   task?: Words | undefined
+  /** Queues that they came from. */
   queue?: Words | undefined
+  /** Workers that sent their last events. */
   worker?: Words | undefined
+  /** Those of this client; for viewers. */
   owner?: string | undefined
+  /** Tag of the jobs. */
   tag?: string | undefined
   /** Id of the first job of a workflow. */
   root?: string | undefined
   /** Of failures that are alike. */
   fingerprint?: string | undefined
-  /** First seen since then, and before. */
+  /** First seen since then. */
   since?: Date | undefined
+  /** First seen before. */
   until?: Date | undefined
   /** Words in id, name, tags, arguments or error. */
   q?: string | undefined
@@ -34,6 +41,7 @@ export interface RecordedFilterOptions {
   signal?: AbortSignal | undefined
 }
 
+/** Which recorded jobs are listed. */
 export interface RecordedListOptions extends RecordedFilterOptions {
   /** Count the values of states, tasks, queues and workers, too. */
   facets?: boolean | undefined
@@ -51,9 +59,11 @@ export interface RetryPageOptions {
   limit?: number | undefined
   /** Of the page before. */
   cursor?: string | undefined
+  /** Ends the request with its reason. */
   signal?: AbortSignal | undefined
 }
 
+/** Which statistics. */
 export interface StatsOptions {
   /** Default: an hour before `to`. */
   from?: Date | undefined
@@ -61,29 +71,43 @@ export interface StatsOptions {
   to?: Date | undefined
   /** Default: the shortest that gives at most 1500 points. */
   step?: '1s' | '1m' | '1h' | undefined
-  /** What a series is of. Default `task`. */
+  /** What a series is of; `all` and `queue` are for viewers. Default `task`. */
   by?: 'all' | 'task' | 'queue' | undefined
+  /** Of these tasks alone. */
   task?: Words | undefined
+  /** Of these queues alone. */
   queue?: Words | undefined
+  /** Of jobs of this client; for viewers. */
   owner?: string | undefined
+  /** Ends the request with its reason. */
   signal?: AbortSignal | undefined
 }
 
+/** Which failures are listed. */
 export interface FailureListOptions {
+  /** Names of their tasks. */
   task?: Words | undefined
+  /** Of jobs of this client; for viewers. */
   owner?: string | undefined
   /** Seen since then. */
   since?: Date | undefined
+  /** Words in the name of the task, or in the error. */
   q?: string | undefined
+  /** At most so many. Default 50, at most 1000. */
   limit?: number | undefined
+  /** Of the page before. */
   cursor?: string | undefined
+  /** Ends the request with its reason. */
   signal?: AbortSignal | undefined
 }
 
+/** Which events of a fleet are read, and until when. */
 export interface FleetEventOptions extends EventOptions {
   /** Types, with `*`, as `task-*`. */
   type?: Words | undefined
+  /** Of jobs of these tasks alone. */
   task?: Words | undefined
+  /** Of jobs of this client; for viewers. */
   owner?: string | undefined
 }
 
