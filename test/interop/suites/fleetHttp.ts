@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createClient } from '../../../src/client/client.ts'
 import { createHttp } from '../../../src/http/api.ts'
 import { type HttpServer, serve } from '../../../src/http/server/serve.ts'
 import { until } from '../../app/lab.ts'
@@ -72,6 +73,55 @@ export function fleetHttp(options: FleetOptions): void {
     await fleet.open('one')
     expect(await app.result(id).get({ timeout: '20s' })).toBe('one')
     await until(async () => (await worker(PYTHON)).running.length === 0)
+  })
+
+  test('its tasks in each state, with arguments and results; failures, statistics and events', async () => {
+    const app = fleet.app()
+    const send = async (task: string, args: unknown[], options = {}): Promise<string> =>
+      (await app.send(task, args, { queue: 'python', ...options })).id
+    // The first request has begun the record, and its events are asked for by now.
+    const recorded = async (id: string): Promise<Asked['json']> => (await ask('GET', `/v1/jobs/${id}/history`)).json
+    await until(async () => (await recorded(await send('py.add', [1, 1]))).job?.state === 'SUCCESS')
+    const ids = {
+      SUCCESS: await send('py.add', [2, 40]),
+      FAILURE: await send('py.fail', ['boom']),
+      RETRIED: await send('py.retry_once', []),
+      STARTED: await send('py.gated', ['two']),
+      REVOKED: await send('py.add', [1, 1], { expires: new Date(0) }),
+    }
+    const stateOf = async (id: string): Promise<string> => (await recorded(id)).job?.state
+    await until(async () => (await stateOf(ids.SUCCESS)) === 'SUCCESS' && (await stateOf(ids.FAILURE)) === 'FAILURE')
+    await until(async () => (await stateOf(ids.STARTED)) === 'STARTED' && (await stateOf(ids.REVOKED)) === 'REVOKED')
+    await until(async () => (await stateOf(ids.RETRIED)) === 'SUCCESS')
+    expect((await recorded(ids.SUCCESS)).job).toMatchObject({
+      ...{ task: 'py.add', args: '(2, 40)', result: '42', worker: PYTHON, runtime: expect.any(Number) },
+    })
+    const types = (await recorded(ids.RETRIED)).steps.map(({ type }: { type: string }) => type)
+    expect(types).toEqual(expect.arrayContaining(['task-received', 'task-retried', 'task-succeeded']))
+    const failed = (await recorded(ids.FAILURE)).job
+    expect([failed.exception, failed.traceback]).toEqual([
+      expect.stringContaining('boom'),
+      expect.stringContaining('Traceback'),
+    ])
+    const { jobs, facets } = (await ask('GET', `/v1/jobs?recorded=1&facets=1&worker=${PYTHON}&q=boom`)).json
+    expect(jobs.map(({ id }: { id: string }) => id)).toEqual([ids.FAILURE])
+    expect(facets.states).toEqual([{ value: 'FAILURE', count: 1 }])
+    const { failures } = (await ask('GET', '/v1/failures')).json
+    expect(failures).toMatchObject([{ task: 'py.fail', type: 'ValueError', count: 1, lastJob: ids.FAILURE }])
+    const { series } = (await ask('GET', '/v1/stats?task=py.fail&step=1h')).json
+    expect(series).toMatchObject([{ name: 'py.fail', points: [{ failed: 1, succeeded: 0 }] }])
+    const stop = new AbortController()
+    const events = createClient(server.url, { headers: PEOPLE.admin }).recorded.events({
+      ...{ lastEventId: '0', task: 'py.gated', type: 'task-started', signal: stop.signal },
+    })
+    await until(async () => {
+      const { value } = await events.next()
+      return value?.kind === 'event' && value.id === ids.STARTED
+    })
+    stop.abort()
+    await events.return()
+    await fleet.open('two')
+    await until(async () => (await stateOf(ids.STARTED)) === 'SUCCESS')
   })
 
   test('its queue: who takes from it, and what waits', async () => {
