@@ -250,6 +250,14 @@ it('wrong options are refused', () => {
   expect(() => new Outbox(app, { table: 'x; DROP' })).toThrow('outbox: table: expected a name')
   expect(() => outboxSchema('mysql' as never)).toThrow('expected sqlite or postgres')
   expect(() => new Outbox({} as never)).toThrow('Outbox: expected an app')
+  for (const wrong of [{ tabel: 'x' }, null, 'x']) {
+    const message = wrong instanceof Object ? 'unknown option tabel; known are' : 'outbox: options: expected an object'
+    expect(() => new Outbox(app, wrong as never)).toThrow(message)
+    expect(() => outboxSchema('sqlite', wrong as never)).toThrow(message)
+  }
+  expect(() => new Outbox(app).relay({ database: 'x', interval: 5 } as never)).toThrow(
+    'outbox: unknown option interval; known are table, database, batch',
+  )
   expect(() => new Outbox(app).relay({ database: '' })).toThrow('OutboxRelay: database: expected a URL')
   expect(() => new Outbox(app).relay({ database: 'x', batch: 0 })).toThrow('batch: expected a whole number')
 })
