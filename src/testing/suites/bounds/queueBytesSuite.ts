@@ -98,6 +98,16 @@ export function queueBytes(it: RoomCase): void {
     assert.ok(waiting > limit / 2 && waiting <= limit * SLACK, `${waiting} bytes wait of ${limit}`)
   })
 
+  sized('bytes: one that is too large keeps none of those from being sent that come with it', async (place) => {
+    const unitOfWork = bounded(place, { bytes: 20 * sizeOf(place), onFull: 'reject' })
+    const some = [sizedOf('a'), sizedOf('large', { body: 40 * BODY }), sizedOf('b'), sizedOf('c')]
+    const sent = await Promise.allSettled(some.map((one) => unitOfWork.submit(one)))
+    assert.deepEqual(
+      sent.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled', 'fulfilled'],
+    )
+  })
+
   together(sized)
   dropping(sized)
 }
