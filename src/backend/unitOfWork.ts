@@ -110,9 +110,10 @@ export function needsOf(
     if (message?.maxWaiting === undefined) continue
     const { route, maxWaiting: max, envelope, countAgain: again = false } = message
     const queue = route.routingKey
-    const { messages, bytes } = needs.get(queue) ?? { messages: 0, bytes: 0 }
+    const before = needs.get(queue) ?? { messages: 0, bytes: 0, again: false }
     const own = max.bytes === undefined ? 0 : bytesOf(envelope)
-    needs.set(queue, { queue, max, messages: messages + 1, bytes: bytes + own, again })
+    const [messages, bytes] = [before.messages + 1, before.bytes + own]
+    needs.set(queue, { queue, max, messages, bytes, again: again || before.again })
   }
   return [...needs.values()].sort((one, other) => (one.queue < other.queue ? -1 : 1))
 }

@@ -33,6 +33,8 @@ const CIPHER = 'aes-256-gcm'
  * Throws ArgumentError for keys that cannot be.
  */
 export function aesGcm(options: AesGcmOptions): Codec {
+  if (typeof options !== 'object' || options === null)
+    throw new ArgumentError(`aesGcm: expected an object with keys, got ${noKeys(options)}`)
   refuseUnknown(options, KNOWN, 'aesGcm')
   const { keys, seal, required = false } = options
   requireFlag(required, 'aesGcm: required')
@@ -49,7 +51,8 @@ export function aesGcm(options: AesGcmOptions): Codec {
 
 /** Without its value, which may be a key. */
 function noKeys(keys: unknown): string {
-  return typeof keys === 'object' && keys !== null ? 'an empty one' : keys === null ? 'null' : `a ${typeof keys}`
+  if (keys === undefined || keys === null) return String(keys)
+  return typeof keys === 'object' ? 'an empty one' : `a ${typeof keys}`
 }
 
 function checkedName(name: string): string {

@@ -48,7 +48,8 @@ export class OutboxRelay implements Service {
 
   /** Throws ArgumentError. */
   constructor(app: App, options: OutboxRelayOptions) {
-    const { database, batch = 200 } = options ?? {}
+    this.#table = tableOf(options, ['database', 'batch'])
+    const { database, batch = 200 } = options
     if (typeof database !== 'string' || database === '')
       throw new ArgumentError(
         `OutboxRelay: database: expected a URL or the path of a SQLite file, got ${shown(database)}`,
@@ -57,7 +58,6 @@ export class OutboxRelay implements Service {
       throw new ArgumentError(`OutboxRelay: batch: expected a whole number from 1 to ${MAX_BATCH}, got ${shown(batch)}`)
     this.#app = app
     this.#database = database
-    this.#table = tableOf(options)
     this.#batch = batch
   }
 

@@ -1,5 +1,5 @@
 import { ArgumentError } from '../std/errors.ts'
-import { shown } from '../std/validate.ts'
+import { refuseUnknown, requireObject, shown } from '../std/validate.ts'
 
 /** The databases in which an outbox may be. */
 export type OutboxDatabase = 'sqlite' | 'postgres'
@@ -19,8 +19,11 @@ const TABLE = /^(?:[a-z_][a-z0-9_]{0,39}\.)?[a-z_][a-z0-9_]{0,39}$/
 /** Bytes of a name in PostgreSQL. */
 const MAX_NAME = 63
 
-/** The name of the table. Throws ArgumentError. */
-export function tableOf({ table = 'celeriac_outbox' }: OutboxTableOptions): string {
+/** The name of the table; `others`: names of options beside it. Throws ArgumentError. */
+export function tableOf(options: OutboxTableOptions, others: readonly string[] = []): string {
+  requireObject(options, 'outbox: options')
+  refuseUnknown(options, new Set(['table', ...others]), 'outbox')
+  const { table = 'celeriac_outbox' } = options
   if (typeof table === 'string' && table.length <= MAX_NAME && TABLE.test(table)) return table
   throw new ArgumentError(
     `outbox: table: expected a name of small letters, digits and _ as celeriac_outbox or shop.outbox, got ${shown(table)}`,

@@ -1,6 +1,6 @@
 import { ArgumentError, StoreUnavailableError } from '../std/errors.ts'
 import { asError } from '../std/thrown.ts'
-import { requireFunction, requireObject, requireText, shown } from '../std/validate.ts'
+import { refuseUnknown, requireFunction, requireObject, requireText, shown } from '../std/validate.ts'
 import { requireKey } from './payloadKey.ts'
 import type { PayloadListing, PayloadRange, PayloadStore, StoredPayload } from './payloadStore.ts'
 
@@ -56,10 +56,14 @@ export interface S3Signing {
 
 /** Keys of one answer: S3's own limit. */
 const MAX_KEYS = 1000
+const KNOWN: ReadonlySet<string> = new Set(['client', 'bucket', 'prefix', 'sign'])
 const METHODS = ['putObject', 'getObject', 'deleteObject', 'listObjectsV2'] as const
 
 /** A payload store in a bucket of Amazon S3, or of a server that speaks its protocol. Throws ArgumentError. */
-export function s3Payloads({ client, bucket, prefix = '', sign }: S3Options): PayloadStore {
+export function s3Payloads(options: S3Options): PayloadStore {
+  requireObject(options, 's3Payloads')
+  refuseUnknown(options, KNOWN, 's3Payloads')
+  const { client, bucket, prefix = '', sign } = options
   requireObject(client, 's3Payloads: client')
   const missing = METHODS.find((name) => typeof client[name] !== 'function')
   if (missing)

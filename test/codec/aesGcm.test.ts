@@ -62,6 +62,9 @@ describe('aesGcm', () => {
   })
 
   test.each([
+    [undefined, 'aesGcm: expected an object with keys, got undefined'],
+    ['c2VjcmV0', 'aesGcm: expected an object with keys, got a string'],
+    [{ keys: null }, 'aesGcm: keys: expected an object of keys by their names, got null'],
     [{ keys: {} }, 'aesGcm: keys: expected an object of keys by their names, got an empty one'],
     [{ keys: 'c2VjcmV0' }, 'aesGcm: keys: expected an object of keys by their names, got a string'],
     [{ keys: { a: 'c2VjcmV0' } }, 'aesGcm: keys.a: expected 32 bytes, got 6'],

@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'vitest'
+import type { Broker, MessageBytes } from '../../src/broker/broker.ts'
 import { sealedStores } from '../../src/codec/sealedStores.ts'
+import { Seals } from '../../src/codec/seals.ts'
 import { type Clock, systemClock } from '../../src/std/clock.ts'
 import { type OpenStores, openStores } from '../../src/stores/open.ts'
 import type { OpenedBackend } from '../../src/testing/backendFixture.ts'
@@ -39,7 +41,20 @@ async function open(url: string, { eventLog, clock }: { eventLog?: number; clock
       ...(clock && { clock }),
     },
   )
-  return sealedStores(stores, codecOf('new', KEYS, true), 'json')
+  const codec = codecOf('new', KEYS, true)
+  sizeSealed(stores.broker, new Seals(codec, 'json'))
+  return sealedStores(stores, codec, 'json')
+}
+
+/** The suites compare what waits with what the broker says of messages, which are sealed when they wait. */
+function sizeSealed(broker: Broker, { messages }: Seals): void {
+  const { bytes } = broker
+  if (!bytes) return
+  const sealed: MessageBytes = {
+    waiting: (queue) => bytes.waiting(queue),
+    of: (envelope) => bytes.of(messages.seal(envelope)),
+  }
+  Object.defineProperty(broker, 'bytes', { value: sealed })
 }
 
 async function inFile(more: { eventLog?: number } = {}): Promise<Opened> {

@@ -94,6 +94,7 @@ test.each([
   ['DELETE', '?all=0', 'filter'],
   ['DELETE', '?all=1&rate=5/s', 'rate'],
   ['POST', '/redrive?all=1&rate=fast', 'rate'],
+  ['POST', '/redrive?all=1&rate=0/s', 'rate'],
   ['POST', '/redrive', 'filter'],
 ])('%s /v1/dead%s is refused, with the parameter', async (method, query, parameter) => {
   const response = await fetch(`${proxy.url}/v1/dead${query}`, { method, headers: ROOT })

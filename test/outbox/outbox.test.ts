@@ -224,6 +224,22 @@ describe.each(DATABASES)('an outbox in %s', (kind) => {
     expect(packed).toHaveLength(500)
   })
 
+  // As in forget-what-a-customer-sent.md.
+  it('rows of an owner can be found', async () => {
+    const { pack } = tasks()
+    const other = { owner: 'ann', body: ',"owner":"ann"' }
+    await database.transaction(async (client) => {
+      await outbox.add(client, pack.s(1), { taskId: 'own', owner: 'ann' })
+      await outbox.add(client, chain(pack.s(1), pack.s()), { owner: 'ann' })
+      await outbox.add(client, pack.s(other), { taskId: 'of another', owner: 'anna' })
+      await outbox.add(client, pack.s(other), { taskId: 'of none' })
+    })
+    await database.rows(`DELETE FROM celeriac_outbox WHERE body LIKE '%"owner":"ann"%'`)
+    // Notes of a workflow stay: names of tasks and ids.
+    const left = (await waiting()).flatMap(({ task_id: id }) => id ?? [])
+    expect(left).toEqual(['of another', 'of none'])
+  })
+
   it('refuses what cannot be in it', async () => {
     const { pack } = tasks()
     const unique = app.task('unique', () => 1, { unique: { while: 'queued' } })
@@ -250,6 +266,14 @@ it('wrong options are refused', () => {
   expect(() => new Outbox(app, { table: 'x; DROP' })).toThrow('outbox: table: expected a name')
   expect(() => outboxSchema('mysql' as never)).toThrow('expected sqlite or postgres')
   expect(() => new Outbox({} as never)).toThrow('Outbox: expected an app')
+  for (const wrong of [{ tabel: 'x' }, null, 'x']) {
+    const message = wrong instanceof Object ? 'unknown option tabel; known are' : 'outbox: options: expected an object'
+    expect(() => new Outbox(app, wrong as never)).toThrow(message)
+    expect(() => outboxSchema('sqlite', wrong as never)).toThrow(message)
+  }
+  expect(() => new Outbox(app).relay({ database: 'x', interval: 5 } as never)).toThrow(
+    'outbox: unknown option interval; known are table, database, batch',
+  )
   expect(() => new Outbox(app).relay({ database: '' })).toThrow('OutboxRelay: database: expected a URL')
   expect(() => new Outbox(app).relay({ database: 'x', batch: 0 })).toThrow('batch: expected a whole number')
 })

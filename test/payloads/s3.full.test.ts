@@ -107,5 +107,9 @@ test('a client that is none is refused', () => {
   expect(() => s3Payloads({ client: {} as never, bucket: 'b' })).toThrow(
     /expected the S3 of @aws-sdk\/client-s3, got one without putObject/,
   )
+  expect(() => s3Payloads(undefined as never)).toThrow('s3Payloads: expected an object, got undefined')
+  expect(() => s3Payloads({ client: clientAt(endpoint), bucket: 'b', prefx: 'p' } as never)).toThrow(
+    's3Payloads: unknown option prefx; known are client, bucket, prefix, sign',
+  )
   expect(() => s3Payloads({ client: clientAt(endpoint), bucket: '' })).toThrow(/bucket: expected 1 to 255/)
 })

@@ -1,6 +1,5 @@
 import type { FollowUp } from '../../backend/followUp.ts'
 import type { Broker, Delivery } from '../../broker/broker.ts'
-import { calledTask } from '../../protocol/envelope.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
 import { isFinal } from '../../protocol/states.ts'
 import type { Clock } from '../../std/clock.ts'
@@ -97,7 +96,7 @@ export class OldestJobs {
     const { broker, backend } = this.#stores
     const deliveries = (await broker.takeOldest?.(queue, count)) ?? []
     if (deliveries.length === 0) return { found: 0, ended: 0 }
-    const ids = deliveries.map(({ envelope }) => calledTask(envelope) ?? '')
+    const ids = deliveries.map(({ envelope }) => envelope.properties.correlationId ?? '')
     try {
       const known = await backend.load(ids)
       const ends = await Promise.allSettled(

@@ -9,10 +9,10 @@ import { argumentsEdit, edited } from '../../protocol/messageEdit.ts'
 import { pieces } from '../../std/chunks.ts'
 import type { Clock } from '../../std/clock.ts'
 import { ArgumentError, NotSupportedError, UnknownJobError } from '../../std/errors.ts'
-import { requireFlag, requireText, shown } from '../../std/validate.ts'
+import { requireFlag, requireObject, requireText, shown } from '../../std/validate.ts'
 import type { TaskDefinition } from '../../tasks/definition.ts'
 import { checkedCall } from '../checkedCall.ts'
-import { PAGE_SIZE, requireIds, requireSince, requireTexts } from '../jobs/filterChecks.ts'
+import { PAGE_SIZE, requireIds, requireOptions, requireSince, requireTexts } from '../jobs/filterChecks.ts'
 import type { Stores } from '../stores.ts'
 import {
   concealedContent,
@@ -24,7 +24,7 @@ import {
   wholeOf,
 } from './info.ts'
 import { QueuedLetters } from './queuedLetters.ts'
-import { type RedrivenLetters, type RedriveOptions, Redriving } from './redriving.ts'
+import { REDRIVE, type RedrivenLetters, type RedriveOptions, Redriving, requireRedrive } from './redriving.ts'
 
 /** What the dead letters need of the app. */
 export interface DeadLetterHost {
@@ -125,7 +125,9 @@ export class OpenDeadLetters implements DeadLetters {
     this.#host = host
   }
 
-  async list({ limit = DEFAULT_LIST_LIMIT, cursor, ...filter }: DeadLetterListFilter = {}): Promise<DeadLetterList> {
+  async list(query: DeadLetterListFilter = {}): Promise<DeadLetterList> {
+    requireObject(query, 'deadLetters.list')
+    const { limit = DEFAULT_LIST_LIMIT, cursor, ...filter } = query
     checkFilter('deadLetters.list', filter)
     const page = await (await this.#store()).list({ ...filter, limit, cursor })
     return { letters: page.letters.map(infoOfLetter), cursor: page.cursor }
@@ -147,8 +149,10 @@ export class OpenDeadLetters implements DeadLetters {
     return Object.fromEntries(counts)
   }
 
-  async edit(id: string, { args, kwargs, ...others }: LetterEdit): Promise<void> {
+  async edit(id: string, input: LetterEdit): Promise<void> {
     requireText(id, 'deadLetters.edit: id')
+    requireObject(input, 'deadLetters.edit')
+    const { args, kwargs, ...others } = input
     const [unknown] = Object.keys(others)
     if (unknown !== undefined || (args === undefined && kwargs === undefined))
       throw new ArgumentError(`deadLetters.edit: expected args or kwargs, got ${unknown ?? 'neither'}`)
@@ -175,7 +179,8 @@ export class OpenDeadLetters implements DeadLetters {
   }
 
   async redrive(selection: DeadLetterSelection, options: RedriveOptions = {}): Promise<RedrivenLetters> {
-    const { ids, all: _, ...filter } = checkSelection('deadLetters.redrive', selection, options.limit)
+    requireRedrive(options)
+    const { ids, all: _, ...filter } = checkSelection(REDRIVE, selection, options.limit)
     const { stores, clock } = this.#host
     const store = await this.#storeFor(selection)
     const redriving = new Redriving({ stores, clock, store }, options)
@@ -185,10 +190,9 @@ export class OpenDeadLetters implements DeadLetters {
     return redriving.report
   }
 
-  async drop(
-    selection: DeadLetterSelection,
-    { dryRun = false, limit = Number.POSITIVE_INFINITY }: DropLettersOptions = {},
-  ): Promise<DroppedLetters> {
+  async drop(selection: DeadLetterSelection, options: DropLettersOptions = {}): Promise<DroppedLetters> {
+    requireOptions('deadLetters.drop', options, ['dryRun'], ['limit'])
+    const { dryRun = false, limit = Number.POSITIVE_INFINITY } = options
     const { ids, all: _, ...filter } = checkSelection('deadLetters.drop', selection, limit)
     const store = await this.#storeFor(selection)
     const dropped: string[] = []
@@ -240,6 +244,7 @@ function isWholeQueue({ all, queue: _, ...others }: DeadLetterSelection): boolea
 }
 
 function checkSelection(call: string, selection: DeadLetterSelection, limit: number | undefined): DeadLetterSelection {
+  requireObject(selection, call)
   const { ids, all, ...filter } = selection
   checkFilter(call, filter)
   requireIds(call, ids)

@@ -6,12 +6,13 @@ import type {
   KeptDeadLetter,
 } from '../../backend/dead/deadLetters.ts'
 import type { Redriven } from '../../backend/unitOfWork.ts'
-import { parseRate } from '../../config/taskValues.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
 import { isFinal, RETRY, SUCCESS } from '../../protocol/states.ts'
 import { pieces } from '../../std/chunks.ts'
 import type { Clock } from '../../std/clock.ts'
-import { PAGE_SIZE } from '../jobs/filterChecks.ts'
+import { ArgumentError } from '../../std/errors.ts'
+import { shown } from '../../std/validate.ts'
+import { PAGE_SIZE, requireOptions, requireRate } from '../jobs/filterChecks.ts'
 import type { Stores } from '../stores.ts'
 import { freshMessage } from './freshMessage.ts'
 import type { QueuedLetters } from './queuedLetters.ts'
@@ -53,6 +54,16 @@ const MAX_AT_ONCE = 100
 /** How many deaths a message takes along. */
 const MAX_DEATHS = 10
 
+export const REDRIVE = 'deadLetters.redrive'
+
+/** Throws ArgumentError. `limit` is checked with the selection, and the rate where it is used. */
+export function requireRedrive(options: RedriveOptions): void {
+  requireOptions(REDRIVE, options, ['dryRun'], ['rate', 'limit', 'signal'])
+  const { signal } = options
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw new ArgumentError(`${REDRIVE}: signal: expected an AbortSignal, got ${shown(signal)}`)
+}
+
 /** Sends dead letters again, and counts. */
 export class Redriving {
   readonly #host: RedrivingHost
@@ -70,8 +81,7 @@ export class Redriving {
     this.#dryRun = dryRun
     this.#limit = limit ?? Number.POSITIVE_INFINITY
     this.#signal = signal
-    const interval = rate === undefined ? undefined : parseRate(rate, 'deadLetters.redrive: rate')
-    this.#pace = new Pace(host.clock, interval, signal)
+    this.#pace = new Pace(host.clock, requireRate(REDRIVE, rate), signal)
   }
 
   get report(): RedrivenLetters {

@@ -1,5 +1,6 @@
+import { parseRate } from '../../config/taskValues.ts'
 import { ArgumentError } from '../../std/errors.ts'
-import { requireText, shown } from '../../std/validate.ts'
+import { refuseUnknown, requireFlag, requireObject, requireText, shown } from '../../std/validate.ts'
 
 /*
  * Checks of a call that goes through jobs by a filter. Each throws ArgumentError; `call` begins its message.
@@ -18,10 +19,35 @@ export function requireChoice(
   names: readonly string[],
   choosing: readonly string[] = names,
 ): void {
+  requireObject(filter, call)
   const given = new Map(Object.entries(filter))
   const unknown = [...given.keys()].find((name) => !names.includes(name))
   if (unknown !== undefined || choosing.every((name) => given.get(name) === undefined))
     throw new ArgumentError(`${call}: expected one of ${choosing.join(', ')}, got ${unknown ?? 'none of them'}`)
+}
+
+/**
+ * How it is done: these options alone, of which some are flags. With one that is not understood, as `dryrun`, all would
+ * be done that was only to be listed.
+ */
+export function requireOptions(
+  call: string,
+  options: object,
+  flags: readonly string[],
+  others: readonly string[] = [],
+): void {
+  requireObject(options, `${call}: options`)
+  refuseUnknown(options, new Set([...flags, ...others]), call)
+  const given = new Map<string, unknown>(Object.entries(options))
+  for (const flag of flags) if (given.get(flag) !== undefined) requireFlag(given.get(flag), `${call}: ${flag}`)
+}
+
+/** Time between two, ms; undefined: as fast as the store takes them, which no rate of 0 means. */
+export function requireRate(call: string, rate: string | number | undefined): number | undefined {
+  if (rate === undefined) return undefined
+  const interval = parseRate(rate, `${call}: rate`)
+  if (interval === undefined) throw new ArgumentError(`${call}: rate: expected more than 0, got ${shown(rate)}`)
+  return interval
 }
 
 /** Texts that are given. An empty one is most often a variable that was not set. */

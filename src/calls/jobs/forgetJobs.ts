@@ -3,7 +3,15 @@ import type { TaskMeta } from '../../protocol/result.ts'
 import { pieces } from '../../std/chunks.ts'
 import { ArgumentError, ConfigError } from '../../std/errors.ts'
 import { requireText, shown } from '../../std/validate.ts'
-import { DEFAULT_LIMIT, PAGE_SIZE, requireChoice, requireIds, requireLimit, requireTexts } from './filterChecks.ts'
+import {
+  DEFAULT_LIMIT,
+  PAGE_SIZE,
+  requireChoice,
+  requireIds,
+  requireLimit,
+  requireOptions,
+  requireTexts,
+} from './filterChecks.ts'
 import { Forgetting, type ForgettingHost } from './forgetting.ts'
 
 /** Which jobs are forgotten: those that fit all that is named, at least one of `ids`, `owner` and `tag`. */
@@ -40,8 +48,10 @@ const CHOOSING = ['ids', 'owner', 'tag'] as const
 export async function forgetJobs(
   host: ForgettingHost,
   filter: ForgetFilter,
-  { queue, limit, cursor, ...how }: ForgetJobsOptions,
+  options: ForgetJobsOptions,
 ): Promise<ForgottenJobs> {
+  requireOptions('forgetJobs', options, ['dryRun', 'revoke'], ['queue', 'limit', 'cursor'])
+  const { queue, limit, cursor, ...how } = options
   check(filter, queue, limit, cursor)
   const { ids, ...wanted } = filter
   const { backend } = host.stores

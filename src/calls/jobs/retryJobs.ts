@@ -1,7 +1,6 @@
 import type { ListFilter } from '../../backend/jobIndex.ts'
 import { errorContains } from '../../backend/jobSearch.ts'
 import type { SubmissionMetadata } from '../../backend/unitOfWork.ts'
-import { parseRate } from '../../config/taskValues.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
 import { keptArguments } from '../../protocol/serializer.ts'
 import { FAILURE, isFinal } from '../../protocol/states.ts'
@@ -17,6 +16,8 @@ import {
   requireChoice,
   requireIds,
   requireLimit,
+  requireOptions,
+  requireRate,
   requireSince,
   requireTexts,
 } from './filterChecks.ts'
@@ -86,15 +87,14 @@ const BESIDE_IDS: ReadonlySet<string> = new Set(['ids', 'state', 'error'])
  * ArgumentError for a filter that names nothing or is wrong, ConfigError where the store cannot list jobs, and as
  * `delay` for what cannot be submitted.
  */
-export async function retryJobs(
-  host: RetryHost,
-  filter: RetryFilter,
-  { dryRun = false, rate, limit = DEFAULT_LIMIT, cursor: from }: RetryJobsOptions,
-): Promise<RetriedJobs> {
+export async function retryJobs(host: RetryHost, filter: RetryFilter, options: RetryJobsOptions): Promise<RetriedJobs> {
+  requireOptions('retryJobs', options, ['dryRun'], ['rate', 'limit', 'cursor'])
+  const { dryRun = false, rate, limit = DEFAULT_LIMIT, cursor: from } = options
   check(filter, limit)
+  const interval = requireRate('retryJobs', rate)
   const { jobs: index } = host.stores.backend
   if (!index) throw new ConfigError(`${host.stores.backend.url} cannot list tasks, and keeps no inputs of them`)
-  const retry = new Retry(host, dryRun, rate === undefined ? undefined : parseRate(rate, 'retryJobs: rate'))
+  const retry = new Retry(host, dryRun, interval)
   const { ids, error, state = FAILURE, ...wanted } = filter
   const fits = (meta: TaskMeta): boolean => meta.status === state && hasError(meta, error)
   if (ids) {

@@ -9,7 +9,15 @@ import { ConfigError } from '../../std/errors.ts'
 import { infoOf, type JobInfo } from '../jobInfo.ts'
 import { revokeTask } from '../revoke.ts'
 import type { Stores } from '../stores.ts'
-import { DEFAULT_LIMIT, PAGE_SIZE, requireChoice, requireLimit, requireSince, requireTexts } from './filterChecks.ts'
+import {
+  DEFAULT_LIMIT,
+  PAGE_SIZE,
+  requireChoice,
+  requireLimit,
+  requireOptions,
+  requireSince,
+  requireTexts,
+} from './filterChecks.ts'
 
 /** Which jobs are revoked: those that fit all that is named, at least one of these, and have not ended. */
 export interface RevokeFilter extends Pick<ListFilter, 'state' | 'task' | 'tasks' | 'owner' | 'tag' | 'since' | 'q'> {
@@ -57,8 +65,10 @@ const MAX_AT_ONCE = 50
 export async function revokeJobs(
   host: RevokingHost,
   filter: RevokeFilter,
-  { dryRun = false, terminate = false, limit = DEFAULT_LIMIT, cursor: from }: RevokeJobsOptions,
+  options: RevokeJobsOptions,
 ): Promise<RevokedJobs> {
+  requireOptions('revokeJobs', options, ['dryRun', 'terminate'], ['limit', 'cursor'])
+  const { dryRun = false, terminate = false, limit = DEFAULT_LIMIT, cursor: from } = options
   const { backend } = host.stores
   const { olderThan, ...wanted } = parsed(filter, limit)
   if (!backend.jobs) throw new ConfigError(`${backend.url} cannot list tasks: revoke them by id`)

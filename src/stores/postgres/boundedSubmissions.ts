@@ -60,9 +60,10 @@ export class BoundedSubmissions {
         const sent = await this.#write(open, since, opens)
         for (const list of open) answers.set(list, sent.splice(0, list.length))
       } catch (error) {
-        if (error instanceof QueueFullError) refuse(open, error, answers)
-        else if (!isRefusal(error) || refusals++ === MAX_REFUSALS) throw error
-        else for (const [list, full] of await this.#room.refused(this.#database, open)) answers.set(list, full)
+        const isKnown = error instanceof QueueFullError
+        if (!isKnown && (!isRefusal(error) || refusals++ === MAX_REFUSALS)) throw error
+        const refused = isKnown ? this.#room.refusedAsKnown(open) : await this.#room.refused(this.#database, open)
+        for (const [list, full] of refused) answers.set(list, full)
       }
     }
     return lists.map((list) => answers.get(list) ?? [])
@@ -78,14 +79,5 @@ export class BoundedSubmissions {
     await plan.run(this.#database, { since })
     note()
     return reads.flatMap((read) => read())
-  }
-}
-
-/** All that go to this queue: by a count that was made shortly before, they do not fit together. */
-function refuse(lists: readonly List[], { queue, limit, option }: QueueFullError, answers: Map<List, Sent>): void {
-  for (const list of lists) {
-    const need = needsOf(list, packedBytes).find((one) => one.queue === queue)
-    const count = option === 'maxQueueBytes' ? need?.bytes : need?.messages
-    if (count !== undefined) answers.set(list, new QueueFullError(queue, limit, count, option))
   }
 }

@@ -97,22 +97,39 @@ export class QueueRoom {
     const needs = needsOf(lists.flat(), packedBytes)
     const steps = needs.map(countStep)
     const counted = await database.run(steps, { repeatable: true })
-    const waiting = new Map(needs.map((need, at) => [need.queue, this.#counted(need, counted[at])]))
-    const refused = new Map<readonly Submission[], QueueFullError>()
-    for (const list of lists) {
-      const own = needsOf(list, packedBytes)
-      const full = own.map((need) => fullError(need, waiting.get(need.queue) ?? NOTHING)).find(Boolean)
-      if (full) {
-        refused.set(list, full)
-        continue
-      }
-      for (const { queue, messages, bytes } of own) {
-        const before = waiting.get(queue) ?? NOTHING
-        waiting.set(queue, { messages: before.messages + messages, bytes: before.bytes + bytes })
-      }
-    }
-    return refused
+    return unfit(lists, new Map(needs.map((need, at) => [need.queue, this.#counted(need, counted[at])])))
   }
+
+  /** The same by what is known, after `require` has thrown. Empty where that is too old by now. */
+  refusedAsKnown(lists: readonly (readonly Submission[])[]): Map<readonly Submission[], QueueFullError> {
+    const waiting = new Map<string, WaitingAmount>()
+    for (const need of needsOf(lists.flat(), packedBytes)) {
+      const known = this.#counts.waiting(need)
+      if (known) waiting.set(need.queue, known)
+    }
+    return unfit(lists, waiting)
+  }
+}
+
+/** The lists that find no room with those before them where as much waits, with their errors. */
+function unfit(
+  lists: readonly (readonly Submission[])[],
+  waiting: Map<string, WaitingAmount>,
+): Map<readonly Submission[], QueueFullError> {
+  const refused = new Map<readonly Submission[], QueueFullError>()
+  for (const list of lists) {
+    const own = needsOf(list, packedBytes).filter(({ queue }) => waiting.has(queue))
+    const full = own.map((need) => fullError(need, waiting.get(need.queue) ?? NOTHING)).find(Boolean)
+    if (full) {
+      refused.set(list, full)
+      continue
+    }
+    for (const { queue, messages, bytes } of own) {
+      const before = waiting.get(queue) ?? NOTHING
+      waiting.set(queue, { messages: before.messages + messages, bytes: before.bytes + bytes })
+    }
+  }
+  return refused
 }
 const NOTHING: WaitingAmount = { messages: 0, bytes: 0 }
 

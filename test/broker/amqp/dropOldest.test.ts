@@ -60,6 +60,18 @@ onStores(
       expect(await broker.size('celery')).toBe(2)
     })
 
+    test('a message of protocol 1 is a job: its body says so', async () => {
+      const app = lab().app(DROPPING)
+      const work = app.task('work', (n: number) => n)
+      const { broker } = await storesOf(app)
+      const [reply, old] = [envelopeOf('reply'), envelopeOf('old')]
+      await broker.publish({ ...reply, headers: {}, body: '{"status":"SUCCESS"}' }, toQueue('celery'))
+      const body = JSON.stringify({ task: 'work', id: 'old', args: [1], kwargs: {} })
+      await broker.publish({ ...old, headers: {}, body }, toQueue('celery'))
+      const sent = await work.delay(2)
+      expect(await app.states(['reply', 'old', sent.id])).toEqual(['UNKNOWN', 'REVOKED', 'PENDING'])
+    })
+
     test('jobs that wait for a limit: where no other waits', async () => {
       const limits = lab().backend
       const queues = { slow: { concurrency: 1 } }

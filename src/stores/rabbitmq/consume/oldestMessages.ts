@@ -1,6 +1,8 @@
 import type { Channel, GetMessage } from 'amqplib'
-import { calledTask } from '../../../protocol/envelope.ts'
-import { ConfigError } from '../../../std/errors.ts'
+import { calledTask, type Envelope } from '../../../protocol/envelope.ts'
+import { decodeTask } from '../../../protocol/message.ts'
+import { ALL_CONTENT_TYPES } from '../../../protocol/serializer.ts'
+import { CeleriacError, ConfigError } from '../../../std/errors.ts'
 import type { AmqpConnection } from '../connection/connection.ts'
 import { ACCESS_REFUSED, forbidden, NOT_FOUND, RESOURCE_LOCKED, replyCodeOf, type Topology } from '../topology.ts'
 import { AckBatch } from './ackBatch.ts'
@@ -44,7 +46,7 @@ export class OldestMessages {
         const message = await session.channel.get(queue)
         if (!message) break
         const delivery = deliveryOf(message, queue, session)
-        const list = calledTask(delivery.envelope) === undefined ? others : taken
+        const list = isJob(delivery.envelope) ? taken : others
         list.push(delivery)
       }
     } catch (error) {
@@ -87,6 +89,19 @@ export class OldestMessages {
       ended()
       throw error
     }
+  }
+}
+
+/** Of protocol 1 the body says that it calls a task, and the correlation id is that of the task, too. */
+function isJob(envelope: Envelope): boolean {
+  const { headers, properties } = envelope
+  if (headers.task !== undefined || properties.correlationId === undefined) return calledTask(envelope) !== undefined
+  try {
+    decodeTask(envelope, ALL_CONTENT_TYPES)
+    return true
+  } catch (error) {
+    if (error instanceof CeleriacError) return false
+    throw error
   }
 }
 

@@ -105,6 +105,16 @@ export function queueBytes(it: RoomCase): void {
 type SizedCase = (name: string, body: (place: SizedPlace) => Promise<void>) => void
 
 function together(sized: SizedCase): void {
+  sized('bytes: one that is too large keeps none of those from being sent that come with it', async (place) => {
+    const unitOfWork = bounded(place, { bytes: 20 * sizeOf(place), onFull: 'reject' })
+    const some = [sizedOf('a'), sizedOf('large', { body: 40 * BODY }), sizedOf('b'), sizedOf('c')]
+    const sent = await Promise.allSettled(some.map((one) => unitOfWork.submit(one)))
+    assert.deepEqual(
+      sent.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled', 'fulfilled'],
+    )
+  })
+
   sized('bytes: submissions that belong together find room for all of them, or none is sent', async (place) => {
     const { broker } = place
     const unitOfWork = bounded(place, { bytes: 10 * sizeOf(place), onFull: 'reject' })
