@@ -19,7 +19,7 @@ import { ensureInstalled, node, root } from './lib.mjs'
 /** @type {Readonly<Record<string, string>>} */
 const ABOUT = {
   celeriac: 'Apps, tasks, calls, results, schedules and errors; explained in the [reference](reference.md).',
-  'celeriac/alerts': 'Rules that watch a fleet, and alerts to webhooks.',
+  'celeriac/alerts': 'Rules that watch a fleet and send [alerts](fleet.md#alerts) to webhooks.',
   'celeriac/beat': 'Sends what is due: [schedules](schedules.md).',
   'celeriac/client': 'The [typed client](client.md) of the HTTP API, for browsers and servers.',
   'celeriac/codec': 'Seals payloads: [how to use it](how-to/encrypt-payloads.md).',

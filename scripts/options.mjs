@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { ALERT_OPTIONS } from '../src/alerts/options.ts'
 import { HOOK_OPTIONS } from '../src/app/lifeCycle/hookOptions.ts'
 import { SCHEDULE_OPTIONS } from '../src/beat/scheduleOptions.ts'
 import { APP_OPTIONS } from '../src/config/appOptions.ts'
@@ -103,6 +104,7 @@ const GROUPS = {
   },
   HTTP_OPTIONS: { table: HTTP_OPTIONS, source: 'src/http/options.ts', page: 'docs/http.md' },
   FLEET_OPTIONS: { table: FLEET_OPTIONS, source: 'src/http/fleet/options.ts', page: 'docs/fleet.md' },
+  ALERT_OPTIONS: { table: ALERT_OPTIONS, source: 'src/alerts/options.ts', page: 'docs/fleet.md' },
   SERVE_OPTIONS: { table: SERVE_OPTIONS, source: 'src/http/server/serveOptions.ts', page: 'docs/http.md' },
 }
 /** Columns of a comment with its indentation. */

@@ -1,9 +1,11 @@
 import type { App } from '../app/app.ts'
 import { internalsOf } from '../app/internals.ts'
-import { type Recorder, recorderOf, recordWhileOpen } from '../recorder/recorder.ts'
+import { type Recorder, type Recording, recorderOf, recordWhileOpen } from '../recorder/recorder.ts'
+import { StoreUnavailableError } from '../std/errors.ts'
 import { Lifecycle, type Service, type ServiceRun } from '../std/service.ts'
 import { AlertWatch, type RuleReport } from './alertWatch.ts'
 import { type AlertOptions, type ParsedAlertOptions, parseAlerts } from './options.ts'
+import { sendTest, type TestAnswer } from './testMessage.ts'
 import { watchedOf } from './watched.ts'
 
 export type { RuleReport } from './alertWatch.ts'
@@ -18,6 +20,10 @@ export type {
   StoreFullRule,
   WorkerLostRule,
 } from './rules.ts'
+export type { TestAnswer } from './testMessage.ts'
+
+/** What is known while no recorder runs: what it knew before would say that all workers are lost. */
+const UNRECORDED: Pick<Recording, 'stats' | 'workers'> = { stats: unknown, workers: unknown }
 
 /** Of the recorder's file. */
 const NOTE_KEY = 'alerts'
@@ -49,7 +55,14 @@ export class Alerts implements Service {
 
   /** What each rule finds now, and how its alerts stand: a dry run, which changes and sends nothing. */
   async report(): Promise<readonly RuleReport[]> {
-    return this.#watch(await recorderOf(this.#app)).report()
+    const recorder = await recorderOf(this.#app)
+    const { isRecording } = await recorder.status()
+    return this.#watch(recorder, isRecording ? recorder : UNRECORDED).report()
+  }
+
+  /** Send one test message to each receiver, now and once; opens no store. A receiver's refusal is in its answer. */
+  test(): Promise<readonly TestAnswer[]> {
+    return sendTest(this.#options, this.#app.config.clock)
   }
 
   async #open(run: ServiceRun): Promise<void> {
@@ -61,13 +74,17 @@ export class Alerts implements Service {
     run.defer(() => watch.stop())
   }
 
-  #watch(recorder: Recorder): AlertWatch {
+  #watch(recorder: Recorder, recording: Pick<Recording, 'stats' | 'workers'> = recorder): AlertWatch {
     const { clock, logger } = this.#app.config
     const memory = {
       load: () => recorder.note(NOTE_KEY),
       save: (text: string) => recorder.putNote(NOTE_KEY, text),
       isOurs: () => recorder.records,
     }
-    return new AlertWatch({ options: this.#options, watched: watchedOf(this.#app, recorder), memory, clock, logger })
+    return new AlertWatch({ options: this.#options, watched: watchedOf(this.#app, recording), memory, clock, logger })
   }
+}
+
+function unknown(): Promise<never> {
+  return Promise.reject(new StoreUnavailableError('no recorder runs, so what failed and who was lost is not known'))
 }

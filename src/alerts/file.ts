@@ -1,6 +1,5 @@
 import { readFile, stat } from 'node:fs/promises'
-import { ArgumentError, ConfigError } from '../std/errors.ts'
-import { shown } from '../std/validate.ts'
+import { ConfigError } from '../std/errors.ts'
 import type { AlertOptions } from './options.ts'
 
 const MAX_FILE_BYTES = 1024 * 1024
@@ -40,5 +39,5 @@ function parse(text: string, path: string): object {
     throw new ConfigError(`${path}: expected JSON`, { cause: error instanceof SyntaxError ? undefined : error })
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
-  throw new ArgumentError(`${path}: expected { "to": …, "rules": [ … ] }, got ${shown(value)}`)
+  throw new ConfigError(`${path}: expected { "to": …, "rules": [ … ] }, got something else`)
 }

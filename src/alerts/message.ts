@@ -20,3 +20,24 @@ export function alertEvent(
     data: { rule, on, severity, subject, value, text, startedAt: isoOf(startedAt) },
   })
 }
+
+/** A message that says nothing but that messages arrive, in the same form. `at`: ms since the epoch. */
+export function testEvent({
+  id,
+  source,
+  at,
+}: {
+  readonly id: string
+  readonly source: string
+  readonly at: number
+}): string {
+  return JSON.stringify({
+    specversion: '1.0',
+    id,
+    type: 'celeriac.alert.test.v1',
+    source,
+    time: isoOf(at),
+    datacontenttype: 'application/json',
+    data: { text: 'a test: alerts of this fleet arrive here' },
+  })
+}

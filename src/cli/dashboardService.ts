@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import type { Alerts } from '../alerts/alerts.ts'
 import type { App } from '../app/app.ts'
 import type { StoreInfo } from '../app/storeInfo.ts'
 import { isLoopback } from '../http/access/hostGuard.ts'
@@ -24,6 +25,8 @@ export interface DashboardCommandOptions extends Omit<AppOptions, 'app'>, Addres
   name?: string
   /** SQLite file of the recorder. */
   recorderFile?: string
+  /** JSON file with the rules of alerts. */
+  alerts?: string
 }
 
 /** Who may use it. `own`: the token that was made for this start, to be printed once. */
@@ -41,10 +44,12 @@ export async function dashboard(options: DashboardCommandOptions): Promise<void>
     { ...options, plain: { name, recorder: recorderFile === undefined || { file: recorderFile } } },
     'people',
   )
-  const api = createDashboard(app, { tokens: access.tokens, readOnly, proxies: trustProxy })
+  const alerts = options.alerts === undefined ? undefined : await alertsOf(app, options.alerts)
+  const api = createDashboard(app, { tokens: access.tokens, readOnly, proxies: trustProxy, alerts })
   const { broker, backend } = await connected(app)
   const server = await served(app, async () => {
     await Promise.all([record(app), startFlowerMetrics(app)])
+    await alerts?.start()
     return serveHttp(api, { host, port, hosts })
   })
   const ending = stopped({ warm: () => server.close(), cold: async () => undefined })
@@ -53,6 +58,11 @@ export async function dashboard(options: DashboardCommandOptions): Promise<void>
   const code = await ending
   await app.close()
   process.exit(code)
+}
+
+/** The code of alerts is loaded where there are some. */
+async function alertsOf(app: App, file: string): Promise<Alerts> {
+  return (await import('./alertFile.ts')).alertsOf(app, file)
 }
 
 /** Without a record, no change could be audited: a file that cannot be used fails the start. */

@@ -101,6 +101,7 @@ function addDashboard(root: Command): void {
       '--recorder-file <path>',
       'where the recorder keeps what it saw; default: beside the SQLite store, else in .celeriac',
     )
+    .option('--alerts <file>', 'a JSON file with rules: what is watched, and who gets the alerts')
     .option('--name <name>', 'name of the app whose schedule it shows; default: the default name of apps')
     .action(async (options) => (await import('./dashboardService.ts')).dashboard(options))
 }
@@ -138,6 +139,13 @@ function addFleet(root: Command): void {
     .option('--json', 'print it once, as JSON')
     .option('--enable-events', 'all workers send events of their tasks from now on; they stay on')
     .action(async (options) => (await import('./top/top.ts')).top(options))
+  const alerts = command(root, 'alerts <file>', 'what the rules of alerts in a JSON file find now; sends nothing')
+  withStores(withModule(alerts, false), 'warn')
+    .option('--test', 'send one test message to each receiver instead, and print how it answers')
+    .option('--recorder-file <path>', 'without a module: the file of the recorder; default: as of dashboard')
+    .option('--name <name>', 'without a module: name of the app whose schedule is looked at')
+    .option('--json', 'as JSON')
+    .action(async (file, options) => (await import('./fleet/alerts.ts')).alerts(file, options))
   const report = command(root, 'report', 'what belongs in a report of a bug: versions, settings, tasks, and workers')
   withTimeout(withStores(withModule(report, false), 'warn'))
     .option('--json', 'as JSON')

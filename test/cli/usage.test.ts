@@ -181,6 +181,7 @@ test('help and version', async () => {
     'shell',
     'events',
     'top',
+    'alerts',
     'report',
     'completion',
     'pause',

@@ -1,4 +1,5 @@
 import { type Context, Hono } from 'hono'
+import type { Alerts } from '../../alerts/alerts.ts'
 import type { App } from '../../app/app.ts'
 import type { Authorize, Granted } from '../access/auth.ts'
 import { bearer } from '../access/auth.ts'
@@ -18,6 +19,8 @@ export interface DashboardOptions {
   readonly readOnly: boolean
   /** IP addresses of proxies whose `X-Forwarded-*` are accepted. */
   readonly proxies: readonly string[]
+  /** What is watched, and who gets the alerts. */
+  readonly alerts?: Alerts | undefined
 }
 
 /** A page of another origin must not learn a token from `Referer`, and no cache keeps a login. */
@@ -28,14 +31,14 @@ const START = { docs: '/docs', openapi: '/openapi.json', api: '/v1', login: '/lo
  * The REST API of a fleet, for an app without tasks of its own: jobs of all tasks, and every resource of the fleet. A
  * client shows a token as `Authorization: Bearer`; a browser exchanges it at `/login` for the cookie of a session.
  */
-export function createDashboard(app: App, { tokens, readOnly, proxies }: DashboardOptions): Hono {
+export function createDashboard(app: App, { tokens, readOnly, proxies, alerts }: DashboardOptions): Hono {
   const known = new Proxies(proxies)
   const sessions = new Sessions(app.config.clock)
   const byToken = tokens && bearer(tokens)
   const http: HttpOptions = {
     expose: [],
     readOnly,
-    fleet: { open: byToken === undefined, anyTask: true, flowerMetrics: true },
+    fleet: { open: byToken === undefined, anyTask: true, flowerMetrics: true, alerts },
     authorize: byToken && authorizing(byToken, sessions),
   }
   const api = createHttp(app, http)

@@ -1,10 +1,9 @@
 import type { Context } from 'hono'
-import type { RuleReport } from '../../alerts/alerts.ts'
-import type { AlertRuleDocument } from '../../protocol/recordedDocument.ts'
+import { ruleDocument } from '../../alerts/document.ts'
 import { roleProblem } from '../access/roles.ts'
 import type { HttpScope } from '../apiContext.ts'
 import { readQuery } from '../input/query.ts'
-import { answerRecorded, iso } from './recorded.ts'
+import { answerRecorded } from './recorded.ts'
 
 /** `GET /alerts`: what each rule finds now, and how its alerts stand. */
 export function listAlerts(c: Context, scope: HttpScope): Promise<Response> {
@@ -18,17 +17,4 @@ export function listAlerts(c: Context, scope: HttpScope): Promise<Response> {
       headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
     })
   })
-}
-
-function ruleDocument({ rule, on, readings, states, problem }: RuleReport): AlertRuleDocument {
-  return {
-    rule,
-    on,
-    readings,
-    alerts: states.map(({ subject, status, startedAt, firedAt, value, text }) => ({
-      ...{ subject, status, value, text, startedAt: iso(startedAt) },
-      ...(firedAt !== undefined && { firedAt: iso(firedAt) }),
-    })),
-    ...(problem !== undefined && { problem }),
-  }
 }
