@@ -14,7 +14,8 @@ export function recorder(kind: FleetOptions = {}): void {
 
   test("Python's tasks in each state, with arguments and results, from a worker without -E; then ours beside it", async () => {
     const python = await fleet.pythonClient({ queue: 'python' })
-    await fleet.pythonWorker({ hostname: 'py@test', heartbeat: true })
+    // Its threads lose events of each other.
+    await fleet.pythonWorker({ hostname: 'py@test', pool: 'prefork', concurrency: 2, heartbeat: true })
     const app = fleet.app({ recorder: { file: ':memory:' } })
     const record = await recorderOf(app)
     await record.start()
