@@ -18,7 +18,8 @@ const lists = new WeakMap<App, Recent<QueueListDocument>>()
 
 /**
  * The queues of a fleet: those of the app's options and tasks, those that workers take from, those that are paused, and
- * those that workers took from where something waits. What is found is shared by all who ask within a second. Rejects with StoreUnavailableError.
+ * those that workers took from where something waits. What is found is shared by all who ask within a second. Rejects
+ * with StoreUnavailableError.
  */
 export function liveQueues(app: App): Promise<QueueListDocument> {
   const recent = lists.get(app) ?? new Recent(app.config.clock, KEPT_MS, () => find(app))
