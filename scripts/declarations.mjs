@@ -22,7 +22,7 @@ const DECLARED = /^(?:export )?(?:declare )?(?:abstract )?(class|interface|type|
 const IMPORTED = /^import\b|^export \{\s*\};$/
 const BROUGHT = /^import (?:type )?\{([^}]*)\} from '(\.[^']+)';$/
 const LISTED = /^export (?:type )?\{([^}]*)\} from '([^']+)';$/
-const STARRED = /^export \* (?:as ([\w$]+) )?from '([^']+)';$/
+const STARRED = /^export (?:type )?\* (?:as ([\w$]+) )?from '([^']+)';$/
 
 /** What the declaration file exports, by name. Throws for a statement that it cannot read. @param {string} file @returns {Declaration[]} */
 export function exportsOf(file) {

@@ -1,5 +1,5 @@
 import type { App } from '../app/app.ts'
-import { queueSizes, queuesOf } from '../app/knownQueues.ts'
+import { everTaken, queueSizes, queuesOf } from '../app/knownQueues.ts'
 import { MAX_LISTED } from '../app/limits/limits.ts'
 import { schedulesOf } from '../beat/schedules.ts'
 import { Control } from '../control/control.ts'
@@ -23,7 +23,7 @@ export function watchedOf(app: App, recording: Pick<Recording, 'stats' | 'worker
     stats: (query) => recording.stats(query),
     workers: () => recording.workers(),
     queues: async () => {
-      const names = [...new Set([...queuesOf(app), ...(await workersQueues())])]
+      const names = [...new Set([...queuesOf(app), ...everTaken(app, await workersQueues())])]
       const now = clock.now()
       const { queues } = await queueSizes(app, names)
       return queues.map(({ name, oldest }) => ({ name, oldestAge: oldest === undefined ? undefined : now - oldest }))

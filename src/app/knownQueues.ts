@@ -9,6 +9,27 @@ export function queuesOf({ config, tasks }: App, others?: Iterable<string>): str
   return taskQueues(config, tasks, others)
 }
 
+const MAX_TAKEN = 1000
+const takenQueues = new WeakMap<App, Set<string>>()
+
+/**
+ * These queues, which workers take from now, and those that they have taken from, as far as this process has seen: a
+ * queue whose last worker is gone is where messages wait. At most 1000, the latest.
+ */
+export function everTaken(app: App, queues: Iterable<string>): ReadonlySet<string> {
+  const known = takenQueues.get(app) ?? new Set()
+  takenQueues.set(app, known)
+  for (const queue of queues) {
+    known.delete(queue)
+    known.add(queue)
+  }
+  for (const queue of known) {
+    if (known.size <= MAX_TAKEN) break
+    known.delete(queue)
+  }
+  return known
+}
+
 /** What lies in the queues of a store; what is undefined the store does not know. */
 export interface QueueSizes {
   readonly queues: readonly {

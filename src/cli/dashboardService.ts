@@ -7,7 +7,7 @@ import { createDashboard } from '../http/dashboard/dashboard.ts'
 import { newToken, OWN_IDENTITY, parseTokens } from '../http/dashboard/tokens.ts'
 import type { HttpServer } from '../http/server/serve.ts'
 import { recorderOf } from '../recorder/recorder.ts'
-import { ConfigError } from '../std/errors.ts'
+import { ConfigError, StoreUnavailableError } from '../std/errors.ts'
 import { codeOf } from '../std/thrown.ts'
 import { startFlowerMetrics } from '../telemetry/metrics/flower.ts'
 import { type Address, serveHttp } from './httpService.ts'
@@ -68,10 +68,14 @@ async function alertsOf(app: App, file: string): Promise<Alerts> {
 /** Without a record, no change could be audited: a file that cannot be used fails the start. */
 async function record(app: App): Promise<void> {
   try {
-    await (await recorderOf(app)).start()
+    const recorder = await recorderOf(app)
+    // A recorder waits for a file that cannot be opened; here nothing could be shown meanwhile.
+    await recorder.status()
+    await recorder.start()
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    throw new ConfigError(`dashboard: ${error.message}; --recorder-file names another file`, { cause: error })
+    const kind = [ConfigError, StoreUnavailableError].find((one) => error instanceof one)
+    if (!kind) throw error
+    throw new kind(`dashboard: ${(error as Error).message}; --recorder-file names another file`, { cause: error })
   }
 }
 

@@ -10,9 +10,9 @@ const MAX_BYTES = 1024 * 1024 * MIB
 export interface RecorderOptions {
   // <RECORDER_OPTIONS> written by `npm run docs:api` from the table in src/config/recorderOptions.ts
   /**
-   * SQLite file of the recorder, relative to the working directory. Default: beside the SQLite store of the app, as
-   * `shop-recorder.db` for `shop.db`; else `.celeriac/celeriac-recorder.db` in the application's folder; in memory with
-   * `memory:`.
+   * SQLite file of the recorder, relative to the working directory. Default: beside a SQLite broker, as
+   * `shop-recorder.db` for `shop.db`; else `recorder-<broker>.db`, as `recorder-redis-localhost-6379-0-1a2b3c4d.db`,
+   * beside a SQLite result backend or in the folder `.celeriac` of the application; in memory with `memory:`.
    */
   file?: string | undefined
   /** Size of its data: above it, the oldest events and jobs are dropped. Default `'1 GiB'`. */
@@ -46,7 +46,7 @@ export const RECORDER_OPTIONS: OptionTable<RecorderOptions, RecorderLimits> = {
     type: 'string',
     check: requireString,
     absent:
-      "beside the SQLite store of the app, as `shop-recorder.db` for `shop.db`; else `.celeriac/celeriac-recorder.db` in the application's folder; in memory with `memory:`",
+      'beside a SQLite broker, as `shop-recorder.db` for `shop.db`; else `recorder-<broker>.db`, as `recorder-redis-localhost-6379-0-1a2b3c4d.db`, beside a SQLite result backend or in the folder `.celeriac` of the application; in memory with `memory:`',
     doc: 'SQLite file of the recorder, relative to the working directory',
   },
   maxBytes: {

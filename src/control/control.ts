@@ -62,6 +62,12 @@ export interface ProfileOptions {
 type Arguments = Readonly<Record<string, unknown>>
 
 /**
+ * Slots that a command may name at most. A worker of Celery makes so many processes, one after the other, and answers
+ * nothing meanwhile: with a number that is too large it never does again.
+ */
+export const MAX_SLOTS = 1000
+
+/**
  * Remote control of the workers on an app's broker, ours and Celery's. The number of workers is not known: each that
  * receives the command answers, and the wait ends when as many have answered as were named, or no more answers come.
  * Each method resolves with the answers, and rejects with ArgumentError and StoreUnavailableError. A worker that
@@ -264,6 +270,6 @@ function targetArguments(target: LimitTarget): Arguments {
 
 /** Throws ArgumentError. */
 function requireCount(count: unknown, where: string): void {
-  if (!Number.isInteger(count) || (count as number) < 1)
-    throw new ArgumentError(`${where}: expected a whole number >= 1, got ${shown(count)}`)
+  if (!Number.isInteger(count) || (count as number) < 1 || (count as number) > MAX_SLOTS)
+    throw new ArgumentError(`${where}: expected a whole number from 1 to ${MAX_SLOTS}, got ${shown(count)}`)
 }

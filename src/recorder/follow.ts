@@ -38,10 +38,14 @@ export class Followers {
         // Before it is read: what is written meanwhile is another round.
         const next = this.#next(signal)
         const { events, last, oldest, more } = await thread.call('eventsAfter', { ...only, after: position }, now())
-        if (oldest > position + 1) yield { kind: 'missed', after: position, before: oldest }
-        if (events.length > 0) yield { kind: 'events', events }
-        position = Math.max(last, position)
-        if (!more) await next
+        if (oldest > position + 1 || position > last) yield { kind: 'missed', after: position, before: oldest }
+        // The number is of a file that was there before: of this one, none was seen.
+        if (position > last) position = oldest - 1
+        else {
+          if (events.length > 0) yield { kind: 'events', events }
+          position = last
+          if (!more) await next
+        }
       }
     } finally {
       if (--this.#count === 0) this.#changed(false)

@@ -135,3 +135,13 @@ test('a file of a recorder that has recorded another fleet is refused, with what
     expect.stringMatching(/^celeriac: dashboard: .*; --recorder-file names another file\n$/),
   ])
 })
+
+test('a file of a recorder that cannot be opened ends the start: nothing could be shown', async () => {
+  const args = ['dashboard', ...BROKER, '--port', '0', '--recorder-file', '/proc/recorder.db']
+  const { code, stdout, stderr } = await run(project({}), args)
+  expect([code, stdout, stderr]).toEqual([
+    1,
+    '',
+    expect.stringMatching(/^celeriac: dashboard: .*\/proc\/recorder\.db.*; --recorder-file names another file\n$/),
+  ])
+})

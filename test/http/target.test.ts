@@ -113,6 +113,14 @@ test('a name that is not ours is refused also as the host of an absolute target'
   expect(answer).toMatch(/^HTTP\/1\.1 421 .*urn:celeriac:problem:misdirected-request/s)
 })
 
+test('a refusal of a name that is not ours repeats no query: it may have a token', async () => {
+  const server = await serve(newApi(), { port: 0 })
+  onTestFinished(() => server.close())
+  const answer = await ask(server.port, ['GET /login?token=s3cret HTTP/1.1', 'Host: evil.example'])
+  expect(answer).toMatch(/"instance":"\/login"/)
+  expect(answer).not.toContain('s3cret')
+})
+
 test('below a prefix an absolute target is found, too', async () => {
   const server = createServer(toNode(newApi(), { prefix: '/api' }))
   await listen(server)

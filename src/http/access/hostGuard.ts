@@ -5,9 +5,9 @@ const LOOPBACK_HOST = /^(?:localhost|(?:.+\.)?localhost|127(?:\.\d{1,3}){3}|\[::
 
 /**
  * The answer to a request under a name that is not the server's; undefined for one that is, and for one without a name
- * (HTTP/1.0).
+ * (HTTP/1.0). Of `target`, the query is not in the answer: it may have a token.
  */
-export type HostGuard = (host: string | undefined, path: string) => Response | undefined
+export type HostGuard = (host: string | undefined, target: string) => Response | undefined
 
 /** An address that only this machine reaches: `127.0.0.1`, `::1`, `localhost`. */
 export function isLoopback(address: string): boolean {
@@ -33,7 +33,7 @@ export function hostGuard(address: string, hosts: readonly string[] | undefined)
   const known = new Set(hosts?.map((host) => host.toLowerCase()))
   // Most requests come under one name.
   let latest: string | undefined
-  return (host, path) => {
+  return (host, target) => {
     if (host === undefined || host === latest) return undefined
     const name = host.replace(/:\d*$/, '').toLowerCase()
     if (known.has(name) || (isLocal && LOOPBACK_HOST.test(name))) {
@@ -41,6 +41,6 @@ export function hostGuard(address: string, hosts: readonly string[] | undefined)
       return undefined
     }
     const detail = `expected a Host that this server knows, got ${JSON.stringify(host)}; others are listed in \`hosts\``
-    return respondProblem({ kind: 'misdirected-request', detail }, path)
+    return respondProblem({ kind: 'misdirected-request', detail }, target.split('?', 1)[0])
   }
 }

@@ -70,7 +70,9 @@ export class EventQueries {
           (owner === undefined || event.owner === owner),
       )
     const more = rows.length === MAX_SCANNED
-    return { events, last: more ? (rows.at(-1)?.number ?? last) : last, oldest: number ?? last + 1, more }
+    const seen = rows.at(-1)?.number ?? last
+    // What another process writes between the two questions is among the rows, and not counted by the first.
+    return { events, last: more ? seen : Math.max(seen, last), oldest: number ?? last + 1, more }
   }
 
   #eventOf({ number, type, host, at, fields: text, id, task, owner }: EventRow): RecordedEvent {

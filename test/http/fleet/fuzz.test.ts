@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { FLEET_ROUTES } from '../../../src/http/fleet/fleet.ts'
 import { pieces } from '../../../src/std/chunks.ts'
+import { emptyRabbit } from '../../rabbitmq/shared.ts'
 import { build } from '../house.ts'
 import { authorize, PEOPLE } from './people.ts'
 import { defineTasks } from './rows.ts'
@@ -60,6 +61,36 @@ test('whatever a client sends to the resources of a fleet, the server has an ans
   for (const some of pieces(asked, 100)) await Promise.all(some.map(ask))
   expect(odd).toEqual([])
 })
+
+test.each(['redis:', 'rabbitmq:'])(
+  'on %s a queue may have whatever name a client asks for, also that of a key of the store',
+  async (store) => {
+    const url = store === 'rabbitmq:' ? await emptyRabbit() : store
+    await using house = await build(url, defineTasks, { http: { authorize, fleet: true } })
+    // A message that is held: the keys of the store are there.
+    await house.app.send('add', [1, 2], { countdown: '1h' })
+    const names = [
+      ...NAMES,
+      'unacked',
+      'unacked_index',
+      '_kombu.binding.celery',
+      ...['%F0%9F%8E%88', '%E3%81%82'].map((text) => text.repeat(200)),
+    ]
+    const odd: string[] = []
+    for (const name of names)
+      for (const [method, path] of [
+        ['GET', ''],
+        ['GET', '/messages'],
+        ['DELETE', '/messages?dryRun=1'],
+        ['DELETE', '/messages'],
+        ['POST', '/pause'],
+      ] as const) {
+        const { status } = await house.ask(method, `/v1/queues/${name}${path}`, { headers: PEOPLE.admin })
+        if (!EXPECTED.has(status)) odd.push(`${method} ${name.slice(0, 40)}${path}: ${status}`)
+      }
+    expect(odd).toEqual([])
+  },
+)
 
 test('an open fleet shows all to every client; without `authorize` and without `open` there is none', async () => {
   await using open = await build('memory:', defineTasks, { http: { fleet: { open: true } } })

@@ -93,6 +93,27 @@ test('queues: what waits and since when, who takes from them, pauses, bounds', a
   expect((await post('/v1/queues/slow/resume')).status).toBe(204)
   expect((await get('/v1/queues/slow')).json).toMatchObject({ paused: false })
   expect((await get('/v1/queues/unheard-of')).status).toBe(404)
+  const names = async (): Promise<string[]> =>
+    (await get('/v1/queues')).json.queues.map(({ name }: { name: string }) => name)
+  await post('/v1/queues/stopped/pause')
+  expect(await names()).toContain('stopped')
+  await post('/v1/queues/stopped/resume')
+  expect(await names()).not.toContain('stopped')
+})
+
+test('queues: one whose last worker is gone is listed as long as messages wait in it', async () => {
+  const worker = new Worker(house.app, { hostname: 'celeriac@last', queues: ['left'], logger: false })
+  await worker.start()
+  const left = async (): Promise<unknown> =>
+    (await get('/v1/queues')).json.queues.find(({ name }: { name: string }) => name === 'left')
+  await until(async () => (await left()) !== undefined)
+  await worker.stop()
+  await until(async () => (await left()) === undefined)
+  await house.app.send('nobody', [], { queue: 'left' })
+  await until(async () => (await left()) !== undefined)
+  expect(await left()).toMatchObject({ waiting: 1, workers: [], declared: false })
+  await house.app.purge('left')
+  await until(async () => (await left()) === undefined)
 })
 
 test('peek: the next messages, none of them taken; their content for admins', async () => {
@@ -146,6 +167,9 @@ test('commands: quiet and resume, pools, consumers, limits; refused ones say why
 test.each([
   ['pool-grow', { count: 0 }],
   ['pool-grow', { count: 'many' }],
+  ['pool-grow', { count: 1001 }],
+  ['pool-shrink', { count: 1e9 }],
+  ['autoscale', { max: 1e9, min: 1 }],
   ['pool-grow', { n: 1 }],
   ['pool-grow', [1]],
   ['add-consumer', {}],

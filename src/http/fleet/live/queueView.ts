@@ -1,5 +1,5 @@
 import type { App } from '../../../app/app.ts'
-import { consumersOf, queueSizes, queuesOf } from '../../../app/knownQueues.ts'
+import { consumersOf, everTaken, queueSizes, queuesOf } from '../../../app/knownQueues.ts'
 import { queueBoundsOf } from '../../../config/queueOptions.ts'
 import { subjectOf } from '../../../config/task/limitPlan.ts'
 import type { QueueDocument, QueueListDocument } from '../../../protocol/queueDocument.ts'
@@ -17,8 +17,9 @@ const OF_PROGRAMS = /(?:[.]celery[.]pidbox|[.]dq2)$|^(?:celeryev|bcast)[.]/
 const lists = new WeakMap<App, Recent<QueueListDocument>>()
 
 /**
- * The queues of a fleet: those of the app's options and tasks, and those that workers take from. What is found is
- * shared by all who ask within a second. Rejects with StoreUnavailableError.
+ * The queues of a fleet: those of the app's options and tasks, those that workers take from, those that are paused, and
+ * those that workers took from where something waits. What is found is shared by all who ask within a second. Rejects
+ * with StoreUnavailableError.
  */
 export function liveQueues(app: App): Promise<QueueListDocument> {
   const recent = lists.get(app) ?? new Recent(app.config.clock, KEPT_MS, () => find(app))
@@ -36,8 +37,9 @@ export async function liveQueue(app: App, name: string): Promise<QueueDocument |
   const { queues } = await liveQueues(app)
   const known = queues.find((queue) => queue.name === name)
   if (known) return known
-  const [found] = (await look(app, [name], new Map(), new Set())).queues
-  return found && (found.waiting > 0 || found.paused) ? found : undefined
+  const unknown = { takers: new Map(), declared: new Set<string>(), paused: await pausedQueues(app) }
+  const [found] = (await look(app, [name], unknown)).queues
+  return found && isOfFleet(found) ? found : undefined
 }
 
 async function find(app: App): Promise<QueueListDocument> {
@@ -47,21 +49,32 @@ async function find(app: App): Promise<QueueListDocument> {
     for (const queue of queues) takers.set(queue.name, [...(takers.get(queue.name) ?? []), name])
   const named = Object.entries(app.config.queues).flatMap(([name, { broadcast }]) => (broadcast ? [] : [name]))
   const declared = new Set([...queuesOf(app), ...named])
-  const names = [...new Set([...declared, ...takers.keys()])].filter((name) => !OF_PROGRAMS.test(name))
-  return look(app, names.toSorted(), takers, declared)
+  const paused = await pausedQueues(app)
+  const names = [...new Set([...declared, ...everTaken(app, takers.keys()), ...(paused ?? [])])]
+  const shown = names.filter((name) => !OF_PROGRAMS.test(name)).toSorted()
+  const { queues, ...others } = await look(app, shown, { takers, declared, paused })
+  return { queues: queues.filter((queue) => isOfFleet(queue)), ...others }
+}
+
+/** Else a worker took from it once, and nothing is left. */
+function isOfFleet({ declared, workers, waiting, paused }: QueueDocument): boolean {
+  return declared || workers.length > 0 || waiting > 0 || paused === true
+}
+
+interface KnownQueues {
+  /** Names of the workers that take from each. */
+  readonly takers: ReadonlyMap<string, readonly string[]>
+  readonly declared: ReadonlySet<string>
+  /** Undefined where the store keeps no pauses. */
+  readonly paused: ReadonlySet<string> | undefined
 }
 
 async function look(
   app: App,
   names: readonly string[],
-  takers: ReadonlyMap<string, readonly string[]>,
-  declared: ReadonlySet<string>,
+  { takers, declared, paused }: KnownQueues,
 ): Promise<QueueListDocument> {
-  const [sizes, paused, consumers] = await Promise.all([
-    queueSizes(app, names),
-    pausedQueues(app),
-    consumersOf(app, names),
-  ])
+  const [sizes, consumers] = await Promise.all([queueSizes(app, names), consumersOf(app, names)])
   const boundOf = queueBoundsOf(app.config)
   const now = app.config.clock.now()
   const queues = sizes.queues.map(({ name, waiting, oldest }): QueueDocument => {

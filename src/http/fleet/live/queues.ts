@@ -1,4 +1,5 @@
 import type { Context } from 'hono'
+import { queueSizes } from '../../../app/knownQueues.ts'
 import { MAX_PEEKED, peekQueue, type QueueMessage } from '../../../app/queues/peekQueue.ts'
 import { toJson } from '../../../protocol/plainJson.ts'
 import type {
@@ -15,7 +16,9 @@ import { changePause } from '../../routes/limits.ts'
 import { auditDetails } from '../audit/audit.ts'
 import { liveQueue, liveQueues, queuesChanged } from './queueView.ts'
 
-const NAME = /^\P{Cc}{1,255}$/u
+const NAME = /^\P{Cc}+$/u
+/** AMQP's longest name of a queue, bytes. */
+const MAX_NAME = 255
 const PEEK_READERS = { limit: requirePeeked, content: requireFlag }
 const PURGE_READERS = { dryRun: requireFlag }
 
@@ -87,10 +90,16 @@ export async function purgeMessages(c: Context, { app }: HttpScope): Promise<Res
   const name = nameOf(c)
   if (name === undefined) return respondProblem({ kind: 'not-found', detail: `nothing is at ${path}` }, path)
   const { dryRun = false } = query.values
-  const count = await (dryRun ? app.queueSize(name) : app.purge(name))
+  const count = dryRun ? await waitingIn(app, name) : await app.purge(name)
   auditDetails(c, { count })
   queuesChanged(app)
   return respond({ count, ...(dryRun && { dryRun }) } satisfies PurgedQueueDocument)
+}
+
+/** As a purge would: nothing waits in what is no queue, though the store may have something of that name. */
+async function waitingIn(app: HttpScope['app'], name: string): Promise<number> {
+  const { queues } = await queueSizes(app, [name])
+  return queues[0]?.waiting ?? 0
 }
 
 function messageDocument({ since, ...message }: QueueMessage, now: number): QueueMessageDocument {
@@ -100,7 +109,7 @@ function messageDocument({ since, ...message }: QueueMessage, now: number): Queu
 
 function nameOf(c: Context): string | undefined {
   const name = c.req.param('name') ?? ''
-  return NAME.test(name) ? name : undefined
+  return NAME.test(name) && Buffer.byteLength(name) <= MAX_NAME ? name : undefined
 }
 
 /** These take no parameters: one that is ignored misleads. */

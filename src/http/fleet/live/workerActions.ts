@@ -1,4 +1,4 @@
-import type { Control, ControlOptions, ControlReply } from '../../../control/control.ts'
+import { type Control, type ControlOptions, type ControlReply, MAX_SLOTS } from '../../../control/control.ts'
 import type { JsonSchema } from '../../../std/jsonSchema.ts'
 import type { Role } from '../../access/roles.ts'
 
@@ -33,7 +33,7 @@ export interface ActionFacts {
   run(control: Control, given: Given, options: ControlOptions): Promise<readonly ControlReply[] | undefined>
 }
 
-const COUNT = { type: 'integer', minimum: 1 }
+const COUNT = { type: 'integer', minimum: 1, maximum: MAX_SLOTS }
 const TEXT = { type: 'string', minLength: 1 }
 const NOTHING = { members: {}, required: [] } as const
 const SLOTS = {
@@ -84,7 +84,7 @@ export const ACTIONS: Readonly<Record<WorkerAction, ActionFacts>> = {
     run: (control, _, options) => control.broadcast('pool_restart', {}, options),
   },
   autoscale: {
-    members: { max: COUNT, min: { type: 'integer', minimum: 0 } },
+    members: { max: COUNT, min: { ...COUNT, minimum: 0 } },
     required: ['max', 'min'],
     role: 'operator',
     doc: 'Change the bounds of a pool that scales itself',
