@@ -1,6 +1,7 @@
 import type { Context, Hono } from 'hono'
 import { ArgumentError } from '../../std/errors.ts'
 import { ADMIN_SCOPE, identityOf, isAdmin } from '../access/identity.ts'
+import { seesAllTasks } from '../access/jobAccess.ts'
 import type { HttpScope } from '../apiContext.ts'
 import { readQuery, requireFlag, requireLimit, requireWord, wrongParameter } from '../input/query.ts'
 import { methodNotAllowed } from '../output/method.ts'
@@ -47,10 +48,11 @@ export function addDeadRoutes(api: Hono, base: string, scope: HttpScope): void {
 }
 
 /**
- * `DELETE /records`: forget the jobs of exposed tasks that fit a filter and have ended, or with `dryRun` report what
+ * `DELETE /records`: forget the jobs of exposed tasks, for admins of a fleet of all, that fit a filter and have ended, or with `dryRun` report what
  * would be removed. Only admins forget jobs of others.
  */
-async function forgetJobs(c: Context, { app, exposed }: HttpScope): Promise<Response> {
+async function forgetJobs(c: Context, scope: HttpScope): Promise<Response> {
+  const { app, exposed } = scope
   const { path } = c.req
   const asked = new URL(c.req.url).searchParams
   const ids = asked.getAll('id')
@@ -61,7 +63,8 @@ async function forgetJobs(c: Context, { app, exposed }: HttpScope): Promise<Resp
   const { tag, dryRun, revoke, limit, cursor, owner } = query.values
   const problem = filterProblem(c, ids, query.values)
   if (problem) return respondProblem(problem, path)
-  const filter = { owner: isAdmin(c) ? owner : identityOf(c)?.id, tag, tasks: [...exposed] }
+  const tasks = isAdmin(c) && seesAllTasks(c, scope) ? undefined : [...exposed]
+  const filter = { owner: isAdmin(c) ? owner : identityOf(c)?.id, tag, tasks }
   const { backend, lists } = await app.connect()
   if (lists === 'none')
     return respondProblem({ kind: 'cannot-list', detail: `${backend} can only be asked for one job by its id` }, path)

@@ -218,6 +218,17 @@ test('without a fleet there are no such paths; without authorize it has to be op
   expect((await open.ask('GET', '/v1/failures')).json).toEqual({ failures: [] })
 })
 
+test('with a fleet an operator revokes, and an admin forgets, jobs of tasks that are not exposed', async () => {
+  await using house = await build('memory:', define, { http: { authorize, fleet: true } })
+  const ask = async (method: string, path: string, who: keyof typeof TOKENS) =>
+    (await house.ask(method, path, { headers: { authorization: `Bearer ${TOKENS[who]}` } })).json
+  const { id } = await house.app.send('hidden', [], { owner: 'ann' })
+  expect(await ask('DELETE', '/v1/jobs?task=hidden&dryRun=1', 'oscar')).toMatchObject({ jobs: [{ id }] })
+  expect(await ask('DELETE', '/v1/jobs?owner=ann', 'oscar')).toMatchObject({ revoked: 1 })
+  expect(await ask('DELETE', '/v1/records?owner=ann', 'ann')).toMatchObject({ ids: [] })
+  expect(await ask('DELETE', '/v1/records?owner=ann', 'root')).toMatchObject({ ids: [id] })
+})
+
 test('read-only: whatever would change something is refused', async () => {
   await using house = await build('memory:', define, { http: { readOnly: true } })
   expect((await house.post('/v1/tasks/math.add', [1, 2])).status).toBe(403)

@@ -2,6 +2,7 @@ import type { Context } from 'hono'
 import { toJson } from '../../../protocol/plainJson.ts'
 import { milliseconds } from '../../../std/duration.ts'
 import { ArgumentError } from '../../../std/errors.ts'
+import { seesAllTasks, seesTask } from '../../access/jobAccess.ts'
 import { roleProblem } from '../../access/roles.ts'
 import { baseOf, type HttpScope } from '../../apiContext.ts'
 import {
@@ -36,10 +37,11 @@ const READERS = {
 const DEFAULT_LIMIT = 1000
 
 /**
- * `DELETE /jobs`: revoke the jobs of exposed tasks that fit a filter and have not ended, or with `dryRun` list them.
- * For operators.
+ * `DELETE /jobs`: revoke the jobs of exposed tasks, with a fleet of all, that fit a filter and have not ended, or with
+ * `dryRun` list them. For operators.
  */
-export async function revokeJobs(c: Context, { app, exposed }: HttpScope): Promise<Response> {
+export async function revokeJobs(c: Context, scope: HttpScope): Promise<Response> {
+  const { app, exposed } = scope
   const { path } = c.req
   const forbidden = roleProblem(c, 'operator', 'to revoke many')
   if (forbidden) return respondProblem(forbidden, path)
@@ -49,13 +51,14 @@ export async function revokeJobs(c: Context, { app, exposed }: HttpScope): Promi
   const names = Object.keys(FILTER_READERS)
   if (Object.keys(filter).length === 0)
     return respondProblem(wrongParameter('filter', `expected one of ${names.join(', ')}, got none of them`), path)
-  if (filter.task !== undefined && !exposed.has(filter.task))
+  if (filter.task !== undefined && !seesTask(c, scope, filter.task))
     return respondProblem(wrongParameter('task', `no task ${JSON.stringify(filter.task)} is exposed here`), path)
   const { backend, lists } = await app.connect()
   if (lists === 'none')
     return respondProblem({ kind: 'cannot-list', detail: `${backend} can only be asked for one job by its id` }, path)
   try {
-    const found = await app.revokeJobs({ ...filter, tasks: [...exposed] }, { dryRun, terminate, limit, cursor })
+    const tasks = seesAllTasks(c, scope) ? undefined : [...exposed]
+    const found = await app.revokeJobs({ ...filter, tasks }, { dryRun, terminate, limit, cursor })
     const base = baseOf(path, 1)
     const jobs = found.jobs.map((job) => listedJob(job, base))
     const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' }
