@@ -128,6 +128,18 @@ describe('serve', () => {
     await expect(serve(new Hono(), options)).rejects.toBeInstanceOf(ConfigError)
   })
 
+  test('an app in place of its API is refused, and nothing of it is shown', async () => {
+    const app = new Celeriac({ broker: 'redis://:secret@127.0.0.1' })
+    for (const [value, got] of [
+      [app, 'an app'],
+      [undefined, 'undefined'],
+      ['http', 'a value of type string'],
+    ])
+      await expect(serve(value as never)).rejects.toThrow(
+        `serve: expected an API, as app.http({ expose: [task] }) returns, got ${got}`,
+      )
+  })
+
   test('shows an address that can be opened', async () => {
     const server = await serve(
       new Hono().get('/', (c) => c.text('here')),

@@ -48,8 +48,8 @@ export function addDeadRoutes(api: Hono, base: string, scope: HttpScope): void {
 }
 
 /**
- * `DELETE /records`: forget the jobs of exposed tasks, for admins of a fleet of all, that fit a filter and have ended, or with `dryRun` report what
- * would be removed. Only admins forget jobs of others.
+ * `DELETE /records`: forget the jobs of exposed tasks, for admins of a fleet those of all, that fit a filter and have
+ * ended, or with `dryRun` report what would be removed. Only admins forget jobs of others.
  */
 async function forgetJobs(c: Context, scope: HttpScope): Promise<Response> {
   const { app, exposed } = scope

@@ -1,4 +1,6 @@
 import type { Hono } from 'hono'
+import { isApp } from '../../app/app.ts'
+import { ArgumentError } from '../../std/errors.ts'
 import { requireNode } from '../../std/node.ts'
 import { readOptions } from '../../std/optionTable.ts'
 import { NodeServer } from './nodeServer.ts'
@@ -47,8 +49,13 @@ export interface HttpServer {
   retire(): Promise<void>
 }
 
-/** Serve an API by Node's HTTP server. Resolves when it listens; throws ConfigError when it cannot listen there. */
+/**
+ * Serve an API by Node's HTTP server. Resolves when it listens. Rejects with ConfigError when it cannot listen there,
+ * with ArgumentError for anything but an API, as an app.
+ */
 export async function serve(api: Hono, options: ServeOptions = {}): Promise<HttpServer> {
+  if (typeof (api as Partial<Hono> | undefined)?.fetch !== 'function')
+    throw new ArgumentError(`serve: expected an API, as app.http({ expose: [task] }) returns, got ${kindOf(api)}`)
   const server = new NodeServer(api, readOptions(SERVE_OPTIONS, options, 'serve'))
   await server.start()
   return {
@@ -57,4 +64,10 @@ export async function serve(api: Hono, options: ServeOptions = {}): Promise<Http
     close: () => server.stop(),
     retire: () => server.retire(),
   }
+}
+
+/** Nothing of what it is: an app has passwords in it. */
+function kindOf(value: unknown): string {
+  if (isApp(value)) return 'an app'
+  return value === null || value === undefined ? `${value}` : `a value of type ${typeof value}`
 }
