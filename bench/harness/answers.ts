@@ -1,5 +1,5 @@
 /** Longest that a child process is silent, ms: it fills and drains whole backlogs in that time, one of millions in the second. */
-const SILENCE_MS = 10 * 60_000
+const SILENCE_MS = 20 * 60_000
 const LONG_SILENCE_MS = 3 * 60 * 60_000
 const MANY = 1_000_000
 
