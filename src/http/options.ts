@@ -250,17 +250,21 @@ export function parseHttpOptions(app: App, options: HttpOptions): ParsedHttpOpti
 /** What is recorded of the app's fleet: recording, and its alerts, begin with the first question. */
 function recordingOf(app: App, alerts: Alerts | undefined): HttpScope['recording'] {
   let opening: Promise<Recording> | undefined
-  return async () => {
-    if (app.config.recorder.mode === 'off') return undefined
-    const { recorderOf, recordWhileOpen } = await import('../recorder/recorder.ts')
-    opening ??= recordWhileOpen(app).then(async () => {
+  const open = async (): Promise<Recording> => {
+    try {
+      const { recorderOf, recordWhileOpen } = await import('../recorder/recorder.ts')
+      await recordWhileOpen(app)
       await alerts?.start()
-      return recorderOf(app)
-    })
-    opening.catch(() => {
+      return await recorderOf(app)
+    } catch (error) {
       // The next question tries again.
       opening = undefined
-    })
+      throw error
+    }
+  }
+  return async () => {
+    if (app.config.recorder.mode === 'off') return undefined
+    opening ??= open()
     return opening
   }
 }
