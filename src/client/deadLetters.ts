@@ -4,6 +4,7 @@ import type {
   DeathDocument,
   RedrivenDocument,
 } from '../protocol/deadLetterDocument.ts'
+import { queryOf } from './query.ts'
 import type { Ask, Transport } from './transport.ts'
 
 /** Which dead letters: those that fit all that is named. */
@@ -95,11 +96,4 @@ export function deadLetterClient(transport: Transport): DeadLetterClient {
       return (await ask<{ readonly ids: readonly string[] }>(`/dead${queryOf(options)}`, request)).ids
     },
   }
-}
-
-function queryOf(options: object): string {
-  const query = new URLSearchParams()
-  for (const [name, value] of Object.entries(options))
-    if (value !== undefined) query.set(name, value instanceof Date ? value.toISOString() : String(value))
-  return query.size > 0 ? `?${query}` : ''
 }

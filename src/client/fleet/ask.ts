@@ -1,4 +1,5 @@
 import { parse, stringify } from '../json.ts'
+import { queryOf } from '../query.ts'
 import type { Transport } from '../transport.ts'
 
 /** Of each request. */
@@ -15,10 +16,7 @@ export async function askFleet<Answer>(
   { signal, ...options }: FleetRequestOptions = {},
   body?: object,
 ): Promise<Answer> {
-  const query = new URLSearchParams()
-  for (const [name, value] of Object.entries(options))
-    if (value !== undefined) query.set(name, value instanceof Date ? value.toISOString() : String(value))
-  const response = await transport.ask(query.size > 0 ? `${path}?${query}` : path, {
+  const response = await transport.ask(path + queryOf(options), {
     method,
     ...(method !== 'GET' && { retries: 0 }),
     ...(body && { body: stringify(body), headers: { 'content-type': 'application/json' } }),

@@ -8,7 +8,9 @@ import type {
   StatsDocument,
 } from '../../protocol/recordedDocument.ts'
 import { type EventOptions, type FleetEvent, fleetEvents } from '../events.ts'
+import { queryOf } from '../query.ts'
 import type { Transport } from '../transport.ts'
+import { askFleet } from './ask.ts'
 
 /** One value, or several: those that have one of them. */
 type Words = string | readonly string[]
@@ -133,15 +135,8 @@ export interface RecordedClient {
 
 /** What is recorded of the fleet behind a transport. */
 export function recordedClient(transport: Transport): RecordedClient {
-  const get = async <Answer>(path: string, options: object): Promise<Answer> => {
-    const { signal, ...query } = options as { signal?: AbortSignal }
-    return (await transport.ask(path + queryOf(query), signal ? { signal } : {})).json() as Promise<Answer>
-  }
-  const post = async <Answer>(path: string, options: object): Promise<Answer> => {
-    const { signal, ...query } = options as { signal?: AbortSignal }
-    const request = { method: 'POST', retries: 0, ...(signal && { signal }) } as const
-    return (await transport.ask(path + queryOf(query), request)).json() as Promise<Answer>
-  }
+  const get = <Answer>(path: string, options: object): Promise<Answer> => askFleet(transport, 'GET', path, options)
+  const post = <Answer>(path: string, options: object): Promise<Answer> => askFleet(transport, 'POST', path, options)
   const failurePath = (fingerprint: string): string => `/failures/${encodeURIComponent(fingerprint)}`
   return {
     jobs: (options = {}) => get('/jobs', { recorded: true, ...options }),
@@ -155,11 +150,4 @@ export function recordedClient(transport: Transport): RecordedClient {
     events: ({ lastEventId, signal, ...options } = {}) =>
       fleetEvents(transport, queryOf(options), { lastEventId, signal }),
   }
-}
-
-function queryOf(options: object): string {
-  const query = new URLSearchParams()
-  for (const [name, value] of Object.entries(options))
-    if (value !== undefined) query.set(name, value instanceof Date ? value.toISOString() : String(value))
-  return query.size > 0 ? `?${query}` : ''
 }

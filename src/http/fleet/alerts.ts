@@ -3,6 +3,7 @@ import { ruleDocument } from '../../alerts/document.ts'
 import { roleProblem } from '../access/roles.ts'
 import type { HttpScope } from '../apiContext.ts'
 import { readQuery } from '../input/query.ts'
+import { respondDocument } from '../output/document.ts'
 import { answerRecorded } from './recorded.ts'
 
 /** `GET /alerts`: what each rule finds now, and how its alerts stand. */
@@ -13,8 +14,6 @@ export function listAlerts(c: Context, scope: HttpScope): Promise<Response> {
     const query = readQuery(c.req.url, {})
     if (query.kind === 'refused') return query.problem
     const rules = (await scope.fleet?.alerts?.report()) ?? []
-    return new Response(JSON.stringify({ rules: rules.map(ruleDocument) }), {
-      headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
-    })
+    return respondDocument({ rules: rules.map(ruleDocument) })
   })
 }

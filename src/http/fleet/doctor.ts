@@ -9,6 +9,7 @@ import { version } from '../../std/version.ts'
 import { roleProblem } from '../access/roles.ts'
 import type { HttpScope } from '../apiContext.ts'
 import { readQuery, requireWord } from '../input/query.ts'
+import { respondDocument } from '../output/document.ts'
 import { type Problem, respondProblem } from '../output/problem.ts'
 
 /** The answer comes within this time; workers have a second of it, ms. */
@@ -44,7 +45,7 @@ export async function examine(c: Context, scope: HttpScope): Promise<Response> {
       ...(skew !== undefined && { clockSkew: Math.round(skew) }),
     })),
   }
-  return respond(document)
+  return respondDocument(document)
 }
 
 /** `GET /doctor/jobs/{id}`: why a job does not run. */
@@ -58,7 +59,7 @@ export async function examineJob(c: Context, scope: HttpScope): Promise<Response
   if (!diagnosis) return respondProblem(BUSY, path)
   const at = new Date(scope.app.config.clock.now()).toISOString()
   const document: JobDiagnosisDocument = { id, at, findings: diagnosis.findings.map(findingDocument) }
-  return respond(document)
+  return respondDocument(document)
 }
 
 function barrier(c: Context): Problem | undefined {
@@ -127,10 +128,4 @@ function isId(text: string): boolean {
     if (error instanceof RangeError) return false
     throw error
   }
-}
-
-function respond(document: DoctorDocument | JobDiagnosisDocument): Response {
-  return new Response(JSON.stringify(document), {
-    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
-  })
 }

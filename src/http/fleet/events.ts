@@ -2,11 +2,12 @@ import type { Context } from 'hono'
 import { toJson } from '../../protocol/plainJson.ts'
 import type { FleetEventDocument } from '../../protocol/recordedDocument.ts'
 import type { Followed, FollowOptions, RecordedEvent, Recording } from '../../recorder/recording.ts'
+import { isoOf } from '../../std/clock.ts'
 import type { HttpScope } from '../apiContext.ts'
 import { readQuery, requireWord } from '../input/query.ts'
 import { lastEventId, parseEventId, respondEvents } from '../output/eventAnswer.ts'
 import { field } from '../output/eventFormat.ts'
-import { answerRecorded, iso, isProblem, requireWords, seenOf } from './recorded.ts'
+import { answerRecorded, isProblem, requireWords, seenOf } from './recorded.ts'
 
 const READERS = { type: requireWords, task: requireWords, owner: requireWord, last_event_id: parseEventId }
 
@@ -39,7 +40,7 @@ function eventText({ number, type, hostname, at, id, task, fields }: RecordedEve
   const document: FleetEventDocument = {
     type,
     hostname,
-    at: iso(at),
+    at: isoOf(at),
     ...(id !== undefined && { id }),
     ...(task !== undefined && { task }),
     fields,

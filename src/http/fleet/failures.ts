@@ -1,11 +1,13 @@
 import type { Context } from 'hono'
 import type { FailureDocument, FailurePageDocument } from '../../protocol/recordedDocument.ts'
 import type { FailureGroup } from '../../recorder/recording.ts'
+import { isoOf } from '../../std/clock.ts'
 import type { HttpScope } from '../apiContext.ts'
 import { readQuery, requireFlag, requireLimit, requireMoment, requireSearch, requireWord } from '../input/query.ts'
+import { nextLink, respondDocument } from '../output/document.ts'
 import type { Problem } from '../output/problem.ts'
 import { respondRetried, retriedFilter } from './jobs.ts'
-import { answerRecorded, iso, isProblem, requireWords, respondPage, seenOf } from './recorded.ts'
+import { answerRecorded, isProblem, requireWords, seenOf } from './recorded.ts'
 
 const LIST_READERS = {
   task: requireWords,
@@ -32,7 +34,7 @@ export function listFailures(c: Context, scope: HttpScope): Promise<Response> {
       failures: groups.map(failureDocument),
       ...(cursor !== undefined && { cursor }),
     }
-    return respondPage(c, document, cursor)
+    return respondDocument(document, { headers: nextLink(c, 'failures', cursor) })
   })
 }
 
@@ -47,9 +49,7 @@ export function showFailure(c: Context, scope: HttpScope): Promise<Response> {
     const { groups } = await recording.failures({ ...seen, fingerprint, limit: 1 })
     const [group] = groups
     if (!group) return unknownFailure(fingerprint)
-    return new Response(JSON.stringify(failureDocument(group)), {
-      headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
-    })
+    return respondDocument(failureDocument(group))
   })
 }
 
@@ -73,6 +73,6 @@ function unknownFailure(fingerprint: string): Problem {
 }
 
 function failureDocument({ firstAt, lastAt, regressedAt, ...group }: FailureGroup): FailureDocument {
-  const regressed = regressedAt === undefined ? {} : { regressedAt: iso(regressedAt) }
-  return { ...group, firstAt: iso(firstAt), lastAt: iso(lastAt), ...regressed }
+  const regressed = regressedAt === undefined ? {} : { regressedAt: isoOf(regressedAt) }
+  return { ...group, firstAt: isoOf(firstAt), lastAt: isoOf(lastAt), ...regressed }
 }

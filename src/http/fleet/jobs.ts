@@ -1,21 +1,21 @@
 import type { Context } from 'hono'
 import type { JobHistoryDocument, RecordedPageDocument, RetriedDocument } from '../../protocol/recordedDocument.ts'
 import type { JobFilter, Recording } from '../../recorder/recording.ts'
+import { isoOf } from '../../std/clock.ts'
 import { identityOf } from '../access/identity.ts'
 import { unknownJob } from '../access/jobAccess.ts'
 import { hasRole, roleProblem } from '../access/roles.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'
 import { readQuery, requireFlag, requireLimit, requireWord, wrongParameter } from '../input/query.ts'
+import { nextLink, respondDocument } from '../output/document.ts'
 import type { Problem } from '../output/problem.ts'
 import { respondProblem } from '../output/problem.ts'
 import {
   answerRecorded,
-  iso,
   isProblem,
   RECORDED_READERS,
   type RecordedQuery,
   recordedDocument,
-  respondPage,
   seenOf,
 } from './recorded.ts'
 
@@ -52,7 +52,7 @@ export function listRecorded(c: Context, scope: HttpScope): Promise<Response> {
       ...(counts && { facets: counts }),
       ...(page.cursor !== undefined && { cursor: page.cursor }),
     }
-    return respondPage(c, document, page.cursor)
+    return respondDocument(document, { headers: nextLink(c, 'jobs', page.cursor) })
   })
 }
 
@@ -66,11 +66,9 @@ export function history(c: Context, scope: HttpScope): Promise<Response> {
     if (!found || !maySee(c, scope, found.job)) return unknownJob(c)
     const document: JobHistoryDocument = {
       job: recordedDocument(found.job, baseOf(c.req.path, 3)),
-      steps: found.steps.map(({ at, ...step }) => ({ ...step, at: iso(at) }) as JobHistoryDocument['steps'][number]),
+      steps: found.steps.map(({ at, ...step }) => ({ ...step, at: isoOf(at) }) as JobHistoryDocument['steps'][number]),
     }
-    return new Response(JSON.stringify(document), {
-      headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
-    })
+    return respondDocument(document)
   })
 }
 
@@ -124,9 +122,7 @@ export async function respondRetried(
   const fitting = found?.jobs.map(({ id }) => id) ?? []
   const next = page.cursor === undefined ? {} : { cursor: page.cursor }
   const document: RetriedDocument = { ids: fitting, retried, before, inputNotKept, unfit, ...next }
-  return new Response(JSON.stringify(document), {
-    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
-  })
+  return respondDocument(document)
 }
 
 /** Which jobs the sender may submit again: an operator all, others their own. */

@@ -1,10 +1,11 @@
 import type { Context } from 'hono'
 import type { RecordedJobDocument } from '../../protocol/recordedDocument.ts'
 import type { RecordedJob, Recording } from '../../recorder/recording.ts'
+import { isoOf } from '../../std/clock.ts'
 import { ArgumentError } from '../../std/errors.ts'
 import { identityOf } from '../access/identity.ts'
 import { hasRole } from '../access/roles.ts'
-import { baseOf, type HttpScope } from '../apiContext.ts'
+import type { HttpScope } from '../apiContext.ts'
 import { type Reader, requireMoment, requireSearch, requireWord, wrongParameter } from '../input/query.ts'
 import { jobPath } from '../output/job.ts'
 import { type Problem, respondProblem } from '../output/problem.ts'
@@ -93,28 +94,11 @@ export const RECORDED_READERS: { readonly [Name in keyof RecordedQuery]-?: Reade
   q: requireSearch,
 }
 
-/** A page as JSON, with the link to the next one: the same query with its cursor. */
-export function respondPage(c: Context, document: object, cursor: string | undefined): Response {
-  const headers: Record<string, string> = { 'content-type': 'application/json', 'cache-control': 'no-store' }
-  if (cursor !== undefined) {
-    const { pathname, search } = new URL(c.req.url)
-    const query = new URLSearchParams(search)
-    query.set('cursor', cursor)
-    const name = pathname.slice(pathname.lastIndexOf('/') + 1)
-    headers.link = `<${baseOf(c.req.path, 1)}/${name}?${query}>; rel="next"`
-  }
-  return new Response(JSON.stringify(document), { headers })
-}
-
-export function iso(ms: number): string {
-  return new Date(ms).toISOString()
-}
-
 /** `base`: prefix of the API in the client's eyes. */
 export function recordedDocument(job: RecordedJob, base: string): RecordedJobDocument {
   const { task, sentAt, receivedAt, startedAt, endedAt, firstAt, changedAt, rootId, parentId, ...rest } = job
   const moments = Object.entries({ sentAt, receivedAt, startedAt, endedAt, firstAt, changedAt })
-  const known = moments.flatMap(([name, at]) => (at === undefined ? [] : [[name, iso(at)] as const]))
+  const known = moments.flatMap(([name, at]) => (at === undefined ? [] : [[name, isoOf(at)] as const]))
   const self = jobPath(base, job.id)
   return {
     ...rest,

@@ -1,7 +1,6 @@
 import type { Context } from 'hono'
 import type { ScheduleInfo } from '../../beat/info.ts'
 import { type Schedules, schedulesOf } from '../../beat/schedules.ts'
-import { toJson } from '../../protocol/plainJson.ts'
 import type { ScheduleDocument, ScheduledRunDocument, SchedulePage } from '../../protocol/scheduleDocument.ts'
 import { ArgumentError, ConfigError } from '../../std/errors.ts'
 import { codeOf } from '../../std/thrown.ts'
@@ -11,6 +10,7 @@ import { readBody } from '../input/body.ts'
 import { headersOf } from '../input/header.ts'
 import { invalidInput } from '../input/input.ts'
 import { type Query, type Reader, readQuery, requireFlag, requireLimit, requireWord } from '../input/query.ts'
+import { nextLink, respondDocument } from '../output/document.ts'
 import { isMatched } from '../output/etag.ts'
 import { jobPath } from '../output/job.ts'
 import { escapePath } from '../output/path.ts'
@@ -40,10 +40,7 @@ export function list(c: Context, scope: HttpScope): Promise<Response> {
       schedules: found.map((entry) => documentFor(c, scope, entry)),
       ...(next !== undefined && { cursor: next }),
     }
-    if (next === undefined) return respond(page)
-    const parameters = new URLSearchParams(new URL(c.req.url).search)
-    parameters.set('cursor', next)
-    return respond(page, { headers: { link: `<${baseOf(c.req.path, 1)}/schedules?${parameters}>; rel="next"` } })
+    return respondDocument(page, { headers: nextLink(c, 'schedules', next) })
   })
 }
 
@@ -141,7 +138,7 @@ export function run(c: Context, scope: HttpScope): Promise<Response> {
     const { id } = await schedules.runNow(name)
     const self = jobPath(baseOf(c.req.path, 3), id)
     const document: ScheduledRunDocument = { id, links: { self } }
-    return respond(document, { status: 202, headers: { location: self } })
+    return respondDocument(document, { status: 202, headers: { location: self } })
   })
 }
 
@@ -243,18 +240,10 @@ function respondEntry(
   { status = 200, location, next }: { status?: number; location?: string; next?: readonly Date[] | undefined } = {},
 ): Response {
   const document = documentFor(c, scope, entry)
-  return respond(next ? { ...document, next: next.map((moment) => moment.toISOString()) } : document, {
+  return respondDocument(next ? { ...document, next: next.map((moment) => moment.toISOString()) } : document, {
     status,
     headers: { etag: etagOf(entry), ...(location !== undefined && { location: escapePath(location) }) },
   })
-}
-
-function respond(
-  document: ScheduleDocument | SchedulePage | ScheduledRunDocument,
-  { status = 200, headers = {} }: { status?: number; headers?: Readonly<Record<string, string>> } = {},
-): Response {
-  const type = { 'content-type': 'application/json' }
-  return new Response(toJson(document), { status, headers: { ...type, ...NOT_STORED, ...headers } })
 }
 
 function parseCursor(text: string): string {

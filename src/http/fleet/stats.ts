@@ -1,10 +1,12 @@
 import type { Context } from 'hono'
 import type { GapDocument, StatsDocument, StatsPointDocument } from '../../protocol/recordedDocument.ts'
 import type { Gap, StatsPoint, StatsStep } from '../../recorder/recording.ts'
+import { isoOf } from '../../std/clock.ts'
 import { roleProblem } from '../access/roles.ts'
 import type { HttpScope } from '../apiContext.ts'
 import { type Reader, readQuery, requireMoment, requireWord, wrongParameter } from '../input/query.ts'
-import { answerRecorded, iso, isProblem, requireWords, seenOf } from './recorded.ts'
+import { respondDocument } from '../output/document.ts'
+import { answerRecorded, isProblem, requireWords, seenOf } from './recorded.ts'
 
 const STEPS: Readonly<Record<StatsStep, number>> = { '1s': 1000, '1m': 60_000, '1h': 3_600_000 }
 /** Points of one series. */
@@ -49,15 +51,13 @@ export function stats(c: Context, scope: HttpScope): Promise<Response> {
     const names = by === 'queue' ? queue : seen.tasks
     const found = await recording.stats({ ...time, by, names, owner: seen.owner })
     const document: StatsDocument = {
-      from: iso(time.from),
-      to: iso(time.to),
+      from: isoOf(time.from),
+      to: isoOf(time.to),
       step: found.step,
       series: found.series.map(({ name, points }) => ({ name, points: points.map(pointDocument) })),
       gaps: found.gaps.map(gapDocument),
     }
-    return new Response(JSON.stringify(document), {
-      headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
-    })
+    return respondDocument(document)
   })
 }
 
@@ -80,9 +80,9 @@ function rangeOf({ to: given, from: since, step: wanted }: Range, now: number) {
 }
 
 function pointDocument({ at, ...point }: StatsPoint): StatsPointDocument {
-  return { at: iso(at), ...point } as StatsPointDocument
+  return { at: isoOf(at), ...point } as StatsPointDocument
 }
 
 function gapDocument({ from, to, ...gap }: Gap): GapDocument {
-  return { from: iso(from), to: iso(to), ...gap } as GapDocument
+  return { from: isoOf(from), to: isoOf(to), ...gap } as GapDocument
 }

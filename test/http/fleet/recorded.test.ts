@@ -188,7 +188,7 @@ describe.each(['memory:', 'sqlite:'])('%s', (store) => {
     await expect(clientOf('ann').recorded.events({ owner: 'bob' }).next()).rejects.toMatchObject({ status: 403 })
   })
 
-  test('whoever is not known gets 401, and wrong methods 405', async () => {
+  test('a request without an identity gets 401, a wrong method 405', async () => {
     for (const path of [
       '/v1/stats',
       '/v1/failures',

@@ -4,8 +4,9 @@ import { toJson } from '../../../protocol/plainJson.ts'
 import type { AuditEntry, AuditPage, AuditQuery } from '../../../recorder/recording.ts'
 import { ArgumentError } from '../../../std/errors.ts'
 import { roleProblem } from '../../access/roles.ts'
-import { baseOf, type HttpScope } from '../../apiContext.ts'
+import type { HttpScope } from '../../apiContext.ts'
 import { readQuery, requireLimit, requireMoment, requireWord, wrongParameter } from '../../input/query.ts'
+import { nextLink, respondDocument } from '../../output/document.ts'
 import { respondProblem } from '../../output/problem.ts'
 import { auditorOf } from './auditor.ts'
 import type { AuditLog } from './openAuditLog.ts'
@@ -60,18 +61,8 @@ function formatOf(accept: string | undefined): Format {
 }
 
 function respondPage(c: Context, { entries, cursor }: AuditPage): Response {
-  const headers: Record<string, string> = {
-    'content-type': 'application/json',
-    'cache-control': 'no-store',
-    vary: 'Accept',
-  }
-  if (cursor !== undefined) {
-    const next = new URLSearchParams(new URL(c.req.url).search)
-    next.set('cursor', cursor)
-    headers.link = `<${baseOf(c.req.path, 1)}/audit?${next}>; rel="next"`
-  }
   const page: AuditPageDocument = { entries: entries.map(documentOf), ...(cursor !== undefined && { cursor }) }
-  return new Response(toJson(page), { headers })
+  return respondDocument(page, { headers: { vary: 'Accept', ...nextLink(c, 'audit', cursor) } })
 }
 
 /** The first page is read before the answer begins: what is wrong with the question is a problem. */

@@ -1,7 +1,6 @@
 import type { Context } from 'hono'
 import { queueSizes } from '../../../app/knownQueues.ts'
 import { MAX_PEEKED, peekQueue, type QueueMessage } from '../../../app/queues/peekQueue.ts'
-import { toJson } from '../../../protocol/plainJson.ts'
 import type {
   PurgedQueueDocument,
   QueueMessageDocument,
@@ -11,6 +10,7 @@ import { NotSupportedError } from '../../../std/errors.ts'
 import { hasRole, roleProblem } from '../../access/roles.ts'
 import type { HttpScope } from '../../apiContext.ts'
 import { readQuery, requireFlag } from '../../input/query.ts'
+import { respondDocument } from '../../output/document.ts'
 import { respondProblem } from '../../output/problem.ts'
 import { changePause } from '../../routes/limits.ts'
 import { auditDetails } from '../audit/audit.ts'
@@ -25,7 +25,7 @@ const PURGE_READERS = { dryRun: requireFlag }
 /** `GET /queues`: for viewers. */
 export async function listQueues(c: Context, { app }: HttpScope): Promise<Response> {
   const refused = roleProblem(c, 'viewer', 'to see queues') ?? unasked(c)
-  return refused ? respondProblem(refused, c.req.path) : respond(await liveQueues(app))
+  return refused ? respondProblem(refused, c.req.path) : respondDocument(await liveQueues(app))
 }
 
 /** `GET /queues/{name}`: for viewers. */
@@ -35,7 +35,7 @@ export async function showQueue(c: Context, { app }: HttpScope): Promise<Respons
   if (refused) return respondProblem(refused, path)
   const name = nameOf(c)
   const queue = name === undefined ? undefined : await liveQueue(app, name)
-  if (queue) return respond(queue)
+  if (queue) return respondDocument(queue)
   const detail = 'the app does not name this queue, no worker takes from it, and nothing waits in it'
   return respondProblem({ kind: 'not-found', detail }, path)
 }
@@ -73,7 +73,9 @@ export async function peekMessages(c: Context, { app }: HttpScope): Promise<Resp
   try {
     const found = await peekQueue(app, name, { limit, contents })
     const now = app.config.clock.now()
-    return respond({ messages: found.map((message) => messageDocument(message, now)) } satisfies QueueMessagesDocument)
+    return respondDocument({
+      messages: found.map((message) => messageDocument(message, now)),
+    } satisfies QueueMessagesDocument)
   } catch (error) {
     if (!(error instanceof NotSupportedError)) throw error
     return respondProblem({ kind: 'cannot-peek', detail: error.message }, path)
@@ -93,7 +95,7 @@ export async function purgeMessages(c: Context, { app }: HttpScope): Promise<Res
   const count = dryRun ? await waitingIn(app, name) : await app.purge(name)
   auditDetails(c, { count })
   queuesChanged(app)
-  return respond({ count, ...(dryRun && { dryRun }) } satisfies PurgedQueueDocument)
+  return respondDocument({ count, ...(dryRun && { dryRun }) } satisfies PurgedQueueDocument)
 }
 
 /** As a purge would: nothing waits in what is no queue, though the store may have something of that name. */
@@ -122,8 +124,4 @@ function requirePeeked(text: string): number {
   const limit = /^\d{1,3}$/.test(text) ? Number(text) : 0
   if (limit < 1 || limit > MAX_PEEKED) throw new RangeError(`expected a whole number from 1 to ${MAX_PEEKED}`)
   return limit
-}
-
-function respond(body: object): Response {
-  return new Response(toJson(body), { headers: { 'content-type': 'application/json', 'cache-control': 'no-store' } })
 }

@@ -1,7 +1,6 @@
 import type { Context } from 'hono'
 import { Control, type ControlReply } from '../../../control/control.ts'
 import { PROFILE_SECONDS } from '../../../protocol/controlCommands.ts'
-import { toJson } from '../../../protocol/plainJson.ts'
 import type { WorkerActionDocument, WorkerListDocument, WorkerStackDocument } from '../../../protocol/workerDocument.ts'
 import { ArgumentError } from '../../../std/errors.ts'
 import { isRecord } from '../../../std/isRecord.ts'
@@ -11,6 +10,7 @@ import type { HttpScope } from '../../apiContext.ts'
 import { readBody } from '../../input/body.ts'
 import { invalidInput } from '../../input/input.ts'
 import { readQuery } from '../../input/query.ts'
+import { respondDocument } from '../../output/document.ts'
 import { type Problem, respondProblem } from '../../output/problem.ts'
 import { auditDetails } from '../audit/audit.ts'
 import { queuesChanged } from './queueView.ts'
@@ -27,7 +27,7 @@ const UNKNOWN_COMMAND = /^KeyError\(/
 export async function listWorkers(c: Context, { app }: HttpScope): Promise<Response> {
   const refused = roleProblem(c, 'viewer', 'to see workers') ?? unasked(c)
   if (refused) return respondProblem(refused, c.req.path)
-  return respond({ workers: await liveWorkers(app).all() } satisfies WorkerListDocument)
+  return respondDocument({ workers: await liveWorkers(app).all() } satisfies WorkerListDocument)
 }
 
 /** `GET /workers/{name}`: for viewers. */
@@ -37,7 +37,7 @@ export async function showWorker(c: Context, { app }: HttpScope): Promise<Respon
   if (refused) return respondProblem(refused, path)
   const name = nameOf(c)
   const worker = name === undefined ? undefined : await liveWorkers(app).one(name)
-  return worker ? respond(worker) : respondProblem(silent(c), path)
+  return worker ? respondDocument(worker) : respondProblem(silent(c), path)
 }
 
 /** `GET /workers/{name}/stack`: what each slot executes now. For operators: it interrupts the slots for a moment. */
@@ -51,7 +51,7 @@ export async function showStack(c: Context, { app }: HttpScope): Promise<Respons
   const answer = answerOf(c, answers, name)
   if ('kind' in answer) return respondProblem(answer, path)
   const slots = Array.isArray(answer.value) ? answer.value.filter(isRecord) : []
-  return respond({ slots: slots.map(stackOf) })
+  return respondDocument({ slots: slots.map(stackOf) })
 }
 
 /** `POST /workers/{name}/profile`: a CPU profile, for the DevTools of a browser. For operators. */
@@ -119,7 +119,7 @@ export async function actOnWorker(c: Context, scope: HttpScope, action: WorkerAc
     const answer = answerOf(c, answers, name)
     if ('kind' in answer) return respondProblem(answer, path)
     const { ok } = isRecord(answer.value) ? answer.value : {}
-    return respond({ worker: name, ok: String(ok ?? 'done') } satisfies WorkerActionDocument)
+    return respondDocument({ worker: name, ok: String(ok ?? 'done') } satisfies WorkerActionDocument)
   })
 }
 
@@ -204,8 +204,4 @@ function nameOf(c: Context): string | undefined {
 function unasked(c: Context): Problem | undefined {
   const query = readQuery(c.req.url, {})
   return query.kind === 'refused' ? query.problem : undefined
-}
-
-function respond(body: object): Response {
-  return new Response(toJson(body), { headers: { 'content-type': 'application/json', 'cache-control': 'no-store' } })
 }

@@ -6,11 +6,10 @@ import {
   type DeathDocument,
   type DeathReason,
 } from '../../../protocol/deadLetterDocument.ts'
-import { toJson } from '../../../protocol/plainJson.ts'
 import { ArgumentError, CodecError, NotSupportedError, UnknownJobError } from '../../../std/errors.ts'
 import { ADMIN_SCOPE, identityOf, isAdmin } from '../../access/identity.ts'
 import { hasRole, onlyOutlines, type Role } from '../../access/roles.ts'
-import { baseOf, type HttpScope } from '../../apiContext.ts'
+import type { HttpScope } from '../../apiContext.ts'
 import { readBody } from '../../input/body.ts'
 import { givenOf, inputErrors, inputOfValue, invalidInput } from '../../input/input.ts'
 import {
@@ -22,6 +21,7 @@ import {
   requireWord,
   wrongParameter,
 } from '../../input/query.ts'
+import { nextLink, respondDocument } from '../../output/document.ts'
 import { type Problem, respondProblem } from '../../output/problem.ts'
 
 type DeadLetters = HttpScope['app']['deadLetters']
@@ -70,7 +70,7 @@ export function redriveLetters(c: Context, scope: HttpScope): Promise<Response> 
 
 /** `GET /dead/{id}` */
 export function showLetter(c: Context, scope: HttpScope): Promise<Response> {
-  return answered(c, () => withLetter(c, scope, async (letter) => respond(contentOf(asSeen(c, scope, letter)))))
+  return answered(c, () => withLetter(c, scope, async (letter) => respondDocument(contentOf(asSeen(c, scope, letter)))))
 }
 
 /** `PATCH /dead/{id}` */
@@ -97,13 +97,8 @@ async function list(c: Context, scope: HttpScope): Promise<Response> {
   const seen = seenFilter(c, scope, filter, 'viewer')
   if ('kind' in seen) return respondProblem(seen, path)
   const page = await scope.app.deadLetters.list({ ...seen, limit, cursor })
-  const headers: Record<string, string> = {}
-  if (page.cursor !== undefined) {
-    const next = new URLSearchParams(new URL(c.req.url).search)
-    next.set('cursor', page.cursor)
-    headers.link = `<${baseOf(path, 1)}/dead?${next}>; rel="next"`
-  }
-  return respond({ letters: page.letters.map(documentOf), cursor: page.cursor }, headers)
+  const headers = nextLink(c, 'dead', page.cursor)
+  return respondDocument({ letters: page.letters.map(documentOf), cursor: page.cursor }, { headers })
 }
 
 /** Those that fit a filter, or with `all` all that the sender may see. */
@@ -127,7 +122,7 @@ async function change(c: Context, scope: HttpScope, doing: 'redrive' | 'drop'): 
     return respondRedriven(await redrive(scope, selection, { dryRun, limit, rate, signal }))
   }
   const { ids } = await scope.app.deadLetters.drop(selection, { dryRun, limit })
-  return respond({ ids })
+  return respondDocument({ ids })
 }
 
 type Redrive = DeadLetters['redrive']
@@ -137,7 +132,7 @@ function redrive({ app }: HttpScope, ...given: Parameters<Redrive>): ReturnType<
 }
 
 function respondRedriven({ ids, succeeded, gone }: Awaited<ReturnType<Redrive>>): Response {
-  return respond({ ids, succeeded, gone })
+  return respondDocument({ ids, succeeded, gone })
 }
 
 async function edit(c: Context, scope: HttpScope, { id, task }: DeadLetterInfo): Promise<Response> {
@@ -162,7 +157,7 @@ async function edit(c: Context, scope: HttpScope, { id, task }: DeadLetterInfo):
     throw thrown
   }
   const changed = await scope.app.deadLetters.get(id, { concealed: true })
-  return changed ? respond(contentOf(changed)) : respondProblem(unknown(c), path)
+  return changed ? respondDocument(contentOf(changed)) : respondProblem(unknown(c), path)
 }
 
 async function drop(c: Context, { app }: HttpScope, { id, owner }: DeadLetterInfo): Promise<Response> {
@@ -247,12 +242,6 @@ function requireReason(text: string): DeathReason {
   const reason = DEATH_REASONS.find((one) => one === text)
   if (!reason) throw new RangeError(`expected one of ${DEATH_REASONS.join(', ')}`)
   return reason
-}
-
-function respond(body: object, headers: Readonly<Record<string, string>> = {}): Response {
-  return new Response(toJson(body), {
-    headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
-  })
 }
 
 function documentOf({ task, retries, owner, deaths, ...letter }: DeadLetterInfo): DeadLetterDocument {
