@@ -1,7 +1,10 @@
 import { type DeadLetterClient, deadLetterClient } from './deadLetters.ts'
-import type { EventOptions } from './events.ts'
+import type { EventOptions, LiveMessage } from './events.ts'
+import { askFleet, type FleetRequestOptions } from './fleet/ask.ts'
 import { type AuditOptions, listAudit } from './fleet/audit.ts'
+import { type AnyInput, type CallAnyOptions, callAny } from './fleet/calls.ts'
 import { type DoctorClient, doctorClient } from './fleet/doctor.ts'
+import { type LiveOptions, live } from './fleet/live.ts'
 import { type QueueClient, queueClient } from './fleet/queues.ts'
 import { type RecordedClient, recordedClient } from './fleet/recorded.ts'
 import { type ScheduleClient, scheduleClient } from './fleet/schedules.ts'
@@ -10,7 +13,8 @@ import { type ForgetOptions, forgetJobs } from './forget.ts'
 import { type CancelOptions, JobHandle, type WaitOptions } from './handle.ts'
 import { parse, stringify } from './json.ts'
 import { changePause, type LimitOptions, listLimits, type PauseTarget } from './limits.ts'
-import { ProblemError, WaitTimeoutError } from './problem.ts'
+import { WaitTimeoutError } from './problem.ts'
+import { idOf, pathOf, post, type SubmitOptions } from './submit.ts'
 import { type Ask, type ClientOptions, Transport } from './transport.ts'
 import type {
   AuditPageDocument,
@@ -20,7 +24,9 @@ import type {
   InputOf,
   JobDocument,
   JobEvent,
+  KnownTaskListDocument,
   LimitPage,
+  MeDocument,
   OutputOf,
   ProgressOf,
   SignatureLike,
@@ -37,10 +43,12 @@ export type {
   RedriveClientOptions,
 } from './deadLetters.ts'
 // The face of `celeriac/client`: for browsers and Node, without a line of the server.
-export type { EventOptions, FleetEvent } from './events.ts'
+export type { EventOptions, FleetEvent, LiveMessage } from './events.ts'
 export type { FleetRequestOptions } from './fleet/ask.ts'
 export type { AuditOptions } from './fleet/audit.ts'
+export type { AnyInput, CallAnyOptions } from './fleet/calls.ts'
 export type { DoctorClient } from './fleet/doctor.ts'
+export type { LiveOptions } from './fleet/live.ts'
 export type { PeekOptions, QueueClient } from './fleet/queues.ts'
 export type {
   FailureListOptions,
@@ -50,6 +58,7 @@ export type {
   RecordedListOptions,
   RetryPageOptions,
   StatsOptions,
+  WorkflowListOptions,
 } from './fleet/recorded.ts'
 export type { ScheduleClient, ScheduleEdit, ScheduleListOptions } from './fleet/schedules.ts'
 export type { WorkerClient, WorkerCommands } from './fleet/workers.ts'
@@ -57,8 +66,10 @@ export type { ForgetOptions } from './forget.ts'
 export { type CancelOptions, type ChangeOptions, JobHandle, type WaitOptions } from './handle.ts'
 export type { LimitOptions, PauseTarget } from './limits.ts'
 export { ConnectionError, type ProblemDocument, ProblemError, WaitTimeoutError } from './problem.ts'
+export type { SubmitOptions } from './submit.ts'
 export type { ClientOptions } from './transport.ts'
 export type {
+  AbilitiesDocument,
   AuditEntryDocument,
   AuditPageDocument,
   ChunkOf,
@@ -79,9 +90,13 @@ export type {
   JobEvent,
   JobLinks,
   JsonOf,
+  KnownTaskDocument,
+  KnownTaskListDocument,
   LimitDocument,
   LimitPage,
+  LiveSubject,
   LoggedLine,
+  MeDocument,
   MissedDocument,
   NewScheduleDocument,
   OnError,
@@ -116,19 +131,6 @@ export type {
   WorkflowNode,
   WorkflowTree,
 } from './types.ts'
-
-/** How a job is submitted. */
-export interface SubmitOptions {
-  /**
-   * Calls with the same key are one call: the first makes the job, the others get it. Default: a new one, so that a
-   * repeat by this client is one call.
-   */
-  idempotencyKey?: string | undefined
-  /** URL that the server notifies when the job has ended. */
-  webhook?: string | undefined
-  /** Ends the request, and the wait of `run`, with its reason; a job that was submitted goes on. */
-  signal?: AbortSignal | undefined
-}
 
 /** How a workflow is submitted. */
 export interface WorkflowSubmitOptions extends Omit<SubmitOptions, 'webhook'> {}
@@ -190,6 +192,14 @@ export interface Client<Tasks> {
   readonly workers: WorkerClient
   /** What is recorded of it: jobs, statistics, failures, events. */
   readonly recorded: RecordedClient
+  /** What changes in it, from now on, without an end: messages that say no more than what has changed. */
+  live(options: LiveOptions): AsyncGenerator<LiveMessage, void, void>
+  /** Who asks, and what it may do. */
+  me(options?: FleetRequestOptions): Promise<MeDocument>
+  /** Tasks that the server, its workers or its recorder know. For viewers. */
+  knownTasks(options?: FleetRequestOptions): Promise<KnownTaskListDocument>
+  /** Call any task by its name, with Celery's arguments. For admins, where the server has `fleet.anyTask`. */
+  callAny(task: string, input: AnyInput, options?: CallAnyOptions): Promise<JobHandle>
   /** A page of its audit log. For admins. */
   audit(options?: AuditOptions): Promise<AuditPageDocument>
   /** The entries of the schedule: for servers that show a fleet, by role. */
@@ -235,6 +245,11 @@ export function createClient<Tasks>(url: string, options: ClientOptions = {}): C
     queues: queueClient(transport),
     workers: workerClient(transport),
     recorded: recordedClient(transport),
+    live: (liveOptions: LiveOptions) => live(transport, liveOptions),
+    me: (options?: FleetRequestOptions) => askFleet(transport, 'GET', '/me', options),
+    knownTasks: (options?: FleetRequestOptions) => askFleet(transport, 'GET', '/tasks', options),
+    callAny: (task: string, input: AnyInput, callOptions?: CallAnyOptions) =>
+      callAny(transport, task, input, callOptions),
     audit: (auditOptions?: AuditOptions) => listAudit(transport, auditOptions),
     schedules: scheduleClient(transport),
     doctor: doctorClient(transport),
@@ -319,44 +334,4 @@ async function watch(handle: JobHandle, { onProgress, onChunk }: Listeners, sign
     if (event.type === 'progress') onProgress?.(event.data)
     else if (event.type === 'chunk') onChunk?.(event.data, event.attempt)
   }
-}
-
-/**
- * A repeat must be the same call, so it has a key. Where the server cannot store keys and the caller gave none, it is
- * sent without one, once.
- */
-async function post(
-  transport: Transport,
-  path: string,
-  input: unknown,
-  { idempotencyKey, webhook, signal }: SubmitOptions,
-  more: Readonly<Record<string, string>> = {},
-): Promise<Response> {
-  const headers = {
-    'content-type': 'application/json',
-    ...(webhook === undefined ? {} : { 'celeriac-webhook': webhook }),
-    ...more,
-  }
-  const ask: Ask = { method: 'POST', headers, body: stringify(input), signal }
-  const key = `"${(idempotencyKey ?? newKey()).replace(/["\\]/g, '\\$&')}"`
-  try {
-    return await transport.ask(path, { ...ask, headers: { ...headers, 'idempotency-key': key } })
-  } catch (error) {
-    const cannot = error instanceof ProblemError && error.kind === 'cannot-remember'
-    if (!cannot || idempotencyKey !== undefined) throw error
-    return transport.ask(path, { ...ask, retries: 0 })
-  }
-}
-
-function pathOf(task: string): string {
-  return `/tasks/${encodeURIComponent(task)}`
-}
-
-/** 128 random bits. `randomUUID` is only there on pages with TLS. */
-function newKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
-}
-
-async function idOf(response: Response): Promise<string> {
-  return ((await response.json()) as JobDocument).id
 }

@@ -1,3 +1,13 @@
+import type {
+  LiveFailuresDocument,
+  LiveJobsDocument,
+  LiveProblemDocument,
+  LiveQueuesDocument,
+  LiveResetDocument,
+  LiveStatsDocument,
+  LiveSubject,
+  LiveWorkersDocument,
+} from '../protocol/liveDocument.ts'
 import type { FleetEventDocument } from '../protocol/recordedDocument.ts'
 import { parse } from './json.ts'
 import { backoff, pause } from './pause.ts'
@@ -18,6 +28,35 @@ export interface EventOptions {
 export type FleetEvent =
   | (FleetEventDocument & { readonly kind: 'event'; readonly number: string })
   | { readonly kind: 'reset'; readonly number: string; readonly after: number; readonly before: number }
+
+/** The data of each message of a stream of changes, by its name. */
+interface LiveData {
+  jobs: LiveJobsDocument
+  stats: LiveStatsDocument
+  queues: LiveQueuesDocument
+  workers: LiveWorkersDocument
+  failures: LiveFailuresDocument
+  reset: LiveResetDocument
+  problem: LiveProblemDocument
+}
+
+/**
+ * What has changed since the last message of its kind. `number`: of the last change of a job, to go on from by
+ * `lastEventId`. `reset`: changes of jobs were left out; `problem`: something cannot be read now.
+ */
+export type LiveMessage = {
+  [Kind in keyof LiveData]: LiveData[Kind] & { readonly kind: Kind; readonly number: string }
+}[keyof LiveData]
+
+const LIVE_KINDS: Readonly<Record<LiveSubject | 'reset' | 'problem', true>> = {
+  jobs: true,
+  stats: true,
+  queues: true,
+  workers: true,
+  failures: true,
+  reset: true,
+  problem: true,
+}
 
 /** The server sends something every 15 s: after this much silence the connection is dead, ms. */
 const SILENCE_TIMEOUT_MS = 45_000
@@ -57,6 +96,18 @@ export async function* fleetEvents(
     if (event === 'reset') return { ...(parse(data) as { after: number; before: number }), kind: 'reset', number }
     return undefined
   }
+  yield* readEvents(transport, place, read, signal)
+}
+
+/** What changes in a fleet, from now on, without an end. Throws as `jobEvents`. */
+export async function* liveMessages(
+  transport: Transport,
+  query: string,
+  { lastEventId = '', signal }: EventOptions,
+): AsyncGenerator<LiveMessage, void, void> {
+  const place: Place = { path: `/live${query}`, about: 'the fleet', id: lastEventId, retry: DEFAULT_RETRY_MS }
+  const read = ({ event, data, id: number }: Frame): LiveMessage | undefined =>
+    Object.hasOwn(LIVE_KINDS, event) ? ({ ...(parse(data) as object), kind: event, number } as LiveMessage) : undefined
   yield* readEvents(transport, place, read, signal)
 }
 

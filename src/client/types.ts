@@ -20,7 +20,10 @@ export type {
 } from '../protocol/doctorDocument.ts'
 export type { ForgottenJobs, RemovedParts } from '../protocol/forgottenJobs.ts'
 export type { JobDocument, JobError, JobLinks } from '../protocol/jobDocument.ts'
+export type { KnownTaskDocument, KnownTaskListDocument } from '../protocol/knownTaskDocument.ts'
 export type { LimitDocument, LimitPage } from '../protocol/limitDocument.ts'
+export type { LiveSubject } from '../protocol/liveDocument.ts'
+export type { AbilitiesDocument, MeDocument } from '../protocol/meDocument.ts'
 export type { OnError } from '../protocol/onError.ts'
 export type {
   PurgedQueueDocument,

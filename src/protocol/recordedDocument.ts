@@ -142,6 +142,32 @@ export interface FailurePageDocument {
   readonly cursor?: string
 }
 
+/** A workflow: a root job, and at least one other job that names it as its root. */
+export interface RecordedWorkflowDocument {
+  /** Id of the root job. */
+  readonly root: string
+  /** Of the root job; null where it was not recorded. */
+  readonly task: string | null
+  /** State of the root job; null where it was not recorded. */
+  readonly state: string | null
+  /** Jobs, with the root. */
+  readonly total: number
+  /** How many are in each state. */
+  readonly states: Readonly<Record<string, number>>
+  readonly firstAt: string
+  readonly changedAt: string
+  /** When its last job ended; absent while one has not. */
+  readonly endedAt?: string
+  /** It has very many jobs: only the newest were looked at for states and times. */
+  readonly isPartial?: true
+}
+
+export interface RecordedWorkflowPageDocument {
+  readonly workflows: readonly RecordedWorkflowDocument[]
+  /** There may be more. */
+  readonly cursor?: string
+}
+
 /** One event of the fleet, as the data of a server-sent event. */
 export interface FleetEventDocument {
   readonly type: string

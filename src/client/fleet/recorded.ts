@@ -4,6 +4,7 @@ import type {
   FailurePageDocument,
   JobHistoryDocument,
   RecordedPageDocument,
+  RecordedWorkflowPageDocument,
   RetriedDocument,
   StatsDocument,
 } from '../../protocol/recordedDocument.ts'
@@ -103,6 +104,24 @@ export interface FailureListOptions {
   signal?: AbortSignal | undefined
 }
 
+/** Which workflows are listed. */
+export interface WorkflowListOptions {
+  /** Names of the tasks of their root jobs. */
+  task?: Words | undefined
+  /** Their newest job was first seen since then. */
+  since?: Date | undefined
+  /** Their newest job was first seen before. */
+  until?: Date | undefined
+  /** Of jobs of this client; for viewers. */
+  owner?: string | undefined
+  /** At most so many. Default 20, at most 100. */
+  limit?: number | undefined
+  /** Of the page before. */
+  cursor?: string | undefined
+  /** Ends the request with its reason. */
+  signal?: AbortSignal | undefined
+}
+
 /** Which events of a fleet are read, and until when. */
 export interface FleetEventOptions extends EventOptions {
   /** Types, with `*`, as `task-*`. */
@@ -127,6 +146,8 @@ export interface RecordedClient {
   failure(fingerprint: string, options?: { signal?: AbortSignal | undefined }): Promise<FailureDocument>
   /** Submit the jobs of these failures once more. */
   retryFailure(fingerprint: string, options?: RetryPageOptions & { since?: Date | undefined }): Promise<RetriedDocument>
+  /** Jobs that belong together, also those of Python's canvases; those with the newest job first. */
+  workflows(options?: WorkflowListOptions): Promise<RecordedWorkflowPageDocument>
   /** What each rule of the alerts finds now, and its alerts. */
   alerts(options?: { signal?: AbortSignal | undefined }): Promise<{ readonly rules: readonly AlertRuleDocument[] }>
   /** What happens from now on, or behind `lastEventId`, without an end. */
@@ -146,6 +167,7 @@ export function recordedClient(transport: Transport): RecordedClient {
     failures: (options = {}) => get('/failures', options),
     failure: (fingerprint, options = {}) => get(failurePath(fingerprint), options),
     retryFailure: (fingerprint, options = {}) => post(`${failurePath(fingerprint)}/retry`, options),
+    workflows: (options = {}) => get('/workflows', options),
     alerts: (options = {}) => get('/alerts', options),
     events: ({ lastEventId, signal, ...options } = {}) =>
       fleetEvents(transport, queryOf(options), { lastEventId, signal }),

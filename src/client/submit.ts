@@ -1,0 +1,59 @@
+import { stringify } from './json.ts'
+import { ProblemError } from './problem.ts'
+import type { Ask, Transport } from './transport.ts'
+import type { JobDocument } from './types.ts'
+
+/** How a job is submitted. */
+export interface SubmitOptions {
+  /**
+   * Calls with the same key are one call: the first makes the job, the others get it. Default: a new one, so that a
+   * repeat by this client is one call.
+   */
+  idempotencyKey?: string | undefined
+  /** URL that the server notifies when the job has ended. */
+  webhook?: string | undefined
+  /** Ends the request, and the wait of `run`, with its reason; a job that was submitted goes on. */
+  signal?: AbortSignal | undefined
+}
+
+/**
+ * A repeat must be the same call, so it has a key. Where the server cannot store keys and the caller gave none, it is
+ * sent without one, once.
+ */
+export async function post(
+  transport: Transport,
+  path: string,
+  input: unknown,
+  { idempotencyKey, webhook, signal }: SubmitOptions,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Response> {
+  const headers = {
+    'content-type': 'application/json',
+    ...(webhook === undefined ? {} : { 'celeriac-webhook': webhook }),
+    ...more,
+  }
+  const ask: Ask = { method: 'POST', headers, body: stringify(input), signal }
+  const key = `"${(idempotencyKey ?? newKey()).replace(/["\\]/g, '\\$&')}"`
+  try {
+    return await transport.ask(path, { ...ask, headers: { ...headers, 'idempotency-key': key } })
+  } catch (error) {
+    const cannot = error instanceof ProblemError && error.kind === 'cannot-remember'
+    if (!cannot || idempotencyKey !== undefined) throw error
+    return transport.ask(path, { ...ask, retries: 0 })
+  }
+}
+
+/** Where a task is called. */
+export function pathOf(task: string): string {
+  return `/tasks/${encodeURIComponent(task)}`
+}
+
+/** 128 random bits. `randomUUID` is only there on pages with TLS. */
+function newKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/** Of the job that an answer describes. */
+export async function idOf(response: Response): Promise<string> {
+  return ((await response.json()) as JobDocument).id
+}
