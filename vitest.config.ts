@@ -18,7 +18,7 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
-    globalSetup: ['test/rabbitmq/keeper.ts', 'test/postgres/keeper.ts'],
+    globalSetup: ['test/rabbitmq/keeper.ts', 'test/postgres/keeper.ts', 'test/dashboard/keeper.ts'],
     reporters: ['default', new SummaryReporter(10)],
     sequence: { sequencer: LongestFirst },
     pool: 'forks',

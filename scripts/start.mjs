@@ -3,6 +3,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureInstalled, fail, node, nodeFlags, root, run } from './lib.mjs'
+import { ensurePages } from './pages.mjs'
 
 const examples = join(root, 'examples')
 const args = process.argv.slice(2)
@@ -15,4 +16,5 @@ const names = existsSync(examples)
 if (!names.includes(name)) fail(`no example ${name}; there are: ${names.sort().join(', ') || 'none'}`, 2)
 
 ensureInstalled()
+await ensurePages()
 process.exitCode = await run(node, [...nodeFlags, join('examples', name, 'main.ts'), ...flags])

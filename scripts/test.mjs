@@ -12,6 +12,11 @@ const vitest = ['node_modules/vitest/vitest.mjs', 'run']
 /** What the compiler found out is kept for the next run. */
 const incremental = ['--incremental', '--tsBuildInfoFile', 'node_modules/.cache/types.tsbuildinfo']
 const types = { title: 'Types', args: ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json', ...incremental] }
+/** The pages run in a browser: with its types, and without those of Node. */
+const pageTypes = {
+  title: 'Types of the pages',
+  args: ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.dashboard.json'],
+}
 const biome = 'node_modules/@biomejs/biome/bin/biome'
 const lint = { title: 'Lint and format', args: [biome, 'check', '--error-on-warnings', '.'] }
 const build = { title: 'Build', args: ['scripts/build.mjs'] }
@@ -20,7 +25,7 @@ const { tier, minutes, version, filters } = readArguments(process.argv.slice(2))
 ensureInstalled()
 const node = version === undefined ? own : install(`node-${version}`, { node: version })
 if (tier !== 'quick') ensureSystemParts(tier === 'full')
-await check(tier === 'quick' ? [types, lint] : [types, lint, build])
+await check(tier === 'quick' ? [types, pageTypes, lint] : [types, pageTypes, lint, build])
 for (const { title, args, env } of stages()) await step(title, args, env)
 
 /** @returns {{ title: string, args: string[], env?: Record<string, string> }[]} */

@@ -5,6 +5,7 @@ import {
   circles,
   clientProblems,
   clockProblems,
+  dashboardProblems,
   faceProblems,
   floorProblems,
   folderProblems,
@@ -39,6 +40,7 @@ describe('src/', () => {
     expect(packageProblems(sources, declared)).toEqual([]))
   test('the client is for browsers: of other folders it takes types alone', () =>
     expect(clientProblems(sources)).toEqual([]))
+  test('the pages take the client, and types of documents', () => expect(dashboardProblems(sources)).toEqual([]))
   test('index.ts only re-exports', () => expect(faceProblems(sources)).toEqual([]))
   test('folders have at most 18 files, but for the long lists', () => expect(folderProblems(sources)).toEqual([]))
   test('files have at most 400 lines, functions 60', () => expect(sizeProblems(sources)).toEqual([]))

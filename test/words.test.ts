@@ -19,7 +19,7 @@ describe('plain words', () => {
   test('in comments and messages of src/', () => expect(sources.flatMap(wordProblems)).toEqual([]))
 
   test('in the pages that src/ serves', () => {
-    expect(filesOf('src', /[.](?:html|css)$/).flatMap((path) => pageProblems(path, read(path)))).toEqual([])
+    expect(filesOf('src', /[.](?:html|css|tsx)$/).flatMap((path) => pageProblems(path, read(path)))).toEqual([])
   })
 
   test('in README, docs/, the READMEs of examples/ and the pages beside them', () => {

@@ -33,7 +33,9 @@ export async function startHttp(
   const own = await ownHttp(module)
   if (own && !metrics) throw new ConfigError('--no-metrics: the module has its own http: set `metrics: false` there')
   const { createHttp } = await import('../http/api.ts')
-  const api = own ?? createHttp(app, { expose: [...app.tasks.values()], metrics, fleet: fleet && { open: true } })
+  const api =
+    own ??
+    createHttp(app, { expose: [...app.tasks.values()], metrics, fleet: fleet && { open: true }, dashboard: fleet })
   return serveHttp(api, { host, port, hosts, accessLog })
 }
 

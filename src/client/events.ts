@@ -36,6 +36,7 @@ interface LiveData {
   queues: LiveQueuesDocument
   workers: LiveWorkersDocument
   failures: LiveFailuresDocument
+  open: Record<never, never>
   reset: LiveResetDocument
   problem: LiveProblemDocument
 }
@@ -48,7 +49,8 @@ export type LiveMessage = {
   [Kind in keyof LiveData]: LiveData[Kind] & { readonly kind: Kind; readonly number: string }
 }[keyof LiveData]
 
-const LIVE_KINDS: Readonly<Record<LiveSubject | 'reset' | 'problem', true>> = {
+const LIVE_KINDS: Readonly<Record<LiveSubject | 'open' | 'reset' | 'problem', true>> = {
+  open: true,
   jobs: true,
   stats: true,
   queues: true,

@@ -1,4 +1,4 @@
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import type { App } from '../app/app.ts'
 import {
   NotUniqueError,
@@ -11,6 +11,7 @@ import { metricsOf } from '../telemetry/metrics/metrics.ts'
 import { addGate } from './access/admission.ts'
 import { addRequestContext } from './adapters/context.ts'
 import type { HttpScope } from './apiContext.ts'
+import type { DashboardPages } from './dashboard/pages.ts'
 import { addAudit, addFleetRoutes, addFlowerMetrics } from './fleet/fleet.ts'
 import { addWebhookMark } from './input/webhook.ts'
 import { countRequests } from './metrics.ts'
@@ -47,7 +48,7 @@ const STORE_RETRY_AFTER_S = '5'
  * Throws ArgumentError for wrong options. The contract is `docs/http.md`.
  */
 export function createHttp(app: App, options: HttpOptions): Hono {
-  const { base, scope, gate, docs, info, fleet } = parseHttpOptions(app, options)
+  const { base, scope, gate, docs, dashboard, info, fleet } = parseHttpOptions(app, options)
   const api = new Hono()
   const counts = scope.metrics && metricsOf(app)
   if (scope.metrics) countRequests(api, scope.metrics)
@@ -57,6 +58,7 @@ export function createHttp(app: App, options: HttpOptions): Hono {
   addHealthRoutes(api, scope)
   if (counts && !gate.authorize) addMetricsRoute(api, counts)
   if (docs) addDocsRoutes(api)
+  if (dashboard) addDashboard(api, base)
   // Before the gate, so that it sees who is refused.
   if (fleet) addAudit(api, base, scope)
   addGate(api, gate)
@@ -97,6 +99,19 @@ function recordFromNow(api: Hono, recording: NonNullable<HttpScope['recording']>
     recording().catch(() => undefined)
     return next()
   })
+}
+
+/** Its pages: their code is loaded with the first request. */
+function addDashboard(api: Hono, base: string): void {
+  let loading: Promise<DashboardPages> | undefined
+  const answer = async (c: Context): Promise<Response> => {
+    loading ??= import('./dashboard/pages.ts').then(({ DashboardPages }) => new DashboardPages(base))
+    return (await loading).answer(c)
+  }
+  for (const path of ['/dashboard', '/dashboard/', '/dashboard/:file']) {
+    api.get(path, answer)
+    api.all(path, methodNotAllowed('GET, HEAD'))
+  }
 }
 
 /** Loaded with the first of them. */

@@ -70,6 +70,8 @@ export interface HttpOptions {
   metrics?: boolean | undefined
   /** Resources about all that runs, waits and fails, by role: queues, workers, schedules. Default: none. */
   fleet?: boolean | FleetOptions | undefined
+  /** The pages of the fleet at `/dashboard`; needs `fleet`. Default `false`. */
+  dashboard?: boolean | undefined
   /** Refuse every request that would change something. Default `false`. */
   readOnly?: boolean | undefined
   // </HTTP_OPTIONS>
@@ -86,6 +88,7 @@ interface ParsedOptions extends Pick<HttpOptions, 'expose' | 'authorize' | 'rate
   readonly heartbeat: number
   readonly docs: boolean
   readonly metrics: boolean
+  readonly dashboard: boolean
   readonly readOnly: boolean
 }
 
@@ -190,6 +193,12 @@ export const HTTP_OPTIONS: OptionTable<HttpOptions, ParsedOptions> = {
     absent: 'none',
     doc: 'resources about all that runs, waits and fails, by role: queues, workers, schedules',
   },
+  dashboard: {
+    kind: 'flag',
+    check: requireFlag,
+    default: false,
+    doc: 'the [pages](dashboard.md) of the fleet at `/dashboard`; needs `fleet`',
+  },
   readOnly: {
     kind: 'flag',
     check: requireFlag,
@@ -204,6 +213,7 @@ export interface ParsedHttpOptions {
   readonly scope: HttpScope
   readonly gate: GateOptions
   readonly docs: boolean
+  readonly dashboard: boolean
   readonly info: ApiInfo
   readonly fleet: ParsedFleetOptions | undefined
 }
@@ -216,6 +226,8 @@ export function parseHttpOptions(app: App, options: HttpOptions): ParsedHttpOpti
   if (!authorize && [...tasks.values()].some((scopes) => scopes.length > 0))
     throw new ArgumentError('http: expose: scopes need `authorize`, which says who has them')
   const fleet = parseFleet(parsed.fleet, authorize !== undefined)
+  if (parsed.dashboard && !fleet)
+    throw new ArgumentError('http: dashboard: expected the option `fleet`, which has what its pages show')
   return {
     base: basePath,
     scope: {
@@ -243,6 +255,7 @@ export function parseHttpOptions(app: App, options: HttpOptions): ParsedHttpOpti
     },
     fleet,
     docs: parsed.docs,
+    dashboard: parsed.dashboard,
     info: parseInfo(parsed.info),
   }
 }

@@ -32,6 +32,7 @@ export const floors: Readonly<Record<string, number>> = {
   testing: 17,
   'celeriac.ts': 17,
   'index.ts': 17,
+  dashboard: 18,
   cli: 18,
 }
 
@@ -114,8 +115,8 @@ const clockGlobals = new Set([
   'process',
   'console',
 ])
-/** What may read the clock of the machine: `std/clock.ts`, the client, which imports nothing, and code of tests. */
-const mayReadClock = /^(?:std[/]clock[.]ts$|client[/]|testing[/])/
+/** What may read the clock of the machine: `std/clock.ts`, the client, which imports nothing, the pages, and code of tests. */
+const mayReadClock = /^(?:std[/]clock[.]ts$|client[/]|dashboard[/]|testing[/])/
 /** What may take `systemClock`: the default of the options, and the clock of leases, of threads, of random ids and of files. */
 const maySystemClock = /^(?:std[/]|stores[/]|config[/]appOptions[.]ts$|payloads[/]directory[.]ts$)/
 const storeClients = new Set(['ioredis', 'redis', 'amqplib', 'rabbitmq-client', 'pg', 'postgres'])
@@ -228,6 +229,26 @@ export function clientProblems(sources: readonly Source[]): string[] {
   )
 }
 
+/** What is part of the bundled pages; users do not install it. */
+const pagePackages = new Set(['preact', '@preact/signals', 'uplot', '@dagrejs/dagre'])
+
+/** What the pages import beside themselves, the client, and types of documents: they speak to the server by HTTP. */
+export function dashboardProblems(sources: readonly Source[]): string[] {
+  const own = sources.filter(({ path }) => partOf(path) === 'dashboard')
+  return own.flatMap(({ path, imports }) =>
+    imports.flatMap(({ specifier, target, kind }) => {
+      const to = target === undefined ? undefined : partOf(target)
+      if (to === undefined && pagePackages.has(packageOf(specifier))) return []
+      if (to === 'dashboard' || to === 'client' || (to === 'protocol' && kind === 'type')) return []
+      return [`${path} imports ${specifier}: expected a page, the client, or a type of protocol/`]
+    }),
+  )
+}
+
+function packageOf(specifier: string): string {
+  return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
+}
+
 /** Moments that are not read from the clock of the app: an outcome could not be reproduced. */
 export function clockProblems(sources: readonly Source[]): string[] {
   return sources.flatMap(({ path, program }) =>
@@ -303,10 +324,11 @@ export function statementProblems(sources: readonly Source[]): string[] {
 
 /** Packages that package.json does not bring, and clients of stores that are not loaded on demand. */
 export function packageProblems(sources: readonly Source[], declared: ReadonlySet<string>): string[] {
-  return sources.flatMap(({ path, imports }) =>
+  const shipped = sources.filter(({ path }) => partOf(path) !== 'dashboard')
+  return shipped.flatMap(({ path, imports }) =>
     imports.flatMap(({ specifier, target, kind }) => {
       const isOurs = target !== undefined || nodeName(specifier).startsWith('node:')
-      const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
+      const name = packageOf(specifier)
       if (isOurs) return []
       if (storeClients.has(name) && kind === 'value') return [`${path} imports ${name} statically`]
       return declared.has(name) ? [] : [`${path} imports ${name}, which is no dependency`]

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
 import { join, posix, sep } from 'node:path'
 import { type Node, type Program, parse } from 'acorn'
+import { transformSync } from 'esbuild'
 
 /** One import of a source file, types included. */
 export interface Import {
@@ -27,7 +28,7 @@ export interface Source {
 /** All TypeScript files under a folder, sorted by path. */
 export function readSources(folder: string): Source[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.ts'))
+    .filter((path) => /[.]tsx?$/.test(path) && !path.endsWith('.d.ts'))
     .map((path) => path.split(sep).join('/'))
     .sort()
     .map((path) => parseSource(path, readFileSync(join(folder, path), 'utf8')))
@@ -36,14 +37,19 @@ export function readSources(folder: string): Source[] {
 /** `path` is relative to src/. Throws the parser's SyntaxError, with the path in its message. */
 export function parseSource(path: string, text: string): Source {
   try {
-    // Types become blanks, so that every line and column stays where it was.
-    const script = stripTypeScriptTypes(text, { mode: 'strip' })
+    const script = scriptOf(path, text)
     const program = parse(script, { ecmaVersion: 'latest', sourceType: 'module', locations: true, allowHashBang: true })
     const lines = text.trimEnd().split('\n').length
     return { path, lines, text, imports: importsOf(path, program, text), program }
   } catch (error) {
     throw new SyntaxError(`${path}: ${(error as Error).message}`, { cause: error })
   }
+}
+
+/** Types become blanks, so that every line and column stays where it was; JSX becomes calls, at other lines. */
+function scriptOf(path: string, text: string): string {
+  if (!path.endsWith('.tsx')) return stripTypeScriptTypes(text, { mode: 'strip' })
+  return transformSync(text, { loader: 'tsx', jsx: 'automatic', jsxImportSource: 'preact', target: 'esnext' }).code
 }
 
 /** Every node below one, itself first. */
@@ -62,6 +68,8 @@ function isNode(value: unknown): value is Node {
 function importsOf(path: string, program: Program, text: string): Import[] {
   const found = new Map<string, Import>()
   const add = (specifier: string, kind: Import['kind']) => {
+    // Styles are no code.
+    if (specifier.endsWith('.css')) return
     const target = specifier.startsWith('.') ? posix.join(posix.dirname(path), specifier) : undefined
     const known = found.get(specifier)
     if (!known || (known.kind === 'dynamic' && kind === 'value')) found.set(specifier, { specifier, target, kind })

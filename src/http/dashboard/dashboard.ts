@@ -25,7 +25,7 @@ export interface DashboardOptions {
 
 /** A page of another origin must not learn a token from `Referer`, and no cache keeps a login. */
 const LOGIN_HEADERS = { 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' }
-const START = { docs: '/docs', openapi: '/openapi.json', api: '/v1', login: '/login' }
+const START = { dashboard: '/dashboard', docs: '/docs', openapi: '/openapi.json', api: '/v1', login: '/login' }
 
 /**
  * The REST API of a fleet, for an app without tasks of its own: jobs of all tasks, and every resource of the fleet. A
@@ -38,16 +38,25 @@ export function createDashboard(app: App, { tokens, readOnly, proxies, alerts }:
   const http: HttpOptions = {
     expose: [],
     readOnly,
+    dashboard: true,
     fleet: { open: byToken === undefined, anyTask: true, flowerMetrics: true, alerts },
     authorize: byToken && authorizing(byToken, sessions),
   }
   const api = createHttp(app, http)
   const dashboard = new Hono()
-  dashboard.get('/', () => Response.json(START, { headers: { 'cache-control': 'no-store' } }))
+  dashboard.get('/', start)
   dashboard.all('/', methodNotAllowed('GET, HEAD'))
   if (byToken) addLogin(dashboard, { byToken, sessions, clientOf: (c) => clientOf(c, known) })
   dashboard.all('*', (c) => api.fetch(c.req.raw, { ...(c.env as object), client: clientOf(c, known).address }))
   return dashboard
+}
+
+/** A browser gets the pages, a program where the resources are. */
+function start(c: Context): Response {
+  const headers = { 'cache-control': 'no-store', vary: 'accept' }
+  const isBrowser = c.req.header('accept')?.includes('text/html') === true
+  if (isBrowser) return new Response(null, { status: 303, headers: { ...headers, location: '/dashboard' } })
+  return Response.json(START, { headers })
 }
 
 function authorizing(byToken: Authorize, sessions: Sessions): Authorize {
@@ -68,7 +77,7 @@ function addLogin(dashboard: Hono, { byToken, sessions, clientOf: client }: Logi
     const { isSecure, address } = client(c)
     const identity = identityOf(byToken, c.req.query('token'), address)
     if (!identity) return refused(c)
-    return answer(303, { location: '/', 'set-cookie': sessions.open(identity, isSecure) })
+    return answer(303, { location: '/dashboard', 'set-cookie': sessions.open(identity, isSecure) })
   })
   dashboard.post('/login', (c) => {
     const foreign = crossOriginProblem('POST', headersOf(c), undefined)

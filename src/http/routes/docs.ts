@@ -18,8 +18,8 @@ const FILES: Readonly<Record<string, { readonly file: string; readonly type: str
   ),
 }
 
-/** Nothing but what comes from here is loaded, run or asked; the page is in no frame. */
-const CONTENT_SECURITY_POLICY = [
+/** Of a page: nothing but what comes from here is loaded, run or asked; the page is in no frame. */
+export const PAGE_POLICY: string = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
@@ -42,7 +42,7 @@ export function addDocsRoutes(api: Hono): void {
       if (isNamed(c.req.header('if-none-match'), etag)) return new Response(null, { status: 304, headers })
       const own = {
         'content-type': `${type}; charset=utf-8`,
-        'content-security-policy': CONTENT_SECURITY_POLICY,
+        'content-security-policy': PAGE_POLICY,
         'referrer-policy': 'no-referrer',
       }
       return new Response(text, { headers: { ...headers, ...own } })

@@ -65,7 +65,7 @@ test('what there is to begin with needs no token; everything of the fleet does',
 
 test('a browser exchanges the token for a session, until it logs out, or for twelve hours', async () => {
   const login = await get(`/login?token=${TOKEN}`)
-  expect([login.status, login.headers.get('location')]).toEqual([303, '/'])
+  expect([login.status, login.headers.get('location')]).toEqual([303, '/dashboard'])
   expect(login.headers.get('referrer-policy')).toBe('no-referrer')
   expect(login.headers.get('cache-control')).toBe('no-store')
   const set = login.headers.get('set-cookie') ?? ''

@@ -1,0 +1,93 @@
+// @ts-check
+// The pages of src/dashboard/ as static files: scripts and styles by esbuild, under names that change with their content.
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { root } from './lib.mjs'
+
+const source = join(root, 'src/dashboard')
+const target = join(root, 'dist/dashboard')
+/** What is part of the scripts, whose licences go with them. */
+const bundled = ['preact', '@preact/signals', '@preact/signals-core', 'uplot', '@dagrejs/dagre', '@dagrejs/graphlib']
+
+/** Builds all of them into dist/dashboard/. @returns {Promise<{ files: number, bytes: number, zipped: number }>} */
+export async function buildPages() {
+  const { build } = await import('esbuild')
+  const fresh = `${target}.${process.pid}`
+  rmSync(fresh, { recursive: true, force: true })
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: [{ in: join(source, 'main.tsx'), out: 'main' }],
+    outdir: fresh,
+    entryNames: '[name]-[hash]',
+    chunkNames: '[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    target: ['es2022'],
+    minify: true,
+    charset: 'utf8',
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    tsconfigRaw: {},
+    legalComments: 'none',
+    metafile: true,
+    logLevel: 'warning',
+  })
+  const [script, { cssBundle = '' } = {}] =
+    Object.entries(metafile.outputs).find(([, { entryPoint }]) => entryPoint === 'src/dashboard/main.tsx') ?? []
+  if (script === undefined) throw new Error('esbuild wrote no src/dashboard/main.tsx')
+  const html = readFileSync(join(source, 'index.html'), 'utf8')
+  writeFileSync(
+    join(fresh, 'index.html'),
+    html.replace('{script}', basename(script)).replace('{style}', basename(cssBundle)),
+  )
+  writeFileSync(join(fresh, 'LICENSES.txt'), licences())
+  rmSync(target, { recursive: true, force: true })
+  mkdirSync(join(root, 'dist'), { recursive: true })
+  renameSync(fresh, target)
+  return sizes()
+}
+
+/** Builds them where a source, or a package, is newer than what was built. */
+export async function ensurePages() {
+  const built = timeOf(join(target, 'index.html'))
+  const inputs = [
+    ...readdirSync(source, { recursive: true, encoding: 'utf8' }).map((name) => join(source, name)),
+    ...readdirSync(join(root, 'src/client'), { recursive: true, encoding: 'utf8' }).map((name) =>
+      join(root, 'src/client', name),
+    ),
+    join(root, 'package-lock.json'),
+    join(root, 'scripts/pages.mjs'),
+  ]
+  if (built === undefined || inputs.some((file) => (timeOf(file) ?? 0) > built)) await buildPages()
+}
+
+/** @param {string} file */
+function timeOf(file) {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs
+}
+
+function sizes() {
+  const contents = readdirSync(target)
+    .filter((name) => /\.(?:js|css|html)$/.test(name))
+    .map((name) => readFileSync(join(target, name)))
+  const sum = (/** @type {number[]} */ numbers) => numbers.reduce((all, one) => all + one, 0)
+  return {
+    files: contents.length,
+    bytes: sum(contents.map(({ length }) => length)),
+    zipped: sum(contents.map((content) => gzipSync(content, { level: 9 }).length)),
+  }
+}
+
+/** The packages that are part of the scripts, each with its licence. */
+function licences() {
+  return bundled
+    .flatMap((name) => {
+      const folder = join(root, 'node_modules', name)
+      const file =
+        statSync(folder, { throwIfNoEntry: false }) && readdirSync(folder).find((one) => /^licen[cs]e/i.test(one))
+      return file ? [`${name}\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`] : []
+    })
+    .join('\n---\n\n')
+}

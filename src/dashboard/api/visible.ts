@@ -1,0 +1,8 @@
+import { type Signal, signal } from '@preact/signals'
+
+/** The tab is in front: only then is anything loaded by itself, or followed. */
+export const isVisible: Signal<boolean> = signal(document.visibilityState === 'visible')
+
+document.addEventListener('visibilitychange', () => {
+  isVisible.value = document.visibilityState === 'visible'
+})

@@ -1,0 +1,52 @@
+import { type Signal, signal } from '@preact/signals'
+import { useEffect, useRef } from 'preact/hooks'
+
+/** What keys do on a page, for the list at `?`. */
+export interface Binding {
+  /** As `j`, `/`, `Enter`, or two in a row: `g w`. */
+  readonly keys: string
+  readonly does: string
+  readonly run: () => void
+}
+
+/** All that are in force, the newest last. */
+export const bindings: Signal<readonly Binding[]> = signal([])
+
+/** The second key of two must come within this time, ms. */
+const PAIR_MS = 1500
+let first: { readonly key: string; readonly at: number } | undefined
+
+/** Keys of a component, as long as it is shown. The list may be another one at each call, with the same keys. */
+export function useKeys(list: readonly Binding[]): void {
+  const latest = useRef(list)
+  latest.current = list
+  const names = list.map(({ keys }) => keys).join()
+  useEffect(() => {
+    const own = list.map(({ keys, does }, index) => ({ keys, does, run: () => latest.current[index]?.run() }))
+    bindings.value = [...bindings.value, ...own]
+    return () => {
+      bindings.value = bindings.value.filter((one) => !own.includes(one))
+    }
+  }, [names])
+}
+
+document.addEventListener('keydown', (event) => {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return
+  if (document.querySelector('dialog[open]')) return
+  const { key } = event
+  const pair = first && performance.now() - first.at < PAIR_MS ? `${first.key} ${key}` : undefined
+  const found = find(pair) ?? find(key)
+  first = found ? undefined : { key, at: performance.now() }
+  if (!found) return
+  event.preventDefault()
+  found.run()
+})
+
+function find(keys: string | undefined): Binding | undefined {
+  return keys === undefined ? undefined : bindings.value.findLast((one) => one.keys === keys)
+}
+
+/** Text goes where the user types it; Enter and Space belong to what has the focus. */
+function isTyping(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && target.closest('input, textarea, select, [contenteditable]') !== null
+}
