@@ -2,7 +2,7 @@ import type { LimitState } from '../app/limits/limits.ts'
 import type { BoundUse } from '../app/storeInfo.ts'
 import type { ScheduleInfo } from '../beat/info.ts'
 import { subjectText } from '../config/task/limitPlan.ts'
-import type { RecordedWorker, Recording, StatsPoint } from '../recorder/recording.ts'
+import type { RecordedWorker, Recording } from '../recorder/recording.ts'
 import type { Reading } from './judge.ts'
 import type { AlertRule, ParsedRule } from './rules.ts'
 
@@ -88,10 +88,9 @@ async function failureRates(rule: ParsedRule, watched: Watched, now: number): Pr
   const step = rule.over <= MAX_SECONDS_MS ? '1s' : '1m'
   const by = rule.pattern === undefined ? 'all' : 'task'
   const { series } = await watched.stats({ from: now - rule.over, to: now, step, by })
-  return series.flatMap(({ name, points }) => {
+  return series.flatMap(({ name, total: { failed, succeeded } }) => {
     if (by === 'task' && !rule.matches(name)) return []
-    const failed = sumOf(points, 'failed')
-    const ended = failed + sumOf(points, 'succeeded')
+    const ended = failed + succeeded
     const share = ended === 0 ? 0 : failed / ended
     if (ended < rule.atLeast || share <= rule.above) return []
     const subject = by === 'all' ? '' : `task ${name}`
@@ -104,10 +103,6 @@ async function failureRates(rule: ParsedRule, watched: Watched, now: number): Pr
       },
     ]
   })
-}
-
-function sumOf(points: readonly StatsPoint[], name: 'failed' | 'succeeded'): number {
-  return points.reduce((sum, point) => sum + point[name], 0)
 }
 
 function seconds(ms: number): string {

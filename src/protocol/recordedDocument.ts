@@ -93,9 +93,8 @@ export interface PercentilesDocument {
   readonly p99: number
 }
 
-/** What happened in one step of time. */
-export interface StatsPointDocument {
-  readonly at: string
+/** What happened in some time. */
+export interface StatsSumsDocument {
   readonly sent: number
   readonly received: number
   readonly started: number
@@ -105,6 +104,11 @@ export interface StatsPointDocument {
   readonly revoked: number
   readonly wait?: PercentilesDocument
   readonly run?: PercentilesDocument
+}
+
+/** What happened in one step of time. */
+export interface StatsPointDocument extends StatsSumsDocument {
+  readonly at: string
 }
 
 /** Nothing was recorded then, or not all. */
@@ -119,7 +123,13 @@ export interface StatsDocument {
   readonly from: string
   readonly to: string
   readonly step: '1s' | '1m' | '1h'
-  readonly series: readonly { readonly name: string; readonly points: readonly StatsPointDocument[] }[]
+  readonly series: readonly {
+    readonly name: string
+    /** Of all steps together. */
+    readonly total: StatsSumsDocument
+    /** Empty where only sums were asked for. */
+    readonly points: readonly StatsPointDocument[]
+  }[]
   readonly gaps: readonly GapDocument[]
 }
 

@@ -132,10 +132,8 @@ export interface Percentiles {
   readonly p99: number
 }
 
-/** What happened in one step; 0 where nothing did. */
-export interface StatsPoint {
-  /** Its beginning. */
-  readonly at: number
+/** What happened in some time; 0 where nothing did. */
+export interface StatsSums {
   readonly sent: number
   readonly received: number
   readonly started: number
@@ -148,10 +146,18 @@ export interface StatsPoint {
   readonly run?: Percentiles | undefined
 }
 
+/** What happened in one step. */
+export interface StatsPoint extends StatsSums {
+  /** Its beginning. */
+  readonly at: number
+}
+
 /** The numbers of one task or queue, or of all together. */
 export interface StatsSeries {
   /** Of the task or queue; '' with `by: 'all'`. */
   readonly name: string
+  /** Of all steps together. */
+  readonly total: StatsSums
   /** Steps in which nothing happened are left out. */
   readonly points: readonly StatsPoint[]
 }

@@ -82,6 +82,8 @@ export interface StatsOptions {
   queue?: Words | undefined
   /** Of jobs of this client; for viewers. */
   owner?: string | undefined
+  /** False: sums alone. Default true. */
+  points?: boolean | undefined
   /** Ends the request with its reason. */
   signal?: AbortSignal | undefined
 }

@@ -4,7 +4,7 @@ import type { Gap, StatsPoint, StatsStep } from '../../recorder/recording.ts'
 import { isoOf } from '../../std/clock.ts'
 import { roleProblem } from '../access/roles.ts'
 import type { HttpScope } from '../apiContext.ts'
-import { type Reader, readQuery, requireMoment, requireWord, wrongParameter } from '../input/query.ts'
+import { type Reader, readQuery, requireFlag, requireMoment, requireWord, wrongParameter } from '../input/query.ts'
 import { respondDocument } from '../output/document.ts'
 import { answerRecorded, isProblem, requireWords, seenOf } from './recorded.ts'
 
@@ -31,6 +31,7 @@ const READERS = {
   task: requireWords,
   queue: requireWords,
   owner: requireWord,
+  points: requireFlag,
 }
 
 /** `GET /stats`: how many jobs came, ran and failed in each step of time, and how long they waited and ran. */
@@ -38,7 +39,7 @@ export function stats(c: Context, scope: HttpScope): Promise<Response> {
   return answerRecorded(c, scope, async (recording) => {
     const query = readQuery(c.req.url, READERS)
     if (query.kind === 'refused') return query.problem
-    const { by = 'task', task, queue, owner, ...range } = query.values
+    const { by = 'task', task, queue, owner, points: hasPoints = true, ...range } = query.values
     const problem = by === 'task' ? undefined : roleProblem(c, 'viewer', `stats by ${by}`)
     if (problem) return problem
     const time = rangeOf(range, scope.app.config.clock.now())
@@ -54,7 +55,11 @@ export function stats(c: Context, scope: HttpScope): Promise<Response> {
       from: isoOf(time.from),
       to: isoOf(time.to),
       step: found.step,
-      series: found.series.map(({ name, points }) => ({ name, points: points.map(pointDocument) })),
+      series: found.series.map(({ name, total, points }) => ({
+        name,
+        total,
+        points: hasPoints ? points.map(pointDocument) : [],
+      })),
       gaps: found.gaps.map(gapDocument),
     }
     return respondDocument(document)

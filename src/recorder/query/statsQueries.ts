@@ -6,7 +6,7 @@ import { addHistogram, addTime, decodeHistogram, type Histogram, percentiles } f
 import { waitOf } from '../fold/jobEntry.ts'
 import type { JobRow } from '../fold/jobs.ts'
 import { COUNTERS, type Counter, type RollupRow, STEPS_MS } from '../fold/rollups.ts'
-import type { Percentiles, Stats, StatsPoint, StatsQuery, StatsSeries } from '../recording.ts'
+import type { Percentiles, Stats, StatsPoint, StatsQuery, StatsSeries, StatsSums } from '../recording.ts'
 import { conditionsOf } from './conditions.ts'
 import type { JobQueries } from './jobQueries.ts'
 
@@ -39,7 +39,7 @@ export class StatsQueries {
     const { step, owner } = query
     const series: SeriesMap = new Map()
     const isPartial = owner === undefined ? this.#ofAll(query, series) : this.#ofOwner(query, owner, series)
-    const found = [...series].map(([name, points]): StatsSeries => ({ name, points: pointsOf(points) }))
+    const found = [...series].map(([name, points]) => seriesOf(name, points))
     return { step, series: found, ...(isPartial && { isPartial }) }
   }
 
@@ -110,19 +110,32 @@ export class StatsQueries {
 function pointOf(series: SeriesMap, name: string, at: number): Point {
   const points = series.get(name) ?? new Map<number, Point>()
   series.set(name, points)
-  const point = points.get(at) ?? {
-    counts: { sent: 0, received: 0, started: 0, succeeded: 0, failed: 0, retried: 0, revoked: 0 },
-    wait: new Map(),
-    run: new Map(),
-  }
+  const point = points.get(at) ?? emptyPoint()
   points.set(at, point)
   return point
 }
 
-function pointsOf(points: ReadonlyMap<number, Point>): StatsPoint[] {
-  return [...points]
-    .sort(([a], [b]) => a - b)
-    .map(([at, { counts, wait, run }]) => ({ at, ...counts, wait: percentilesOf(wait), run: percentilesOf(run) }))
+function seriesOf(name: string, points: ReadonlyMap<number, Point>): StatsSeries {
+  const total = emptyPoint()
+  for (const { counts, wait, run } of points.values()) {
+    for (const counter of COUNTERS) total.counts[counter] += counts[counter]
+    addHistogram(total.wait, wait)
+    addHistogram(total.run, run)
+  }
+  const steps = [...points].sort(([a], [b]) => a - b)
+  return { name, total: sumsOf(total), points: steps.map(([at, point]): StatsPoint => ({ at, ...sumsOf(point) })) }
+}
+
+function sumsOf({ counts, wait, run }: Point): StatsSums {
+  return { ...counts, wait: percentilesOf(wait), run: percentilesOf(run) }
+}
+
+function emptyPoint(): Point {
+  return {
+    counts: { sent: 0, received: 0, started: 0, succeeded: 0, failed: 0, retried: 0, revoked: 0 },
+    wait: new Map(),
+    run: new Map(),
+  }
 }
 
 function percentilesOf(histogram: Histogram): Percentiles | undefined {

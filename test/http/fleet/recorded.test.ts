@@ -120,6 +120,8 @@ describe.each(['memory:', 'sqlite:'])('%s', (store) => {
     await expect(clientOf('ann').recorded.stats({ task: 'hidden' })).rejects.toMatchObject({ status: 400 })
     const queues = await clientOf('vic').recorded.stats({ by: 'queue', step: '1m' })
     expect(queues.series.map(({ name }) => name)).toEqual(['celery'])
+    const { series } = await clientOf('vic').recorded.stats({ by: 'all', points: false })
+    expect(series[0]).toMatchObject({ total: { succeeded: 2, failed: 2 }, points: [] })
     const [run] = queues.series[0]?.points.flatMap((point) => point.run ?? []) ?? []
     expect(run?.p50).toBeGreaterThanOrEqual(0)
     const from = new Date(Date.now() - 86_400_000 * 30)

@@ -52,6 +52,8 @@ const OPTIONAL = Object.keys(JOB).filter((name) => !REQUIRED.has(name))
 const COUNTS = ['sent', 'received', 'started', 'succeeded', 'failed', 'retried', 'revoked']
 const PERCENTILES = { ...object({ p50: MS, p95: MS, p99: MS }), description: 'ms' }
 
+const SUMS = { ...Object.fromEntries(COUNTS.map((name) => [name, COUNT])), wait: PERCENTILES, run: PERCENTILES }
+
 /** The documents of what is recorded. */
 export const RECORDED_SCHEMAS: JsonSchema = {
   RecordedJob: object(JOB, ...OPTIONAL),
@@ -86,21 +88,17 @@ export const RECORDED_SCHEMAS: JsonSchema = {
     },
     'cursor',
   ),
-  StatsPoint: object(
-    {
-      at: { ...MOMENT, description: 'Where the step begins.' },
-      ...Object.fromEntries(COUNTS.map((name) => [name, COUNT])),
-      wait: PERCENTILES,
-      run: PERCENTILES,
-    },
-    ...['wait', 'run'],
-  ),
+  StatsSums: object(SUMS, ...['wait', 'run']),
+  StatsPoint: object({ at: { ...MOMENT, description: 'Where the step begins.' }, ...SUMS }, ...['wait', 'run']),
   Gap: object({ from: MOMENT, to: MOMENT, reason: { enum: ['unrecorded', 'lost'] }, events: COUNT }, 'events'),
   Stats: object({
     from: MOMENT,
     to: MOMENT,
     step: { enum: ['1s', '1m', '1h'] },
-    series: { type: 'array', items: object({ name: TEXT, points: arrayOf('StatsPoint') }) },
+    series: {
+      type: 'array',
+      items: object({ name: TEXT, total: ref('schemas', 'StatsSums'), points: arrayOf('StatsPoint') }),
+    },
     gaps: arrayOf('Gap'),
   }),
   Failure: object(
@@ -251,6 +249,7 @@ function getStats(answers: Answers): JsonSchema {
       task: [WORDS, 'Only these tasks.'],
       queue: [WORDS, 'Only these queues.'],
       owner: [TEXT, 'Only jobs of this client.'],
+      points: [{ type: 'boolean', default: true }, 'False: sums alone.'],
     }),
     responses: {
       200: answers.ok('Series of points; steps in which nothing happened are left out.', {
