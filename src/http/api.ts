@@ -66,7 +66,7 @@ export function createHttp(app: App, options: HttpOptions): Hono {
   addRequestContext(api, base, app)
   addWebhookMark(api, base, scope)
   // Before the paths of jobs, of which /jobs/retry could be one.
-  if (fleet) addFleetRoutes(api, base, scope)
+  if (fleet) addFleetRoutes(api, base, { ...scope, readOnly: gate.readOnly })
   addTaskRoutes(api, base, scope)
   addListRoute(api, base, scope)
   addJobRoutes(api, base, scope)

@@ -29,6 +29,8 @@ export interface HttpScope {
   readonly metrics: HttpMetrics | undefined
   /** ms between two signs of life on a stream of events. */
   readonly heartbeat: number
+  /** Nothing may be changed. */
+  readonly readOnly?: boolean | undefined
   /** How the fleet is shown; undefined where it is not. */
   readonly fleet?: ParsedFleetOptions | undefined
   /** What is recorded of the fleet; undefined where the app has no recorder. Absent: no fleet is shown. */

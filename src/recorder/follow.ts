@@ -1,9 +1,10 @@
 import type { FileThread } from './file/fileThread.ts'
 import type { Followed, FollowOptions } from './recording.ts'
 
-/** Who is waiting for something to be written. */
+/** Waits for something to be written. */
 export class Followers {
   readonly #waiting = new Set<() => void>()
+  readonly #watching = new Set<() => void>()
   readonly #changed: (isAny: boolean) => void
   #count = 0
   #isClosed = false
@@ -23,6 +24,17 @@ export class Followers {
   wake(): void {
     for (const wake of this.#waiting) wake()
     this.#waiting.clear()
+    for (const written of this.#watching) written()
+  }
+
+  /** Called whenever something was written, until the returned function is. */
+  watch(written: () => void): () => void {
+    const own = (): void => written()
+    this.#watching.add(own)
+    if (++this.#count === 1) this.#changed(true)
+    return () => {
+      if (this.#watching.delete(own) && --this.#count === 0) this.#changed(false)
+    }
   }
 
   /** The events after a number, from now on. Rejects with ArgumentError, StoreUnavailableError. */

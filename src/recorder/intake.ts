@@ -10,9 +10,16 @@ import type { ForgetFilter } from './fold/ingest.ts'
 import type { Description } from './fold/jobEntry.ts'
 import { Inbox } from './inbox.ts'
 
-/** How long events are gathered for a transaction, ms, and how many of them end the wait. */
-const GATHER_MS = 200
+/**
+ * How long events are gathered for a transaction, ms: for this part of the time of the one before, so that few are
+ * shown at once, and many cost no more than before. So many events end the wait.
+ */
+const MIN_GATHER_MS = 20
+const MAX_GATHER_MS = 200
+const GATHER_SHARE = 5
 const MANY_EVENTS = 1000
+/** Without events, how often it looks whether something else is due, ms. */
+const IDLE_MS = 500
 /** Without events, how often it is written that there were none, ms. */
 const QUIET_MS = 2000
 /** Wait after a transaction that failed, ms. */
@@ -51,6 +58,8 @@ export class Intake implements Service {
   #undescribed: readonly string[] = []
   #coverage = 0
   #wrote = 0
+  /** How long the next events are gathered, ms. */
+  #gather = MIN_GATHER_MS
   #kept = 0
   #asked = 0
   #unreadable = 0
@@ -100,7 +109,7 @@ export class Intake implements Service {
     this.#coverage = await thread.call('begin', this.#now)
     this.#wrote = this.#now
     await this.#enabler.ask()
-    this.#wait(GATHER_MS)
+    this.#wait(this.#untilNext())
   }
 
   get #now(): number {
@@ -110,7 +119,9 @@ export class Intake implements Service {
   #take(event: Event): void {
     this.#inbox.add(event, this.#now)
     this.#enabler.see(event)
-    if (this.#inbox.size === MANY_EVENTS && !this.#flushing && this.#problem === undefined) this.#flush()
+    if (this.#flushing || this.#problem !== undefined) return
+    if (this.#inbox.size === 1) this.#wait(this.#gather)
+    else if (this.#inbox.size === MANY_EVENTS) this.#flush()
   }
 
   #wait(ms: number): void {
@@ -124,8 +135,13 @@ export class Intake implements Service {
     this.#stopTimer?.()
     this.#flushing = this.#turn().finally(() => {
       this.#flushing = undefined
-      this.#wait(this.#problem === undefined ? (this.#inbox.size >= MANY_EVENTS ? 0 : GATHER_MS) : RETRY_MS)
+      this.#wait(this.#problem === undefined ? this.#untilNext() : RETRY_MS)
     })
+  }
+
+  #untilNext(): number {
+    const { size } = this.#inbox
+    return size === 0 ? IDLE_MS : size >= MANY_EVENTS ? 0 : this.#gather
   }
 
   /** Never rejects. */
@@ -167,6 +183,7 @@ export class Intake implements Service {
     const { texts: events, losses } = taken
     const isAll = events.length === this.#inbox.size
     const batch = { claim, coverage: this.#coverage, events, described, losses, until: isAll ? until : this.#wrote }
+    const began = performance.now()
     const written = await thread.call('ingest', batch).catch((error: unknown) => {
       // An event that cannot be written at all must not keep those that follow.
       if (!(error instanceof StoreUnavailableError)) this.#giveUp(taken)
@@ -177,6 +194,7 @@ export class Intake implements Service {
       return
     }
     this.#inbox.drop(taken)
+    this.#gather = Math.min(Math.max((performance.now() - began) * GATHER_SHARE, MIN_GATHER_MS), MAX_GATHER_MS)
     this.#wrote = until
     this.#undescribed = written.undescribed
     for (const id of described.keys()) this.#know(id)

@@ -14,6 +14,8 @@ import type {
   AuditEntry,
   AuditPage,
   AuditQuery,
+  ChangeQuery,
+  Changes,
   Facets,
   FailurePage,
   FailureQuery,
@@ -25,16 +27,20 @@ import type {
   RecordedHistory,
   RecordedPage,
   RecordedWorker,
+  RecordedWorkflowPage,
   Recording,
   RecordingStatus,
   Stats,
   StatsQuery,
+  WorkflowQuery,
 } from './recording.ts'
 
 export type {
   AuditEntry,
   AuditPage,
   AuditQuery,
+  ChangeQuery,
+  Changes,
   Facets,
   FacetValue,
   FailureGroup,
@@ -52,6 +58,8 @@ export type {
   RecordedJob,
   RecordedPage,
   RecordedWorker,
+  RecordedWorkflow,
+  RecordedWorkflowPage,
   Recording,
   RecordingStatus,
   Stats,
@@ -59,6 +67,7 @@ export type {
   StatsQuery,
   StatsSeries,
   StatsStep,
+  WorkflowQuery,
 } from './recording.ts'
 
 requireNode()
@@ -120,6 +129,18 @@ export class Recorder implements Service, Recording {
     return this.#reader.call('jobs', query, this.#now)
   }
 
+  changes(query: ChangeQuery): Promise<Changes> {
+    return this.#reader.call('changes', query, this.#now)
+  }
+
+  workflows(query: WorkflowQuery): Promise<RecordedWorkflowPage> {
+    return this.#reader.call('workflows', query, this.#now)
+  }
+
+  tasks(): Promise<readonly string[]> {
+    return this.#reader.call('tasks', this.#now)
+  }
+
   facets(filter: JobFilter): Promise<Facets> {
     return this.#reader.call('facets', filter, this.#now)
   }
@@ -150,6 +171,10 @@ export class Recorder implements Service, Recording {
 
   follow(options: FollowOptions): AsyncIterable<Followed> {
     return this.#followers.follow(this.#reader, options, () => this.#now)
+  }
+
+  watch(written: () => void): () => void {
+    return this.#followers.watch(written)
   }
 
   forget(

@@ -93,6 +93,59 @@ export interface RecordedPage {
   readonly cursor?: string | undefined
 }
 
+/** Which changes of jobs; of its filter without states and times, so that a job which no longer fits them is there. */
+export interface ChangeQuery extends Omit<JobFilter, 'states' | 'since' | 'until'> {
+  /** Changes after this number; undefined: none, only the number of the last one. */
+  readonly after?: number | undefined
+  readonly limit: number
+}
+
+/** Jobs that have changed, each once, as they are now; the last that changed come first. */
+export interface Changes {
+  readonly jobs: readonly RecordedJob[]
+  /** How many others that fit have changed. */
+  readonly more: number
+  /** Number of the last change, which is that of an event. */
+  readonly last: number
+  /** There were more than can be told, or some are not kept any more: list the jobs again. */
+  readonly isMissed?: boolean | undefined
+}
+
+/** Which workflows. */
+export interface WorkflowQuery {
+  /** Tasks of the root job, and its owner. */
+  readonly tasks?: readonly string[] | undefined
+  readonly owner?: string | undefined
+  /** The newest job was first seen at this moment or later; before this moment. */
+  readonly since?: number | undefined
+  readonly until?: number | undefined
+  readonly limit: number
+  readonly cursor?: string | undefined
+}
+
+/** A job that others name as their root, with those. */
+export interface RecordedWorkflow {
+  readonly root: string
+  /** Of the root job, where it was recorded. */
+  readonly task?: string | undefined
+  readonly state?: string | undefined
+  /** Jobs, with the root. */
+  readonly total: number
+  readonly states: Readonly<Record<string, number>>
+  readonly firstAt: number
+  readonly changedAt: number
+  /** When the last job ended, where all have. */
+  readonly endedAt?: number | undefined
+  /** States and times are of the newest 2000 jobs alone. */
+  readonly isPartial?: true | undefined
+}
+
+/** Those with the newest job first. */
+export interface RecordedWorkflowPage {
+  readonly workflows: readonly RecordedWorkflow[]
+  readonly cursor?: string | undefined
+}
+
 /** One value of a field, and how many jobs have it. */
 export interface FacetValue {
   readonly value: string
@@ -316,6 +369,10 @@ export interface RecordingStatus {
 export interface Recording {
   jobs(query: JobQuery): Promise<RecordedPage>
   facets(filter: JobFilter): Promise<Facets>
+  changes(query: ChangeQuery): Promise<Changes>
+  workflows(query: WorkflowQuery): Promise<RecordedWorkflowPage>
+  /** Names of the tasks that there are jobs of. */
+  tasks(): Promise<readonly string[]>
   /** Asks the result backend for what is missing. Undefined where nothing is known. */
   job(id: string): Promise<RecordedHistory | undefined>
   stats(query: StatsQuery): Promise<Stats>
@@ -324,6 +381,8 @@ export interface Recording {
   workers(): Promise<readonly RecordedWorker[]>
   gaps(range: { readonly from: number; readonly to: number }): Promise<readonly Gap[]>
   follow(options: FollowOptions): AsyncIterable<Followed>
+  /** `written` is called whenever something was recorded, in whatever process, until the returned function is. */
+  watch(written: () => void): () => void
   /** Remove all that is recorded of these jobs; with `ended`, of those that have ended. Resolves with their number. */
   forget(
     filter: Pick<JobFilter, 'ids' | 'owner' | 'tag' | 'tasks'>,

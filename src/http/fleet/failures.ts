@@ -72,7 +72,8 @@ function unknownFailure(fingerprint: string): Problem {
   return { kind: 'not-found', detail: `no failures are recorded with the fingerprint ${JSON.stringify(fingerprint)}` }
 }
 
-function failureDocument({ firstAt, lastAt, regressedAt, ...group }: FailureGroup): FailureDocument {
+/** A group, as it is shown. */
+export function failureDocument({ firstAt, lastAt, regressedAt, ...group }: FailureGroup): FailureDocument {
   const regressed = regressedAt === undefined ? {} : { regressedAt: isoOf(regressedAt) }
   return { ...group, firstAt: isoOf(firstAt), lastAt: isoOf(lastAt), ...regressed }
 }

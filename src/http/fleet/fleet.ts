@@ -50,6 +50,9 @@ export const FLEET_ROUTES: readonly FleetRoute[] = [
   },
   { path: '/alerts', answers: { GET: async (...asked) => (await import('./alerts.ts')).listAlerts(...asked) } },
   { path: '/events', answers: { GET: async (...asked) => (await import('./events.ts')).fleetEvents(...asked) } },
+  { path: '/me', answers: { GET: async (...asked) => (await import('./me.ts')).me(...asked) } },
+  { path: '/tasks', answers: { GET: async (...asked) => (await import('./knownTasks.ts')).listTasks(...asked) } },
+  { path: '/live', answers: { GET: async (...asked) => (await import('./changes/changes.ts')).liveChanges(...asked) } },
   { path: '/queues', answers: { GET: async (...asked) => (await import('./live/queues.ts')).listQueues(...asked) } },
   {
     path: '/queues/:name',

@@ -18,7 +18,8 @@ const requireStep: Reader<StatsStep> = (text) => {
   throw new RangeError(`expected one of ${Object.keys(STEPS).join(', ')}`)
 }
 
-const requireSubject: Reader<'all' | 'task' | 'queue'> = (text) => {
+/** What a series is of. */
+export const requireSubject: Reader<'all' | 'task' | 'queue'> = (text) => {
   if (text === 'all' || text === 'task' || text === 'queue') return text
   throw new RangeError('expected all, task or queue')
 }
@@ -84,7 +85,8 @@ function rangeOf({ to: given, from: since, step: wanted }: Range, now: number) {
   return { from, to, step }
 }
 
-function pointDocument({ at, ...point }: StatsPoint): StatsPointDocument {
+/** One step, as it is shown. */
+export function pointDocument({ at, ...point }: StatsPoint): StatsPointDocument {
   return { at: isoOf(at), ...point } as StatsPointDocument
 }
 

@@ -52,7 +52,7 @@ export function openApi(facts: ApiFacts): JsonSchema {
     ...batchPaths(base, answers, webhooks),
     ...jobPaths(base, names, answers, { webhooks, fleet }),
     ...treePath(base, answers),
-    ...workflowPath(base, answers, webhooks),
+    ...workflowPath(base, answers, { webhooks, fleet }),
     ...waitPaths(base, answers),
     ...deadLetterPaths(base, answers),
     ...(uploads ? uploadPaths(base, answers) : {}),

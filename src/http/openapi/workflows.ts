@@ -1,4 +1,5 @@
 import type { JsonSchema } from '../../std/jsonSchema.ts'
+import { listWorkflows } from '../fleet/openapi/recordedWorkflows.ts'
 import { WORKFLOW_OPTIONS_SCHEMA } from '../input/workflowOptions.ts'
 import { type Answers, json, ref, SUBMIT_PROBLEMS } from './answers.ts'
 import { ACCEPTED_HEADERS, ID_PARAMETER } from './jobs.ts'
@@ -78,8 +79,12 @@ export const WORKFLOW_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
   WorkflowEdge: edge,
 }
 
-/** The path that workflows are submitted to. */
-export function workflowPath(base: string, answers: Answers, webhooks: boolean): JsonSchema {
+/** The path that workflows are submitted to; where a fleet is shown, those that were recorded are listed there. */
+export function workflowPath(
+  base: string,
+  answers: Answers,
+  { webhooks, fleet }: { readonly webhooks: boolean; readonly fleet: boolean },
+): JsonSchema {
   const { 'Preference-Applied': _, ...accepted } = ACCEPTED_HEADERS
   const submitWorkflow = {
     operationId: 'submitWorkflow',
@@ -109,7 +114,7 @@ export function workflowPath(base: string, answers: Answers, webhooks: boolean):
       ),
     },
   }
-  return { [`${base}/workflows`]: { post: submitWorkflow } }
+  return { [`${base}/workflows`]: { ...(fleet && { get: listWorkflows(answers) }), post: submitWorkflow } }
 }
 
 /** The path of the tree of a workflow. */

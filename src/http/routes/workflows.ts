@@ -23,11 +23,13 @@ import { type Problem, respondProblem } from '../output/problem.ts'
 /** ms in which a request that was accepted by another process may still be sending. */
 const SENDING_MS = 30_000
 
-/** `POST /workflows`: submit a workflow. */
+/** `POST /workflows`: submit a workflow. `GET /workflows`, where a fleet is shown: those that are recorded. */
 export function addWorkflowRoute(api: Hono, base: string, scope: HttpScope): void {
   const path = `${base}/workflows`
   api.post(path, (c) => submit(c, scope))
-  api.all(path, methodNotAllowed('POST'))
+  if (scope.recording)
+    api.get(path, async (c) => (await import('../fleet/recordedWorkflows.ts')).listWorkflows(c, scope))
+  api.all(path, methodNotAllowed(scope.recording ? 'GET, HEAD, POST' : 'POST'))
 }
 
 async function submit(c: Context, scope: HttpScope): Promise<Response> {

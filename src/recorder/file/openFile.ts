@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { sqliteCode } from '../../broker/storeErrors.ts'
 import { ConfigError, StoreUnavailableError } from '../../std/errors.ts'
 import { makeFolder } from '../../std/folder.ts'
-import { RECORDER_APPLICATION_ID, RECORDER_TABLES, RECORDER_VERSION } from './schema.ts'
+import { CHILD_INDEX, RECORDER_APPLICATION_ID, RECORDER_TABLES, RECORDER_VERSION } from './schema.ts'
 
 const SQLITE_CORRUPT = 11
 /** Of a virtual table. */
@@ -124,4 +124,5 @@ function makeTables(db: DatabaseSync, path: string, fleet: string): void {
     throw new ConfigError(
       `${path} has the record of ${row.fleet}, expected that of ${fleet}: choose another file: recorder: { file }`,
     )
+  db.exec(CHILD_INDEX)
 }

@@ -4,15 +4,19 @@ import { FileCheck } from '../../stores/sqlite/fileCheck.ts'
 import { type Batch, Ingest, type Ingested } from '../fold/ingest.ts'
 import { type ForgetCommand, Forgetting, type Forgotten } from '../keep/forgetting.ts'
 import { Retention } from '../keep/retention.ts'
+import { ChangeQueries } from '../query/changeQueries.ts'
 import { EventQueries, type EventsAnswer, type EventsQuery } from '../query/eventQueries.ts'
 import { FailureQueries } from '../query/failureQueries.ts'
 import { FleetQueries } from '../query/fleetQueries.ts'
 import { JobQueries } from '../query/jobQueries.ts'
 import { StatsQueries } from '../query/statsQueries.ts'
+import { WorkflowQueries } from '../query/workflowQueries.ts'
 import type {
   AuditEntry,
   AuditPage,
   AuditQuery,
+  ChangeQuery,
+  Changes,
   Facets,
   FailurePage,
   FailureQuery,
@@ -22,9 +26,11 @@ import type {
   RecordedHistory,
   RecordedPage,
   RecordedWorker,
+  RecordedWorkflowPage,
   RecordingStatus,
   Stats,
   StatsQuery,
+  WorkflowQuery,
 } from '../recording.ts'
 import { Coverage } from './coverage.ts'
 import { type Claim, Lease } from './lease.ts'
@@ -66,6 +72,9 @@ export interface FileCalls {
   note(key: string, now: number): string | undefined
   jobs(query: JobQuery, now: number): RecordedPage
   facets(filter: JobFilter, now: number): Facets
+  changes(query: ChangeQuery, now: number): Changes
+  workflows(query: WorkflowQuery, now: number): RecordedWorkflowPage
+  tasks(now: number): readonly string[]
   history(id: string, now: number): RecordedHistory | undefined
   stats(query: StatsQuery, now: number): Stats
   failures(query: FailureQuery, now: number): FailurePage
@@ -83,6 +92,8 @@ interface Parts {
   readonly db: DatabaseSync
   readonly check: FileCheck | undefined
   readonly jobs: JobQueries
+  readonly changes: ChangeQueries
+  readonly workflows: WorkflowQueries
   readonly stats: StatsQueries
   readonly failures: FailureQueries
   readonly events: EventQueries
@@ -129,6 +140,9 @@ export class RecorderFile {
     putNote: (note, now) => this.#putNote(note, now),
     note: (key, now) => this.#open(now).fleet.note(key),
     jobs: (query, now) => this.#open(now).jobs.jobs(query),
+    changes: (query, now) => this.#open(now).changes.changes(query),
+    workflows: (query, now) => this.#open(now).workflows.workflows(query),
+    tasks: (now) => this.#open(now).jobs.tasks(),
     facets: (filter, now) => this.#open(now).jobs.facets(filter),
     history: (id, now) => this.#open(now).jobs.history(id),
     stats: (query, now) => {
@@ -184,13 +198,16 @@ export class RecorderFile {
     const { db, setAside } = openRecorderFile(path, fleet, now)
     this.#setAside = setAside ?? this.#setAside
     const jobs = new JobQueries(db)
+    const events = new EventQueries(db, jobs.names)
     this.#parts = {
       db,
       check: path === ':memory:' ? undefined : new FileCheck(path, db),
       jobs,
       stats: new StatsQueries(db, jobs),
       failures: new FailureQueries(db, jobs),
-      events: new EventQueries(db, jobs.names),
+      events,
+      changes: new ChangeQueries(db, jobs, events),
+      workflows: new WorkflowQueries(db, jobs.names),
       fleet: new FleetQueries(db, path),
       lease: new Lease(db),
       coverage: new Coverage(db),

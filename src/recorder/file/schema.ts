@@ -13,6 +13,10 @@ export const SEQ_PER_MS = 1024
 /** The name that most jobs have in the end: its row is not in the index of states. */
 export const SUCCESS_NAME = 1
 
+/** Added to files that were made without it: earlier versions of the recorder keep it up, too. */
+export const CHILD_INDEX =
+  'CREATE INDEX IF NOT EXISTS job_child ON job (seq, root) WHERE root IS NOT NULL AND root <> id;'
+
 const JOB = `
 CREATE TABLE job (
   seq INTEGER PRIMARY KEY,
@@ -41,6 +45,7 @@ CREATE INDEX job_owner ON job (owner) WHERE owner IS NOT NULL;
 CREATE INDEX job_root ON job (root) WHERE root IS NOT NULL AND root <> id;
 CREATE INDEX job_fingerprint ON job (fingerprint) WHERE fingerprint IS NOT NULL;
 CREATE INDEX job_undescribed ON job (seq) WHERE described = 0;
+${CHILD_INDEX}
 CREATE TABLE step (
   seq INTEGER NOT NULL, chunk INTEGER NOT NULL, steps TEXT NOT NULL,
   PRIMARY KEY (seq, chunk)

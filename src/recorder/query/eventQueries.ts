@@ -56,9 +56,14 @@ export class EventQueries {
     return (this.#last.get() as { number: number } | undefined)?.number ?? 0
   }
 
+  /** Number of the oldest event that is kept; behind the newest where none is. */
+  oldest(): number {
+    return (this.#oldest.get() as { number: number | null }).number ?? this.last() + 1
+  }
+
   after({ after, types, tasks, owner }: EventsQuery): EventsAnswer {
     const last = this.last()
-    const { number } = this.#oldest.get() as { number: number | null }
+    const oldest = this.oldest()
     const rows = this.#read.all(after, MAX_SCANNED) as unknown as EventRow[]
     const globs = types?.map(starGlob)
     const events = rows
@@ -72,7 +77,7 @@ export class EventQueries {
     const more = rows.length === MAX_SCANNED
     const seen = rows.at(-1)?.number ?? last
     // What another process writes between the two questions is among the rows, and not counted by the first.
-    return { events, last: more ? seen : Math.max(seen, last), oldest: number ?? last + 1, more }
+    return { events, last: more ? seen : Math.max(seen, last), oldest, more }
   }
 
   #eventOf({ number, type, host, at, fields: text, id, task, owner }: EventRow): RecordedEvent {

@@ -21,6 +21,7 @@ import { COUNTED_COLUMNS, Scan, type ScanStep } from './scan.ts'
 const SEARCH_MS = 120
 const MAX_FACET_VALUES = 100
 const MAX_STEPS = 1000
+const MAX_TASKS = 5000
 
 /** Answers questions about jobs. Only reads. */
 export class JobQueries {
@@ -61,6 +62,11 @@ export class JobQueries {
     }
   }
 
+  /** Those of these jobs that fit. */
+  chosen(seqs: readonly number[], conditions: Conditions, columns: string): JobRow[] {
+    return this.#scan.rows(seqs, conditions, columns)
+  }
+
   facets(filter: JobFilter): Facets {
     const conditions = conditionsOf(filter, this.names)
     const counts = { states: new Map(), tasks: new Map(), queues: new Map(), workers: new Map() } as Record<
@@ -88,6 +94,18 @@ export class JobQueries {
       total,
       isPartial: until > (conditions?.since ?? 0),
     }
+  }
+
+  /** Names of the tasks that there are jobs of. */
+  tasks(): string[] {
+    const names: string[] = []
+    const next = this.#db.prepare('SELECT min(task) AS task FROM job WHERE task > ?')
+    for (let number: number | null = 0; names.length < MAX_TASKS; ) {
+      number = (next.get(number) as { task: number | null }).task
+      if (number === null) break
+      names.push(this.names.text(number) ?? '')
+    }
+    return names.toSorted()
   }
 
   history(id: string): RecordedHistory | undefined {

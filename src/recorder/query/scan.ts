@@ -53,7 +53,7 @@ export class Scan {
     const { indexed } = this.#statement('SELECT indexed FROM recorder').get() as { indexed: number }
     yield* this.#drive(ALL, conditions, end, Math.max(since, indexed + 1), columns)
     for (const { seqs, until } of this.#text.candidates(words, Math.min(end, indexed + 1), since, ROWS_PER_STEP))
-      yield { rows: this.#rows(seqs, conditions, columns), until }
+      yield { rows: this.rows(seqs, conditions, columns), until }
     yield { rows: [], until: since }
   }
 
@@ -61,7 +61,7 @@ export class Scan {
     let end = before
     while (end > since) {
       const { seqs, until } = this.#next(driver, end, since)
-      yield { rows: this.#rows(seqs, conditions, columns), until }
+      yield { rows: this.rows(seqs, conditions, columns), until }
       end = until
     }
   }
@@ -124,7 +124,8 @@ export class Scan {
     return total
   }
 
-  #rows(seqs: readonly number[], conditions: Conditions, columns: string): JobRow[] {
+  /** Those of these jobs that fit, newest first. */
+  rows(seqs: readonly number[], conditions: Conditions, columns: string): JobRow[] {
     if (seqs.length === 0) return []
     const sql = `SELECT ${conditions.words.length > 0 ? '*' : columns} FROM job WHERE seq IN (SELECT value FROM json_each(?)) AND ${conditions.where} ORDER BY seq DESC`
     const rows = this.#statement(sql).all(JSON.stringify(seqs), ...conditions.values) as unknown as JobRow[]

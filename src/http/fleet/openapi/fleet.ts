@@ -2,8 +2,10 @@ import type { JsonSchema } from '../../../std/jsonSchema.ts'
 import type { Answers } from '../../openapi/answers.ts'
 import { AUDIT_SCHEMAS, auditPaths } from './audit.ts'
 import { DOCTOR_SCHEMAS, doctorPaths } from './doctor.ts'
+import { LIVE_SCHEMAS, livePaths } from './live.ts'
 import { QUEUE_SCHEMAS, queuePaths } from './queues.ts'
 import { ALERT_SCHEMAS, RECORDED_SCHEMAS, recordedPaths } from './recorded.ts'
+import { RECORDED_WORKFLOW_SCHEMAS } from './recordedWorkflows.ts'
 import { SCHEDULE_SCHEMAS, schedulePaths } from './schedules.ts'
 import { WORKER_SCHEMAS, workerPaths } from './workers.ts'
 
@@ -14,6 +16,8 @@ export const FLEET_SCHEMAS: JsonSchema = {
   ...SCHEDULE_SCHEMAS,
   ...DOCTOR_SCHEMAS,
   ...RECORDED_SCHEMAS,
+  ...RECORDED_WORKFLOW_SCHEMAS,
+  ...LIVE_SCHEMAS,
   ...ALERT_SCHEMAS,
   ...AUDIT_SCHEMAS,
 }
@@ -26,6 +30,7 @@ export function fleetPaths(base: string, answers: Answers): JsonSchema {
     ...schedulePaths(base, answers),
     ...doctorPaths(base, answers),
     ...recordedPaths(base, answers),
+    ...livePaths(base, answers),
     ...auditPaths(base, answers),
   }
 }

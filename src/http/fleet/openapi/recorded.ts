@@ -9,7 +9,7 @@ const MS = { type: 'number', minimum: 0, description: 'ms' }
 const FLAG = { type: 'boolean', default: false }
 
 /** A closed object of these members, of which those named are optional. */
-function object(properties: JsonSchema, ...optional: readonly string[]): JsonSchema {
+export function object(properties: JsonSchema, ...optional: readonly string[]): JsonSchema {
   const required = Object.keys(properties).filter((name) => !optional.includes(name))
   return { type: 'object', properties, required, additionalProperties: false }
 }
@@ -174,7 +174,8 @@ export const RECORDED_PARAMETERS: readonly JsonSchema[] = parametersOf({
   ...FILTER,
 })
 
-function parametersOf(parameters: Parameters): JsonSchema[] {
+/** Parameters behind the `?`. */
+export function parametersOf(parameters: Parameters): JsonSchema[] {
   return Object.entries(parameters).map(([name, [schema, description]]) => query(name, schema, description))
 }
 
