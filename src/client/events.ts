@@ -43,7 +43,8 @@ interface LiveData {
 
 /**
  * What has changed since the last message of its kind. `number`: of the last change of a job, to go on from by
- * `lastEventId`. `reset`: changes of jobs were left out; `problem`: something cannot be read now.
+ * `lastEventId`. `open`: the stream has begun; `reset`: changes of jobs were left out; `problem`: something cannot be
+ * read now.
  */
 export type LiveMessage = {
   [Kind in keyof LiveData]: LiveData[Kind] & { readonly kind: Kind; readonly number: string }

@@ -136,6 +136,8 @@ export async function* mergedParts(
   const ended = (): void => wake()
   signal.addEventListener('abort', ended, { once: true })
   try {
+    // What the client asks for from now on leaves no gap before the messages.
+    yield message('open', {})
     for (const reader of readers) begin(reader)
     while (!signal.aborted) {
       const one = ready.shift()
