@@ -137,7 +137,7 @@ function bannerOf({ server: { url }, broker, backend, own, options }: Banner): s
     `dashboard at ${url}${options.readOnly ? ', read-only' : ''}`,
     ` .> broker: ${broker}`,
     ` .> results: ${backend}`,
-    ` .> open ${url}${own === undefined ? '/docs' : `/login?token=${own}`}`,
+    ` .> open ${url}${own === undefined ? '/dashboard' : `/login?token=${own}`}`,
     ...(options.tokenFile === undefined ? [` .> curl${header} ${url}/v1/doctor`] : []),
   ].join('\n')
 }

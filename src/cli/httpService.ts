@@ -53,7 +53,7 @@ export async function serveHttp(api: Hono, options: ServeOptions): Promise<HttpS
 /**
  * The module's own application, if it has one: the export `http`. Rejects with ConfigError when it cannot be served.
  */
-async function ownHttp(module: string | undefined): Promise<Hono | undefined> {
+export async function ownHttp(module: string | undefined): Promise<Hono | undefined> {
   if (module === undefined) return undefined
   const { http } = (await import(moduleUrl(module))) as { http?: Partial<Hono> | null }
   if (http === undefined || typeof http?.fetch === 'function') return http as Hono | undefined

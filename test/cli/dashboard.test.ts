@@ -12,7 +12,7 @@ const BROKER = ['-b', 'sqlite:store.db']
 
 async function opened(folder: string, ...args: string[]): Promise<{ running: Running; url: string; token?: string }> {
   const running = start(folder, ['dashboard', ...BROKER, '--port', '0', ...args])
-  await running.until(/\/(?:doctor|docs)\n/)
+  await running.until(/\/(?:doctor|dashboard)\n/)
   const [, url = ''] = URL_OF.exec(running.stdout) ?? []
   return { running, url, token: TOKEN.exec(running.stdout)?.[1] }
 }

@@ -8,7 +8,7 @@ import { HTTP_OPTIONS } from '../../http/options.ts'
 import { ConfigError } from '../../std/errors.ts'
 import { startBeatIfUseful } from '../beatService.ts'
 import { DevSupervisor } from '../devSupervisor.ts'
-import { type HttpCommandOptions, startHttp } from '../httpService.ts'
+import { type HttpCommandOptions, ownHttp, startHttp } from '../httpService.ts'
 import { openApp } from '../loadApp.ts'
 import { sendReady } from '../ready.ts'
 import { startRecorder } from '../recorderService.ts'
@@ -55,13 +55,14 @@ async function run(options: DevCommandOptions): Promise<void> {
   const app = await openApp(options, 'people')
   // At an address that others reach, the module has to say who may see the fleet.
   const server = await startHttp(app, { ...options, fleet: isLoopback(options.host) })
+  const hasPages = isLoopback(options.host) && (await ownHttp(options.app)) === undefined
   const record = await recording(app, options)
   const worker = await prepareWorker(app, options)
   const beat = await startBeatIfUseful(app)
   const code = await runWorker(worker, options, {
     ready: async () => {
       await startRecorder(app, true)
-      process.stdout.write(`${hint(server.url, await sampleCall(app))}\n`)
+      process.stdout.write(`${hint(server.url, await sampleCall(app), hasPages)}\n`)
       sendReady(`worker and HTTP API at ${server.url}`)
     },
     close: async () => {
@@ -80,7 +81,7 @@ async function recording(app: App, { host }: DevCommandOptions): Promise<(() => 
 }
 
 /** Where the API is, and a first call to try. */
-function hint(url: string, sample: SampleCall | undefined): string {
+function hint(url: string, sample: SampleCall | undefined, hasPages: boolean): string {
   const api = `${url}${HTTP_OPTIONS.basePath.default}`
   const lines = [
     '',
@@ -88,6 +89,7 @@ function hint(url: string, sample: SampleCall | undefined): string {
     ` .> ${api} (OpenAPI: ${url}/openapi.json)`,
     ` .> ${url}/docs: every task, to try in the browser`,
   ]
+  if (hasPages) lines.push(` .> ${url}/dashboard: what runs, waits and fails`)
   if (sample) {
     const data = `'${sample.body.replaceAll("'", "'\\''")}'`
     const header = "-H 'content-type: application/json'"

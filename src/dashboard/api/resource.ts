@@ -4,7 +4,7 @@ import { isVisible } from './visible.ts'
 
 /** What was loaded from the API, as far as it is there. */
 export interface Resource<T> {
-  /** What came last; stays while it is loaded anew. */
+  /** What came last; stays while it is loaded again. */
   readonly data: T | undefined
   /** Why the last load failed; undefined after one that went well. */
   readonly error: Error | undefined

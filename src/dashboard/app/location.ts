@@ -1,6 +1,6 @@
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals'
 
-/** Where the user is: all of it stands in the URL behind `#`, so that it can be shared, and goes back and forth. */
+/** Where the user is: all of it is in the URL behind `#`, so that it can be shared, and goes back and forth. */
 export interface Location {
   /** As `/jobs/019a…`, each segment decoded. */
   readonly segments: readonly string[]

@@ -4,7 +4,7 @@ import { authorizedFetch, client } from '../api/client.ts'
 import { place } from '../api/place.ts'
 import { keepToken } from '../api/token.ts'
 
-/** Who uses the pages, and what the server lets them do; undefined until it has said so. */
+/** Who uses the pages, and what the server lets them do; undefined until it has answered. */
 export const me: Signal<MeDocument | undefined> = signal(undefined)
 /** Why it has not. */
 export const problem: Signal<Error | undefined> = signal(undefined)
