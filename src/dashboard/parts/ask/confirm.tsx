@@ -1,5 +1,7 @@
 import { type Signal, signal } from '@preact/signals'
 import type { ComponentChildren, JSX } from 'preact'
+import { useState } from 'preact/hooks'
+import { Outside, visible } from '../text/outside.tsx'
 import { Button } from './button.tsx'
 import { Dialog } from './dialog.tsx'
 
@@ -11,6 +13,8 @@ export interface Question {
   /** On the button: what it does, as `Purge 12 messages`. */
   readonly action: string
   readonly kind?: 'danger' | 'primary'
+  /** What the user must type first, as the name of what goes for good. */
+  readonly typed?: string
 }
 
 interface Open extends Question {
@@ -36,16 +40,49 @@ export function confirm(question: Question): Promise<boolean> {
 /** Rendered once, beside the pages. */
 export function Confirmation(): JSX.Element | null {
   const question = open.value
-  if (!question) return null
+  return question ? <Asked key={question.title} question={question} /> : null
+}
+
+function Asked({ question }: { question: Open }): JSX.Element {
+  const { title, text, action, kind = 'danger', typed, answer } = question
+  const [input, setInput] = useState('')
+  // Characters that no key has are typed as they are shown.
+  const isTyped = typed === undefined || input === typed || input === visible(typed)
   return (
-    <Dialog title={question.title} close={() => question.answer(false)}>
-      <div class="text">{question.text}</div>
-      <footer>
-        <Button onPress={() => question.answer(false)}>Cancel</Button>
-        <Button kind={question.kind ?? 'danger'} onPress={() => question.answer(true)}>
-          {question.action}
-        </Button>
-      </footer>
+    <Dialog title={title} close={() => answer(false)}>
+      <form
+        class="confirm"
+        onSubmit={(event) => {
+          event.preventDefault()
+          if (isTyped) answer(true)
+        }}
+      >
+        <div class="text">{text}</div>
+        {typed !== undefined && (
+          <label class="field">
+            <span>
+              Type <Outside text={typed} /> to go on
+            </span>
+            <input
+              value={input}
+              autocomplete="off"
+              spellcheck={false}
+              onInput={(event) => setInput(event.currentTarget.value)}
+            />
+          </label>
+        )}
+        <footer>
+          <Button onPress={() => answer(false)}>Cancel</Button>
+          <Button
+            kind={kind}
+            submit
+            disabled={isTyped ? undefined : 'The text above is not typed yet'}
+            onPress={() => answer(true)}
+          >
+            {action}
+          </Button>
+        </footer>
+      </form>
     </Dialog>
   )
 }
