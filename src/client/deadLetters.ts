@@ -4,6 +4,7 @@ import type {
   DeathDocument,
   RedrivenDocument,
 } from '../protocol/deadLetterDocument.ts'
+import { parse, stringify } from './json.ts'
 import { queryOf } from './query.ts'
 import type { Ask, Transport } from './transport.ts'
 
@@ -71,13 +72,13 @@ export interface DeadLetterClient {
 export function deadLetterClient(transport: Transport): DeadLetterClient {
   const pathOf = (id: string): string => `/dead/${encodeURIComponent(id)}`
   const ask = async <Answer>(path: string, given: Ask): Promise<Answer> =>
-    (await transport.ask(path, given)).json() as Promise<Answer>
+    parse(await (await transport.ask(path, given)).text()) as Answer
   return {
     list: ({ signal, ...options } = {}) => ask(`/dead${queryOf(options)}`, signal ? { signal } : {}),
     get: (id, { signal } = {}) => ask(pathOf(id), signal ? { signal } : {}),
     edit: (id, input, { signal } = {}) => {
       const headers = { 'content-type': 'application/json' }
-      const body = JSON.stringify({ input })
+      const body = stringify({ input })
       return ask(pathOf(id), { method: 'PATCH', headers, body, retries: 0, ...(signal && { signal }) })
     },
     redrive: (which) => {

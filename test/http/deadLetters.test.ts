@@ -74,6 +74,8 @@ test('the typed client lists, shows, edits, sends again and drops; each sees the
     ...{ ids: [one.id], succeeded: [], gone: [] },
   })
 
+  const long = 12_345_678_901_234_567_890n
+  expect(await root.deadLetters.edit(one.id, [long])).toMatchObject({ args: [long] })
   expect(await root.deadLetters.edit(one.id, ['edited'])).toMatchObject({ args: ['edited'] })
   isBroken = false
   expect(await ann.deadLetters.redrive(one.id)).toEqual({ ids: [one.id], succeeded: [], gone: [] })
