@@ -7,11 +7,14 @@ const { rawJSON } = JSON as typeof JSON & { rawJSON?(text: string): unknown }
 const LONG_INTEGER = /\d{16}/
 const INTEGER = /^-?\d+$/
 
-/** JSON of an input. A bigint keeps all its digits where the platform can (else TypeError); Dates become text. */
-export function stringify(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) =>
-    typeof item === 'bigint' && rawJSON ? rawJSON(item.toString()) : item,
-  )
+/**
+ * JSON of an input. A bigint keeps all its digits where the platform can (else TypeError); Dates become text. `indent`:
+ * in lines, each moved by so many spaces for each level.
+ */
+export function stringify(value: unknown, indent?: number): string {
+  const carry = (_key: string, item: unknown): unknown =>
+    typeof item === 'bigint' && rawJSON ? rawJSON(item.toString()) : item
+  return JSON.stringify(value, carry, indent)
 }
 
 /** Parse JSON; an integer that a number cannot hold exactly is a bigint, where the platform shows its digits. */
