@@ -53,10 +53,12 @@ export type { PeekOptions, QueueClient } from './fleet/queues.ts'
 export type {
   FailureListOptions,
   FleetEventOptions,
+  RecordedChangeOptions,
   RecordedClient,
   RecordedFilterOptions,
   RecordedListOptions,
   RetryPageOptions,
+  RevokePageOptions,
   StatsOptions,
   WorkflowListOptions,
 } from './fleet/recorded.ts'

@@ -87,6 +87,17 @@ export interface RetriedDocument {
   readonly cursor?: string
 }
 
+/** What was revoked, or would be. */
+export interface RevokedDocument {
+  /** Jobs that fit and had not ended, as far as it was recorded. */
+  readonly ids: readonly string[]
+  /** How many of them were revoked; in a dry run 0. */
+  readonly revoked: number
+  /** Those that had ended before they could be revoked. */
+  readonly ended: readonly string[]
+  readonly cursor?: string
+}
+
 export interface PercentilesDocument {
   readonly p50: number
   readonly p95: number

@@ -6,6 +6,7 @@ import type {
   RecordedPageDocument,
   RecordedWorkflowPageDocument,
   RetriedDocument,
+  RevokedDocument,
   StatsDocument,
 } from '../../protocol/recordedDocument.ts'
 import { type EventOptions, type FleetEvent, fleetEvents } from '../events.ts'
@@ -64,6 +65,18 @@ export interface RetryPageOptions {
   cursor?: string | undefined
   /** Ends the request with its reason. */
   signal?: AbortSignal | undefined
+}
+
+/** Which recorded jobs are changed: those that fit all that is named, at least one of these. */
+export interface RecordedChangeOptions extends RecordedFilterOptions {
+  /** Ids of the jobs, at most 100. */
+  id?: Words | undefined
+}
+
+/** How jobs are revoked. */
+export interface RevokePageOptions extends RetryPageOptions {
+  /** Also end running ones by force, where their pool can. */
+  terminate?: boolean | undefined
 }
 
 /** Which statistics. */
@@ -141,7 +154,9 @@ export interface RecordedClient {
   /** A job with its events. */
   history(id: string, options?: { signal?: AbortSignal | undefined }): Promise<JobHistoryDocument>
   /** Submit those that fit, and have failed, once more. */
-  retryJobs(options: RecordedFilterOptions & RetryPageOptions): Promise<RetriedDocument>
+  retryJobs(options: RecordedChangeOptions & RetryPageOptions): Promise<RetriedDocument>
+  /** Revoke those that fit, and have not ended. */
+  revokeJobs(options: RecordedChangeOptions & RevokePageOptions): Promise<RevokedDocument>
   stats(options?: StatsOptions): Promise<StatsDocument>
   /** Failures by task and kind of error; the last seen first. */
   failures(options?: FailureListOptions): Promise<FailurePageDocument>
@@ -165,6 +180,7 @@ export function recordedClient(transport: Transport): RecordedClient {
     jobs: (options = {}) => get('/jobs', { recorded: true, ...options }),
     history: (id, options = {}) => get(`/jobs/${encodeURIComponent(id)}/history`, options),
     retryJobs: (options) => post('/jobs/retry', options),
+    revokeJobs: (options) => post('/jobs/revoke', options),
     stats: (options = {}) => get('/stats', options),
     failures: (options = {}) => get('/failures', options),
     failure: (fingerprint, options = {}) => get(failurePath(fingerprint), options),

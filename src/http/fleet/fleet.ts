@@ -37,6 +37,10 @@ const WORKER_ACTIONS: readonly WorkerAction[] = [
 /** Every resource of the fleet. Where two fit a path, the first one answers. */
 export const FLEET_ROUTES: readonly FleetRoute[] = [
   { path: '/jobs/retry', answers: { POST: async (...asked) => (await import('./jobs.ts')).retryMany(...asked) } },
+  {
+    path: '/jobs/revoke',
+    answers: { POST: async (...asked) => (await import('./revokeMany.ts')).revokeMany(...asked) },
+  },
   { path: '/jobs/:id/history', answers: { GET: async (...asked) => (await import('./jobs.ts')).history(...asked) } },
   { path: '/stats', answers: { GET: async (...asked) => (await import('./stats.ts')).stats(...asked) } },
   { path: '/failures', answers: { GET: async (...asked) => (await import('./failures.ts')).listFailures(...asked) } },

@@ -26,10 +26,18 @@ const LIST_READERS = {
   limit: requireLimit,
   cursor: requireWord,
 }
-const RETRY_READERS = { ...RECORDED_READERS, dryRun: requireFlag, limit: requireLimit, cursor: requireWord }
+/** Of requests that change the jobs that fit. */
+export const CHANGE_READERS = {
+  ...RECORDED_READERS,
+  id: requireIds,
+  dryRun: requireFlag,
+  limit: requireLimit,
+  cursor: requireWord,
+}
 const DEFAULT_LIMIT = 50
-/** Jobs that one request submits again at most. */
-const MAX_RETRIED = 1000
+/** Jobs that one request changes at most, and those that it may name: their ids are in its URL. */
+export const MAX_CHANGED = 1000
+const MAX_IDS = 100
 /** Bounds of an id, as the app takes them. */
 const JOB_ID = /^\P{Cc}{1,255}$/u
 
@@ -39,7 +47,7 @@ export function listRecorded(c: Context, scope: HttpScope): Promise<Response> {
     const query = readQuery(c.req.url, LIST_READERS)
     if (query.kind === 'refused') return query.problem
     const { recorded: _, facets, limit = DEFAULT_LIMIT, cursor, ...given } = query.values
-    const filter = filterOf(c, scope, given)
+    const filter = recordedFilter(c, scope, given)
     if (isProblem(filter)) return filter
     const [page, counts] = await Promise.all([
       recording.jobs({ ...filter, limit, cursor }),
@@ -84,14 +92,11 @@ function maySee(
 
 /** `POST /jobs/retry`: submit the recorded jobs that fit and have failed once more, page by page. */
 export function retryMany(c: Context, scope: HttpScope): Promise<Response> {
-  const query = readQuery(c.req.url, RETRY_READERS)
+  const query = readQuery(c.req.url, CHANGE_READERS)
   if (query.kind === 'refused') return Promise.resolve(respondProblem(query.problem, c.req.path))
-  const { dryRun = false, limit = MAX_RETRIED, cursor, ...given } = query.values
-  if (Object.keys(given).length === 0) {
-    const names = Object.keys(RECORDED_READERS).join(', ')
-    const problem = wrongParameter('filter', `expected one of ${names}, got none of them`)
-    return Promise.resolve(respondProblem(problem, c.req.path))
-  }
+  const { dryRun = false, limit = MAX_CHANGED, cursor, ...given } = query.values
+  const missing = filterProblem(given)
+  if (missing) return Promise.resolve(respondProblem(missing, c.req.path))
   return answerRecorded(c, scope, async (recording) => {
     const filter = retriedFilter(c, scope, given)
     return isProblem(filter) ? filter : respondRetried(scope, recording, filter, { dryRun, limit, cursor })
@@ -127,7 +132,7 @@ export async function respondRetried(
 
 /** Which jobs the sender may submit again: an operator all, others their own. */
 export function retriedFilter(c: Context, scope: HttpScope, given: RecordedQuery): JobFilter | Problem {
-  const filter = filterOf(c, scope, given)
+  const filter = recordedFilter(c, scope, given)
   if (isProblem(filter)) return filter
   const { states } = filter
   if (states && (states.length !== 1 || !['FAILURE', 'REVOKED', 'SUCCESS'].includes(states[0] as string)))
@@ -136,9 +141,24 @@ export function retriedFilter(c: Context, scope: HttpScope, given: RecordedQuery
   return (isOwn ? undefined : roleProblem(c, 'operator', 'to retry jobs')) ?? filter
 }
 
-function filterOf(c: Context, scope: HttpScope, given: RecordedQuery): JobFilter | Problem {
-  const { state, task, queue, worker, owner, root, ...rest } = given
+/** A change of all jobs that there are is no one's intention. */
+export function filterProblem(given: object): Problem | undefined {
+  if (Object.keys(given).length > 0) return undefined
+  const names = ['id', ...Object.keys(RECORDED_READERS)].join(', ')
+  return wrongParameter('filter', `expected one of ${names}, got none of them`)
+}
+
+/** Ids with commas between them. */
+function requireIds(text: string): readonly string[] {
+  const ids = text.split(',').map(requireWord)
+  if (ids.length > MAX_IDS) throw new RangeError(`expected at most ${MAX_IDS} ids`)
+  return ids
+}
+
+/** The filter of a query, as far as the sender sees the jobs. */
+export function recordedFilter(c: Context, scope: HttpScope, given: RecordedQuery): JobFilter | Problem {
+  const { id, state, task, queue, worker, owner, root, ...rest } = given
   const seen = seenOf(c, scope, { owner, tasks: task })
   if (isProblem(seen)) return seen
-  return { ...rest, ...seen, states: state, queues: queue, workers: worker, rootId: root }
+  return { ...rest, ...seen, ids: id, states: state, queues: queue, workers: worker, rootId: root }
 }

@@ -66,6 +66,8 @@ export const requireWords: Reader<readonly string[]> = (text) => {
 
 /** What a list of recorded jobs is filtered by, as it is in a query. */
 export interface RecordedQuery {
+  /** Of requests that change jobs. */
+  readonly id?: readonly string[]
   readonly state?: readonly string[]
   readonly task?: readonly string[]
   readonly queue?: readonly string[]
@@ -80,7 +82,9 @@ export interface RecordedQuery {
 }
 
 /** How each of these is read. */
-export const RECORDED_READERS: { readonly [Name in keyof RecordedQuery]-?: Reader<Required<RecordedQuery>[Name]> } = {
+export const RECORDED_READERS: {
+  readonly [Name in Exclude<keyof RecordedQuery, 'id'>]-?: Reader<Required<RecordedQuery>[Name]>
+} = {
   state: requireWords,
   task: requireWords,
   queue: requireWords,

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import { createClient } from '../../../src/client/client.ts'
 import { bearer } from '../../../src/http/server/serve.ts'
 import type { Celeriac } from '../../../src/index.ts'
@@ -28,7 +29,12 @@ function define(app: Celeriac) {
   const row = app.task('rows.load', (name: string) => {
     throw new RangeError(`no row '${name}' of ${Math.trunc(Math.random() * 1000)}`)
   })
-  return [add, row]
+  const hold = app.task({
+    name: 'hold',
+    input: z.object({}),
+    run: (_, { signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+  })
+  return [add, row, hold]
 }
 
 describe.each(['memory:', 'sqlite:'])('%s', (store) => {
@@ -151,6 +157,36 @@ describe.each(['memory:', 'sqlite:'])('%s', (store) => {
     expect(again.ids).toEqual([])
     await expect(clientOf('oscar').recorded.retryJobs({})).rejects.toMatchObject({ status: 400 })
     await expect(clientOf('oscar').recorded.retryJobs({ state: 'PENDING' })).rejects.toMatchObject({ status: 400 })
+  })
+
+  test('jobs that have not ended are revoked by a filter, or by their ids: own ones, by an operator all', async () => {
+    const [root, oscar, ann, vic] = (['root', 'oscar', 'ann', 'vic'] as const).map(clientOf) as ReturnType<
+      typeof clientOf
+    >[]
+    const mine = await ann?.submit('hold' as never, {} as never)
+    const other = await clientOf('bob').submit('hold' as never, {} as never)
+    const both = [mine?.id, other.id] as string[]
+    await until(async () => ((await root?.recorded.jobs({ task: 'hold', state: 'STARTED' }))?.jobs.length ?? 0) === 2)
+    const dry = await oscar?.recorded.revokeJobs({ task: 'hold', dryRun: true })
+    expect([dry?.ids.toSorted(), dry?.revoked, dry?.ended]).toEqual([both.toSorted(), 0, []])
+    expect((await ann?.recorded.revokeJobs({ task: 'hold', dryRun: true }))?.ids).toEqual([mine?.id])
+    await expect(vic?.recorded.revokeJobs({ task: 'hold' })).rejects.toMatchObject({ status: 403 })
+    await expect(oscar?.recorded.revokeJobs({})).rejects.toMatchObject({ status: 400 })
+    await expect(oscar?.recorded.revokeJobs({ task: 'hold', state: 'FAILURE' })).rejects.toMatchObject({ status: 400 })
+    await expect(oscar?.recorded.revokeJobs({ id: Array(101).fill('x') })).rejects.toMatchObject({ status: 400 })
+    expect(await oscar?.recorded.revokeJobs({ id: [other.id], terminate: true })).toMatchObject({
+      ids: [other.id],
+      revoked: 1,
+    })
+    expect(
+      await oscar?.recorded.revokeJobs({ task: 'hold', queue: 'celery', limit: 1000, terminate: true }),
+    ).toMatchObject({
+      revoked: 1,
+    })
+    await until(async () => (await root?.recorded.jobs({ task: 'hold', state: 'REVOKED' }))?.jobs.length === 2)
+    expect(await oscar?.recorded.revokeJobs({ id: [ids.annAdd as string], state: 'RECEIVED' })).toMatchObject({
+      ids: [],
+    })
   })
 
   test('events as they come, and those behind the last one; without a role those of own jobs alone', async () => {

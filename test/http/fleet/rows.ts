@@ -222,6 +222,17 @@ export const ROWS: readonly Row[] = [
     path: () => '/v1/jobs/retry?owner=ann&dryRun=1',
     expected: [403, 200, 403, 200, 200],
   },
+  {
+    route: 'POST /v1/jobs/revoke',
+    path: () => '/v1/jobs/revoke?task=add&dryRun=1',
+    expected: [200, 200, 403, 200, 200],
+  },
+  {
+    route: 'POST /v1/jobs/revoke',
+    what: 'of ann',
+    path: () => '/v1/jobs/revoke?owner=ann&dryRun=1',
+    expected: [403, 200, 403, 200, 200],
+  },
   { route: 'GET /v1/stats', expected: ALL },
   { route: 'GET /v1/stats', what: 'of all', path: () => '/v1/stats?by=all', expected: SEEN },
   { route: 'GET /v1/stats', what: 'of ann', path: () => '/v1/stats?owner=ann', expected: [403, 200, 200, 200, 200] },

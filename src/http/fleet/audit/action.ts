@@ -16,6 +16,7 @@ const ACTIONS: Readonly<Record<string, string>> = {
   'POST /waits/:token': 'wait.complete',
   'DELETE /jobs': 'job.revoke',
   'DELETE /jobs/:id': 'job.revoke',
+  'POST /jobs/revoke': 'job.revoke',
   'DELETE /records': 'record.forget',
   'PUT /pauses/:kind/:name': 'pause.add',
   'DELETE /pauses/:kind/:name': 'pause.remove',

@@ -88,6 +88,15 @@ export const RECORDED_SCHEMAS: JsonSchema = {
     },
     'cursor',
   ),
+  RevokedJobs: object(
+    {
+      ids: { ...TEXTS, description: 'Jobs that fit and had not ended.' },
+      revoked: { ...COUNT, description: 'How many of them were revoked; in a dry run 0.' },
+      ended: { ...TEXTS, description: 'Those that had ended before they could be revoked.' },
+      cursor: { ...TEXT, description: 'There may be more.' },
+    },
+    'cursor',
+  ),
   StatsSums: object(SUMS, ...['wait', 'run']),
   StatsPoint: object({ at: { ...MOMENT, description: 'Where the step begins.' }, ...SUMS }, ...['wait', 'run']),
   Gap: object({ from: MOMENT, to: MOMENT, reason: { enum: ['unrecorded', 'lost'] }, events: COUNT }, 'events'),
@@ -185,6 +194,7 @@ export function recordedPaths(base: string, answers: Answers): JsonSchema {
   const fingerprint = { name: 'fingerprint', in: 'path', required: true, schema: word }
   return {
     [`${base}/jobs/retry`]: { post: retryMany(answers) },
+    [`${base}/jobs/revoke`]: { post: revokeMany(answers) },
     [`${base}/jobs/{id}/history`]: {
       parameters: [{ name: 'id', in: 'path', required: true, schema: word }],
       get: getHistory(answers),
@@ -216,6 +226,7 @@ function retried(answers: Answers): JsonSchema {
   return answers.ok('What was submitted again, or would be.', { content: json(ref('schemas', 'RetriedJobs')) })
 }
 
+const IDS: Parameters = { id: [TEXT, 'Only these, at most 100, with commas between them.'] }
 const RETRY: Parameters = {
   dryRun: [FLAG, 'List them, and submit nothing.'],
   limit: [{ ...LIMIT, default: 1000 }, 'Most of one request.'],
@@ -228,10 +239,33 @@ function retryMany(answers: Answers): JsonSchema {
     tags: ['fleet'],
     summary: 'Submit the recorded jobs that fit once more',
     description: 'At least one filter has to be given. Jobs of others need the scope operator. May be repeated.',
-    parameters: parametersOf({ ...SHARED, ...FILTER, ...RETRY }),
+    parameters: parametersOf({ ...IDS, ...SHARED, ...FILTER, ...RETRY }),
     responses: {
       200: retried(answers),
       ...answers.problems(true, 'invalid-query', 'forbidden', 'cannot-list', 'queue-full'),
+    },
+  }
+}
+
+function revokeMany(answers: Answers): JsonSchema {
+  return {
+    operationId: 'revokeRecordedJobs',
+    tags: ['fleet'],
+    summary: 'Revoke the recorded jobs that fit and have not ended',
+    description: 'At least one filter has to be given. Jobs of others need the scope operator. May be repeated.',
+    parameters: parametersOf({
+      ...IDS,
+      ...SHARED,
+      state: [WORDS, 'Of jobs that have not ended. Default: all of these.'],
+      ...FILTER,
+      dryRun: [FLAG, 'List them, and revoke nothing.'],
+      terminate: [FLAG, 'Also end running ones by force, where their pool can.'],
+      limit: [{ ...LIMIT, default: 1000 }, 'Most of one request.'],
+      cursor: CURSOR,
+    }),
+    responses: {
+      200: answers.ok('What was revoked, or would be.', { content: json(ref('schemas', 'RevokedJobs')) }),
+      ...answers.problems(true, 'invalid-query', 'forbidden', 'cannot-list'),
     },
   }
 }
