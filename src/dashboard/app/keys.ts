@@ -34,6 +34,7 @@ document.addEventListener('keydown', (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return
   if (document.querySelector('dialog[open]')) return
   const { key } = event
+  if ((key === 'Enter' || key === ' ') && isPressed(event.target)) return
   const pair = first && performance.now() - first.at < PAIR_MS ? `${first.key} ${key}` : undefined
   const found = find(pair) ?? find(key)
   first = found ? undefined : { key, at: performance.now() }
@@ -46,7 +47,12 @@ function find(keys: string | undefined): Binding | undefined {
   return keys === undefined ? undefined : bindings.value.findLast((one) => one.keys === keys)
 }
 
-/** Text goes where the user types it; Enter and Space belong to what has the focus. */
+/** Text goes where the user types it. */
 function isTyping(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && target.closest('input, textarea, select, [contenteditable]') !== null
+}
+
+/** Enter and Space belong to what has the focus. */
+function isPressed(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && target.closest('a, button, summary') !== null
 }

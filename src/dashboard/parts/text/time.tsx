@@ -27,7 +27,8 @@ export function Moment({ at }: { at: string | number | undefined }): JSX.Element
   return <time dateTime={moment.toISOString()}>{dateTime(moment)}</time>
 }
 
-/** How long something takes that began then and goes on. */
+/** How long something takes that began then and goes on, in whole seconds. */
 export function Since({ at }: { at: string | number }): JSX.Element {
-  return <span class="number">{duration(Math.max(0, now.value - new Date(at).getTime()))}</span>
+  const seconds = Math.max(0, Math.floor((now.value - new Date(at).getTime()) / 1000))
+  return <span class="number">{seconds < 60 ? `${seconds} s` : duration(seconds * 1000)}</span>
 }
