@@ -2,7 +2,7 @@ import { type DeadLetterClient, deadLetterClient } from './deadLetters.ts'
 import type { EventOptions, LiveMessage } from './events.ts'
 import { askFleet, type FleetRequestOptions } from './fleet/ask.ts'
 import { type AuditOptions, listAudit } from './fleet/audit.ts'
-import { type AnyInput, type CallAnyOptions, callAny } from './fleet/calls.ts'
+import { type AnyInput, type CallAnyOptions, callAny, type RetryOptions, retryJob } from './fleet/calls.ts'
 import { type DoctorClient, doctorClient } from './fleet/doctor.ts'
 import { type LiveOptions, live } from './fleet/live.ts'
 import { type QueueClient, queueClient } from './fleet/queues.ts'
@@ -46,7 +46,7 @@ export type {
 export type { EventOptions, FleetEvent, LiveMessage } from './events.ts'
 export type { FleetRequestOptions } from './fleet/ask.ts'
 export type { AuditOptions } from './fleet/audit.ts'
-export type { AnyInput, CallAnyOptions } from './fleet/calls.ts'
+export type { AnyInput, CallAnyOptions, RetryOptions } from './fleet/calls.ts'
 export type { DoctorClient } from './fleet/doctor.ts'
 export type { LiveOptions } from './fleet/live.ts'
 export type { PeekOptions, QueueClient } from './fleet/queues.ts'
@@ -202,6 +202,8 @@ export interface Client<Tasks> {
   knownTasks(options?: FleetRequestOptions): Promise<KnownTaskListDocument>
   /** Call any task by its name, with Celery's arguments. For admins, where the server has `fleet.anyTask`. */
   callAny(task: string, input: AnyInput, options?: CallAnyOptions): Promise<JobHandle>
+  /** Submit a job that has ended once more, as a new one. */
+  retry(id: string, options?: RetryOptions): Promise<JobHandle>
   /** A page of its audit log. For admins. */
   audit(options?: AuditOptions): Promise<AuditPageDocument>
   /** The entries of the schedule: for servers that show a fleet, by role. */
@@ -252,6 +254,7 @@ export function createClient<Tasks>(url: string, options: ClientOptions = {}): C
     knownTasks: (options?: FleetRequestOptions) => askFleet(transport, 'GET', '/tasks', options),
     callAny: (task: string, input: AnyInput, callOptions?: CallAnyOptions) =>
       callAny(transport, task, input, callOptions),
+    retry: (id: string, retryOptions?: RetryOptions) => retryJob(transport, id, retryOptions),
     audit: (auditOptions?: AuditOptions) => listAudit(transport, auditOptions),
     schedules: scheduleClient(transport),
     doctor: doctorClient(transport),

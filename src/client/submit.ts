@@ -32,7 +32,7 @@ export async function post(
     ...(webhook === undefined ? {} : { 'celeriac-webhook': webhook }),
     ...more,
   }
-  const ask: Ask = { method: 'POST', headers, body: stringify(input), signal }
+  const ask: Ask = { method: 'POST', headers, ...(input !== undefined && { body: stringify(input) }), signal }
   const key = `"${(idempotencyKey ?? newKey()).replace(/["\\]/g, '\\$&')}"`
   try {
     return await transport.ask(path, { ...ask, headers: { ...headers, 'idempotency-key': key } })

@@ -2,7 +2,7 @@
 export interface MeDocument {
   /** Of the identity; absent where the API is open. */
   readonly id?: string
-  /** Null: it has none, and sees its own jobs. Where the API is open everybody is an admin. */
+  /** Null: it has none, and sees its own jobs. Where the API is open each client is an admin. */
   readonly role: 'viewer' | 'operator' | 'admin' | null
   /** There is no `authorize`. */
   readonly open: boolean
@@ -26,7 +26,7 @@ export interface MeDocument {
 export interface AbilitiesDocument {
   /** See the fleet: jobs of all owners, queues, workers, schedules, dead letters. */
   readonly see: boolean
-  /** See what is recorded: lists of jobs with filters, their histories, statistics, failures, workflows, live changes. */
+  /** See what is recorded: jobs by filters, their histories, statistics, failures, workflows, what changes. */
   readonly record: boolean
   /** List the jobs that the result backend keeps. */
   readonly list: boolean

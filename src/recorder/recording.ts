@@ -107,7 +107,7 @@ export interface Changes {
   readonly more: number
   /** Number of the last change, which is that of an event. */
   readonly last: number
-  /** There were more than can be told, or some are not kept any more: list the jobs again. */
+  /** There were too many, or some are not kept any more: list the jobs again. */
   readonly isMissed?: boolean | undefined
 }
 

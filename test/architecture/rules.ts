@@ -63,6 +63,7 @@ const faces: Readonly<Record<string, ReadonlySet<string>>> = {
     'app/app.ts',
     'app/jobStore.ts',
     'app/knownQueues.ts',
+    'app/lifeCycle/storeAbilities.ts',
     'app/limits/limits.ts',
     'app/queues/peekQueue.ts',
     'beat/info.ts',

@@ -20,6 +20,23 @@ export interface CallAnyOptions extends SubmitOptions {
   priority?: number | undefined
 }
 
+/** How a job is submitted again: with its own input where that was kept, or, by an admin, with another one. */
+export interface RetryOptions extends CallAnyOptions {
+  /** As the task takes it: an object, or a list of arguments. */
+  input?: unknown
+  /** In its place: Celery's arguments, where the server has `fleet.anyTask`. */
+  call?: AnyInput | undefined
+}
+
+/** Submit a job that has ended once more. */
+export async function retryJob(transport: Transport, id: string, options: RetryOptions = {}): Promise<JobHandle> {
+  const { input, call, queue, eta, countdown, priority, ...others } = options
+  const query = queryOf({ call: call && true, queue, eta, countdown, priority })
+  const body = call ? { args: call.args ?? [], kwargs: call.kwargs ?? {} } : input
+  const path = `/jobs/${encodeURIComponent(id)}/retry${query}`
+  return new JobHandle(await idOf(await post(transport, path, body, others)), transport)
+}
+
 /** Call any task by its name. */
 export async function callAny(
   transport: Transport,

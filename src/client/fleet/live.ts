@@ -12,7 +12,7 @@ export interface LiveOptions extends EventOptions, Omit<RecordedFilterOptions, '
   id?: string | undefined
   /** Of jobs: at most so many in a message. Default, and at most, 200. */
   limit?: number | undefined
-  /** Of statistics: what a series is of; `task` and `queue` choose series, too. Default `all`, for others than viewers `task`. */
+  /** Of statistics: what a series is of; `task` and `queue` choose some. Default `all`; without a role `task`. */
   by?: 'all' | 'task' | 'queue' | undefined
 }
 

@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
 import type { App } from '../../app/app.ts'
-import { internalsOf } from '../../app/internals.ts'
+import { type StoreAbilities, storeAbilities } from '../../app/lifeCycle/storeAbilities.ts'
 import { schedulesOf } from '../../beat/schedules.ts'
 import type { AbilitiesDocument, MeDocument } from '../../protocol/meDocument.ts'
 import { ConfigError, StoreUnavailableError } from '../../std/errors.ts'
@@ -12,13 +12,9 @@ import { readQuery } from '../input/query.ts'
 import { respondDocument } from '../output/document.ts'
 import { respondProblem } from '../output/problem.ts'
 
-/** What the stores of an app can do. */
-interface StoreAbilities {
-  readonly lists: boolean
-  readonly peeks: boolean
-  readonly pauses: boolean
+/** What the stores of an app can do, and whether they keep a schedule. */
+interface Abilities extends StoreAbilities {
   readonly schedules: boolean
-  readonly keepsDead: boolean
 }
 
 /** `GET /me`: who asks, what it may do here, and what the server is. */
@@ -44,7 +40,7 @@ export async function me(c: Context, scope: HttpScope): Promise<Response> {
   return respondDocument(document)
 }
 
-function canOf(c: Context, scope: HttpScope, stores: StoreAbilities, isRecorded: boolean): AbilitiesDocument {
+function canOf(c: Context, scope: HttpScope, stores: Abilities, isRecorded: boolean): AbilitiesDocument {
   const { readOnly = false, exposed, fleet } = scope
   const changes = (role: Role): boolean => !readOnly && hasRole(c, role)
   const see = hasRole(c, 'viewer')
@@ -80,16 +76,9 @@ function canOf(c: Context, scope: HttpScope, stores: StoreAbilities, isRecorded:
 }
 
 /** Which buttons can do something. While a store does not answer it is not known: then all of them. */
-async function abilitiesOf(app: App): Promise<StoreAbilities> {
+async function abilitiesOf(app: App): Promise<Abilities> {
   try {
-    const { broker, backend } = await internalsOf(app).stores()
-    return {
-      lists: backend.jobs !== undefined,
-      peeks: broker.peek !== undefined,
-      pauses: broker.limits !== undefined,
-      schedules: await keepsSchedules(app),
-      keepsDead: (await backend.deadLetters?.()) !== undefined,
-    }
+    return { ...(await storeAbilities(app)), schedules: await keepsSchedules(app) }
   } catch (error) {
     if (!(error instanceof StoreUnavailableError)) throw error
     return { lists: true, peeks: true, pauses: true, schedules: true, keepsDead: true }

@@ -2,21 +2,38 @@ import type { Context } from 'hono'
 import type { AsyncResult } from '../../calls/asyncResult.ts'
 import { type AnyTask, callTask } from '../../calls/task.ts'
 import { type CallOptions, MAX_TAG_LENGTH, MAX_TAGS } from '../../config/callOptions.ts'
-import { identityOf, mayAll } from '../access/identity.ts'
+import { identityOf, isAdmin, mayAll } from '../access/identity.ts'
 import type { HttpScope } from '../apiContext.ts'
 import type { Problem } from '../output/problem.ts'
 import { givenOf, type Input } from './input.ts'
 import { requireWord, wrongParameter } from './query.ts'
 import { webhookOf, webhookProblem } from './webhook.ts'
 
-/** Why this sender may not call the task; undefined where it may. A task that is not exposed does not exist. */
-export function taskProblem(c: Context, scope: HttpScope, name: string): Problem | undefined {
-  const { exposed, scopesOf } = scope
+/** Tasks by which celeriac itself works. */
+const OWN_TASKS = /^celeriac[.]/
+
+/**
+ * Why this sender may not call the task; undefined where it may. A task that is not exposed does not exist, but for
+ * admins with `any` where the fleet lets them call any task.
+ */
+export function taskProblem(
+  c: Context,
+  scope: HttpScope,
+  name: string,
+  { any = false }: { readonly any?: boolean } = {},
+): Problem | undefined {
+  const { exposed, scopesOf, fleet } = scope
+  if (any && fleet?.anyTask && isAdmin(c) && !OWN_TASKS.test(name)) return webhookProblem(c, scope)
   if (!exposed.has(name)) return { kind: 'unknown-task', detail: `no task ${JSON.stringify(name)} is exposed here` }
   const needed = scopesOf.get(name) ?? []
   const identity = identityOf(c)
   if (needed.length === 0 || (identity && mayAll(identity, needed))) return webhookProblem(c, scope)
   return { kind: 'forbidden', detail: `the task ${name} needs ${needed.join(', ')}` }
+}
+
+/** The request has parameters of a call that admins alone may give. */
+export function asksForOptions(url: string): boolean {
+  return /[?&](?:call|queue|eta|countdown|priority)=/.test(url)
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { JsonSchema } from '../../std/jsonSchema.ts'
 import { FLEET_SCHEMAS, fleetPaths } from '../fleet/openapi/fleet.ts'
 import { Answers } from './answers.ts'
+import { anyCallPath } from './anyCall.ts'
 import { DEAD_LETTER_SCHEMAS, deadLetterPaths } from './dead.ts'
 import type { ApiInfo } from './info.ts'
 import { batchPaths, jobPaths, metricsPath, SUBMIT_HEADERS, systemPaths, waitPaths } from './jobs.ts'
@@ -30,6 +31,8 @@ export interface ApiFacts {
   readonly uploads: boolean
   /** The fleet is shown. */
   readonly fleet: boolean
+  /** Admins may call any task. */
+  readonly anyTask: boolean
 }
 
 const DESCRIPTION = `Background tasks: submit a job, follow it, fetch its result.
@@ -43,14 +46,14 @@ const LICENSE = { name: 'Not stated', identifier: 'NOASSERTION' }
 
 /** The API as an OpenAPI 3.1 document: one path per exposed task with its own schemas, then batches and jobs. */
 export function openApi(facts: ApiFacts): JsonSchema {
-  const { info, server, base, tasks, scheme, limited, webhooks, metrics, uploads, fleet } = facts
+  const { info, server, base, tasks, scheme, limited, webhooks, metrics, uploads, fleet, anyTask } = facts
   const answers = new Answers({ secured: scheme !== undefined, limited, audited: fleet })
   const own = tasks.map((task) => taskParts(task, { base, webhooks, scheme, uploads }, answers))
   const names = tasks.map(({ name }) => name)
   const paths = {
     ...Object.fromEntries(own.map(({ path, item }) => [path, item])),
     ...batchPaths(base, answers, webhooks),
-    ...jobPaths(base, names, answers, { webhooks, fleet }),
+    ...jobPaths(base, names, answers, { webhooks, fleet, anyTask }),
     ...treePath(base, answers),
     ...workflowPath(base, answers, { webhooks, fleet }),
     ...waitPaths(base, answers),
@@ -58,6 +61,7 @@ export function openApi(facts: ApiFacts): JsonSchema {
     ...(uploads ? uploadPaths(base, answers) : {}),
     ...(scheme || fleet ? limitPaths(base, answers) : {}),
     ...(fleet ? fleetPaths(base, answers) : {}),
+    ...(anyTask ? anyCallPath(base, answers, webhooks) : {}),
     ...systemPaths(answers),
     ...(metrics ? metricsPath(answers, scheme !== undefined) : {}),
   }

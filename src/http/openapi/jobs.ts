@@ -1,6 +1,7 @@
 import { MAX_TAG_LENGTH, MAX_TAGS } from '../../config/callOptions.ts'
 import type { JsonSchema } from '../../std/jsonSchema.ts'
 import { type Answers, json, ref, SUBMIT_PROBLEMS } from './answers.ts'
+import { CALL_PARAMETERS } from './callParameters.ts'
 import { changeJob, forgetJobs, revokeJobs } from './change.ts'
 import { EVENT_STREAM } from './events.ts'
 import { listJobs } from './jobList.ts'
@@ -65,12 +66,20 @@ export function webhookMark(webhooks: boolean): JsonSchema {
   return webhooks ? { 'Celeriac-Webhook': ref('headers', 'WebhookMark') } : {}
 }
 
+/** What of an API changes the paths of jobs. */
+interface JobPathFacts {
+  readonly webhooks: boolean
+  readonly fleet: boolean
+  /** Admins may call any task. */
+  readonly anyTask: boolean
+}
+
 /** The paths of jobs. `tasks`: names that a list may be filtered by. */
 export function jobPaths(
   base: string,
   tasks: readonly string[],
   answers: Answers,
-  { webhooks, fleet }: { readonly webhooks: boolean; readonly fleet: boolean },
+  { webhooks, fleet, anyTask }: JobPathFacts,
 ): JsonSchema {
   const job = `${base}/jobs/{id}`
   return {
@@ -79,7 +88,7 @@ export function jobPaths(
     [`${job}/result`]: { parameters: [ID_PARAMETER], get: getResult(answers) },
     [`${job}/events`]: { parameters: [ID_PARAMETER], get: getEvents(answers) },
     [`${base}/records`]: { delete: forgetJobs(answers) },
-    [`${job}/retry`]: { parameters: [ID_PARAMETER], post: retryJob(answers, webhooks) },
+    [`${job}/retry`]: { parameters: [ID_PARAMETER], post: retryJob(answers, webhooks, anyTask) },
   }
 }
 
@@ -200,14 +209,18 @@ function getEvents(answers: Answers): JsonSchema {
   }
 }
 
-function retryJob(answers: Answers, webhooks: boolean): JsonSchema {
+function retryJob(answers: Answers, webhooks: boolean, anyTask: boolean): JsonSchema {
   return {
     operationId: 'retryJob',
     tags: ['jobs'],
     summary: 'Submit a job that has ended once more, as a new job',
     description:
       'The input that was kept with the job is submitted again, under a new id. It needs a job that has ended.',
-    parameters: [ref('parameters', 'IdempotencyKey'), ...(webhooks ? [ref('parameters', 'Webhook')] : [])],
+    parameters: [
+      ref('parameters', 'IdempotencyKey'),
+      ...(webhooks ? [ref('parameters', 'Webhook')] : []),
+      ...(anyTask ? CALL_PARAMETERS : []),
+    ],
     requestBody: { description: 'Another input; only for admins.', required: false, content: json({}) },
     responses: {
       202: answers.ok('Submitted: a new job.', {
@@ -218,6 +231,8 @@ function retryJob(answers: Answers, webhooks: boolean): JsonSchema {
       ...answers.problems(
         true,
         ...(webhooks ? (['invalid-webhook'] as const) : []),
+        ...(anyTask ? (['invalid-query'] as const) : []),
+        ...answers.ofRoles('unknown-task'),
         'malformed-body',
         'invalid-idempotency-key',
         'forbidden',

@@ -25,6 +25,7 @@ export function addDocumentRoute(api: Hono, base: string, scope: HttpScope, gate
       metrics: scope.metrics !== undefined,
       uploads: (app.config.payloads?.secrets.length ?? 0) > 0,
       fleet: gate.roles,
+      anyTask: scope.fleet?.anyTask === true,
     })
     return new Response(JSON.stringify(document), {
       headers: { 'content-type': 'application/json', 'cache-control': 'no-cache' },

@@ -6,12 +6,14 @@ import { isFinal } from '../../protocol/states.ts'
 import { CodecError } from '../../std/errors.ts'
 import type { Kwargs } from '../../tasks/bind.ts'
 import { ADMIN_SCOPE, isAdmin } from '../access/identity.ts'
-import { findJob, unknownJob } from '../access/jobAccess.ts'
+import { unknownJob } from '../access/jobAccess.ts'
+import { findAnyJob } from '../access/recordedJob.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'
+import type { AnyCall } from '../fleet/anyCall.ts'
 import { type Body, readBody } from '../input/body.ts'
 import { acceptCall, recallCall } from '../input/idempotency.ts'
 import { type Input, inputErrors, inputOf, invalidInput } from '../input/input.ts'
-import { callOptions, isProblem, send, taskProblem } from '../input/submit.ts'
+import { asksForOptions, callOptions, isProblem, send, taskProblem } from '../input/submit.ts'
 import { respondAccepted } from '../output/acceptedJob.ts'
 import { methodNotAllowed } from '../output/method.ts'
 import { type Problem, respondProblem } from '../output/problem.ts'
@@ -28,27 +30,29 @@ export function addRetryRoute(api: Hono, base: string, scope: HttpScope): void {
 
 async function retry(c: Context, scope: HttpScope): Promise<Response> {
   const { path } = c.req
-  const job = await findJob(c, scope)
+  const job = await findAnyJob(c, scope)
   if (!job) return (await repeated(c, scope)) ?? respondProblem(unknownJob(c), path)
   const { task } = job
   if (task === undefined) {
-    const detail = 'a workflow is submitted again by its document'
+    const detail = 'its task is not known; a workflow is submitted again by its document'
     return respondProblem({ kind: 'input-not-kept', detail }, path)
   }
-  const barred = taskProblem(c, scope, task) ?? activeProblem(job)
+  const barred = taskProblem(c, scope, task, { any: true }) ?? activeProblem(job)
   if (barred) return respondProblem(barred, path)
+  const any = scope.fleet?.anyTask && asksForOptions(c.req.url) ? await anyCall(c, scope, task) : undefined
+  if (isProblem(any)) return respondProblem(any, path)
   const metadata = await scope.jobs.metadata(job.id)
   const definition = scope.app.tasks.get(task)
   const body = await readBody(c, scope.maxBody, definition?.definition.options.accepts)
   if (body.kind === 'refused') return respondProblem(body.problem, path)
   const kept = body.kind === 'none' && metadata ? await scope.jobs.keptInput(job.id, metadata) : undefined
-  const given = newInput(c, definition, body, kept)
+  const given = any?.isCall && body.kind !== 'none' ? await callIn(body) : newInput(c, definition, body, kept)
   if (isProblem(given)) return respondProblem(given, path)
   const { input, kwargs } = given
   const own = callOptions(c, scope, metadata?.tags)
   try {
     // Still its owner's, also where an admin asks.
-    const options = { ...own, owner: metadata?.owner ?? own.owner, queue: job.queue }
+    const options = { ...own, owner: metadata?.owner ?? own.owner, queue: job.queue, ...any?.options }
     const accepted = await acceptCall(c, scope, { route: routeOf(job.id), body: body.bytes, task }, (more) =>
       send(scope, task, definition, input, { ...options, ...more, kwargs }),
     )
@@ -60,12 +64,21 @@ async function retry(c: Context, scope: HttpScope): Promise<Response> {
   }
 }
 
+/** The options of a call that an admin gives. */
+async function anyCall(c: Context, scope: HttpScope, task: string): Promise<AnyCall | Problem> {
+  return (await import('../fleet/anyCall.ts')).anyCallOf(c, scope, task)
+}
+
+async function callIn(body: Exclude<Body, { kind: 'refused' }>): Promise<KeptInput | Problem> {
+  return (await import('../fleet/anyCall.ts')).callInput(body)
+}
+
 /** The answer where the record of the job has expired, and a retry of it was accepted before with the same key. */
 async function repeated(c: Context, scope: HttpScope): Promise<Response | undefined> {
   const { path } = c.req
   const known = await recallCall(c, scope, routeOf(c.req.param('id') ?? ''))
   if (!known) return undefined
-  const barred = taskProblem(c, scope, known.task)
+  const barred = taskProblem(c, scope, known.task, { any: true })
   if (barred) return respondProblem(barred, path)
   const body = await readBody(c, scope.maxBody, scope.app.tasks.get(known.task)?.definition.options.accepts)
   if (body.kind === 'refused') return respondProblem(body.problem, path)

@@ -5,12 +5,13 @@ import { toJson } from '../../protocol/plainJson.ts'
 import { isFinal } from '../../protocol/states.ts'
 import { DecodeError, StoreUnavailableError, UnknownJobError } from '../../std/errors.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'
+import type { AnyCall } from '../fleet/anyCall.ts'
 import { type Body, bodyOf, readBody } from '../input/body.ts'
 import { headersOf } from '../input/header.ts'
 import { type Accepted, acceptCall } from '../input/idempotency.ts'
 import { inputErrors, inputOf, invalidInput } from '../input/input.ts'
 import { grantedWait, type Preferences, parsePrefer, preferenceApplied } from '../input/prefer.ts'
-import { callOptions, isProblem, send, tagsOf, taskProblem } from '../input/submit.ts'
+import { asksForOptions, callOptions, isProblem, send, tagsOf, taskProblem } from '../input/submit.ts'
 import { acceptedHeaders, respondAccepted } from '../output/acceptedJob.ts'
 import { jobDocument, jobPath } from '../output/job.ts'
 import { methodNotAllowed } from '../output/method.ts'
@@ -27,7 +28,9 @@ export function addTaskRoutes(api: Hono, base: string, scope: HttpScope): void {
 async function submit(c: Context, scope: HttpScope): Promise<Response> {
   const name = c.req.param('name') as string
   const { path } = c.req
-  const barred = taskProblem(c, scope, name)
+  const any = await anyCall(c, scope, name)
+  if (isProblem(any)) return respondProblem(any, path)
+  const barred = taskProblem(c, scope, name, { any: any !== undefined })
   if (barred) return respondProblem(barred, path)
   const task = scope.app.tasks.get(name)
   const accepts = task?.definition.options.accepts
@@ -37,7 +40,7 @@ async function submit(c: Context, scope: HttpScope): Promise<Response> {
   if (isProblem(uploaded)) return respondProblem(uploaded, path)
   const body = await (uploaded ? bodyOf(c, uploaded, accepts) : readBody(c, scope.maxBody, accepts))
   if (body.kind === 'refused') return respondProblem(body.problem, path)
-  const accepted = await accept(c, scope, { name, task, body })
+  const accepted = await accept(c, scope, { name, task, body, any })
   if (isProblem(accepted)) return respondProblem(accepted, path)
   const prefer = headersOf(c)('prefer')
   return prefer === null
@@ -45,19 +48,30 @@ async function submit(c: Context, scope: HttpScope): Promise<Response> {
     : respondPreferred(c, scope, { ...accepted, name }, parsePrefer(prefer))
 }
 
+/** Undefined where it is called as every client may. */
+async function anyCall(c: Context, scope: HttpScope, name: string): Promise<AnyCall | Problem | undefined> {
+  if (!scope.fleet?.anyTask) return undefined
+  const isPlain = scope.exposed.has(name) && !asksForOptions(c.req.url)
+  return isPlain ? undefined : (await import('../fleet/anyCall.ts')).anyCallOf(c, scope, name)
+}
+
 interface Given {
   readonly name: string
+  readonly any: AnyCall | undefined
   readonly task: AnyTask | undefined
   readonly body: Exclude<Body, { kind: 'refused' }>
 }
 
 /** Submit the job; or return what is wrong with it. */
-async function accept(c: Context, scope: HttpScope, { name, task, body }: Given): Promise<Accepted | Problem> {
-  const tags = tagsOf(c.req.url)
+async function accept(c: Context, scope: HttpScope, { name, task, body, any }: Given): Promise<Accepted | Problem> {
+  const tags = any ? any.tags : tagsOf(c.req.url)
   if (isProblem(tags)) return tags
-  const { input, error } = inputOf(task, body)
-  if (error) return invalidInput([error])
-  const options = callOptions(c, scope, tags)
+  const read = any?.isCall ? (await import('../fleet/anyCall.ts')).callInput(body) : inputOf(task, body)
+  if (isProblem(read)) return read
+  if ('error' in read && read.error) return invalidInput([read.error])
+  const { input } = read
+  const kwargs = 'kwargs' in read ? { kwargs: read.kwargs } : undefined
+  const options = { ...callOptions(c, scope, tags), ...any?.options, ...kwargs }
   try {
     return await acceptCall(c, scope, { route: `tasks/${name}`, body: body.bytes }, (more) =>
       send(scope, name, task, input, { ...options, ...more }),

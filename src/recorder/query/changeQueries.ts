@@ -53,7 +53,7 @@ export class ChangeQueries {
     for (let at = 0; at < seqs.length; at += ROWS_PER_STEP) {
       const some = seqs.slice(at, at + ROWS_PER_STEP)
       const isFull = jobs.length >= limit || length > MAX_LENGTH
-      // Whatever has changed fits: nobody needs to be asked.
+      // Whatever has changed fits: no row needs to be read.
       if (isFull && conditions.where === '1' && conditions.words.length === 0)
         return { jobs, more: more + seqs.length - at }
       const rows = this.#jobs.chosen(some, conditions, isFull ? 'seq' : COLUMNS)

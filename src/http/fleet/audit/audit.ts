@@ -7,6 +7,7 @@ import { actionOf } from './action.ts'
 import type { Auditor } from './auditor.ts'
 
 const DETAILS_KEY = 'celeriac.audit'
+const AUDITED_KEY = 'celeriac.audited'
 /** Who sends none, or where the API is open. */
 const NO_ONE = '-'
 /** What an application does all day: each job has its owner. Of these only what is refused is written. */
@@ -17,7 +18,8 @@ const MAX_VALUE = 200
 const SECRET_NAMES = /token|secret|password|passwd|auth|credential/i
 const REFUSALS: ReadonlySet<number> = new Set([401, 403])
 
-const UNAVAILABLE: Problem = {
+/** The answer while the audit log cannot be written. */
+export const AUDIT_UNAVAILABLE: Problem = {
   kind: 'audit-unavailable',
   detail: 'the audit log cannot be written, so no change is let in: see the log of the server',
   headers: { 'retry-after': '5' },
@@ -26,6 +28,11 @@ const UNAVAILABLE: Problem = {
 /** Facts about the change that this request makes, for its entry: no secrets, no payloads. */
 export function auditDetails(c: Context, details: Readonly<Record<string, unknown>>): void {
   c.set(DETAILS_KEY, { ...(c.get(DETAILS_KEY) as object | undefined), ...details })
+}
+
+/** This request is an entry, though others of its route are not. */
+export function auditThis(c: Context): void {
+  c.set(AUDITED_KEY, true)
 }
 
 /** Where a request leads: the pattern of its path, as `/v1/queues/:name`, and what all paths begin with, as `/v1`. */
@@ -48,7 +55,7 @@ export async function audited(
   const { method, path } = c.req
   const own = pattern?.startsWith(base) ? pattern.slice(base.length) : undefined
   const isOrdinary = own !== undefined && ORDINARY.test(own)
-  if (!isOrdinary && !(await auditor.ready())) return respondProblem(UNAVAILABLE, path)
+  if (!isOrdinary && !(await auditor.ready())) return respondProblem(AUDIT_UNAVAILABLE, path)
   let status = 500
   let problem: string | undefined
   try {
@@ -56,7 +63,7 @@ export async function audited(
     if (c.finalized) ({ status } = c.res)
     problem = await problemOf(c)
   } finally {
-    if (!isOrdinary || REFUSALS.has(status))
+    if (!isOrdinary || REFUSALS.has(status) || c.get(AUDITED_KEY) === true)
       await auditor.add({
         who: identityOf(c)?.id ?? NO_ONE,
         address: addressOf(c),

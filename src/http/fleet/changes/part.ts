@@ -77,7 +77,7 @@ export class PartReader {
     if (left > 0) await pause(left, this.#clock, this.#signal, true)
   }
 
-  /** What cannot be read is said once, and tried again. */
+  /** What cannot be read is reported once, and tried again. */
   async #read(): Promise<string | undefined> {
     const { subject, interval, idle } = this.#part
     const began = performance.now()

@@ -107,6 +107,7 @@ function getTasks(answers: Answers): JsonSchema {
 const STATS_SERIES = { type: 'array', items: object({ name: TEXT, points: arrayOf('StatsPoint') }) }
 /** The data of each message, by its name. */
 const MESSAGES: JsonSchema = {
+  open: { type: 'object', description: 'The stream has begun: what is asked for from now on leaves no gap.' },
   jobs: object({ jobs: arrayOf('RecordedJob'), more: { ...COUNT, description: 'Others that have changed.' } }),
   stats: object({ step: { const: '1s' }, series: STATS_SERIES }),
   queues: object({ changed: arrayOf('Queue'), gone: TEXTS, delayed: COUNT, held: COUNT }, 'delayed', 'held'),
@@ -147,7 +148,7 @@ function getLive(answers: Answers): JsonSchema {
       { name: 'Last-Event-ID', in: 'header', schema: number, description: 'Before the query.' },
     ],
     responses: {
-      200: answers.ok('A stream of messages named as what is watched, and `reset` and `problem`.', {
+      200: answers.ok('A stream of messages named as what is watched, and `open`, `reset` and `problem`.', {
         content: { 'text/event-stream': { schema: TEXT, 'x-events': MESSAGES } },
         headers: { 'X-Accel-Buffering': ref('headers', 'AccelBuffering') },
       }),

@@ -2,6 +2,7 @@ import type { Context } from 'hono'
 import type { JobInfo } from '../../../calls/jobInfo.ts'
 import { isFinal, REVOKED } from '../../../protocol/states.ts'
 import { findJob, unknownJob } from '../../access/jobAccess.ts'
+import { findAnyJob } from '../../access/recordedJob.ts'
 import { ownership } from '../../access/treeAccess.ts'
 import { submittedWorkflow } from '../../access/workflowJobs.ts'
 import { baseOf, type HttpScope } from '../../apiContext.ts'
@@ -15,10 +16,11 @@ export async function cancelJob(c: Context, scope: HttpScope): Promise<Response>
   const query = readQuery(c.req.url, { terminate: requireFlag })
   if (query.kind === 'refused') return respondProblem(query.problem, path)
   const terminate = query.values.terminate ?? false
-  const known = await findJob(c, scope)
+  const known = await findAnyJob(c, scope)
   if (!known) return respondProblem(unknownJob(c), path)
   const { id } = known
   if (await submittedWorkflow(id, scope)) return cancelWorkflow(c, scope, known, terminate)
+  if (isFinal(known.state)) return respondProblem(finalProblem(known), path)
   const asked = await scope.app.result(id).revoke({ terminate })
   const job = (await scope.jobs.info(id)) ?? known
   if (!asked && isFinal(job.state)) return respondProblem(finalProblem(job), path)

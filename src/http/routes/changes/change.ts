@@ -3,7 +3,8 @@ import type { AnyTask } from '../../../calls/task.ts'
 import { isFinal } from '../../../protocol/states.ts'
 import { ArgumentError, CodecError, NotSupportedError, NotWaitingError, UnknownJobError } from '../../../std/errors.ts'
 import { ADMIN_SCOPE, isAdmin } from '../../access/identity.ts'
-import { findJob, unknownJob } from '../../access/jobAccess.ts'
+import { unknownJob } from '../../access/jobAccess.ts'
+import { findAnyJob } from '../../access/recordedJob.ts'
 import { baseOf, type HttpScope } from '../../apiContext.ts'
 import { readBody } from '../../input/body.ts'
 import { givenOf, inputErrors, inputOfValue, invalidInput } from '../../input/input.ts'
@@ -26,10 +27,10 @@ const NAMES: ReadonlySet<string> = new Set(['eta', 'priority', 'queue', 'input']
  */
 export async function changeJob(c: Context, scope: HttpScope): Promise<Response> {
   const { path } = c.req
-  const known = await findJob(c, scope)
+  const known = await findAnyJob(c, scope)
   if (!known) return respondProblem(unknownJob(c), path)
   const { id, task, state } = known
-  const barred = task === undefined ? undefined : taskProblem(c, scope, task)
+  const barred = task === undefined ? undefined : taskProblem(c, scope, task, { any: true })
   if (barred) return respondProblem(barred, path)
   const body = await readBody(c, scope.maxBody)
   if (body.kind === 'refused') return respondProblem(body.problem, path)

@@ -1,0 +1,3 @@
+import { fleetCalls } from '../suites/fleetCalls.ts'
+
+fleetCalls({ broker: 'rabbitmq' })
