@@ -17,6 +17,8 @@ export interface JobInfo {
   readonly submittedAt: Date | undefined
   readonly startedAt: Date | undefined
   readonly finishedAt: Date | undefined
+  /** W3C trace context of its run, where its message had one. */
+  readonly traceparent?: string
   /** Last value of `ctx.progress`, or what went with a custom state, while that state lasts. */
   readonly progress: unknown
   /** Only after SUCCESS. */
@@ -62,6 +64,7 @@ export function infoOf(meta: TaskMeta): JobInfo {
     submittedAt: date(meta.date_submitted),
     startedAt: date(meta.date_started),
     finishedAt: isFinal(status) ? date(meta.date_done) : undefined,
+    ...(meta.traceparent !== undefined && { traceparent: meta.traceparent }),
     progress: meta.problem || isFinal(status) || WITHOUT_PROGRESS.has(status) ? undefined : meta.result,
     result: status === SUCCESS && !meta.problem && !isOmitted ? meta.result : undefined,
     ...(isOmitted && { resultOmitted: true }),

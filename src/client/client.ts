@@ -65,7 +65,7 @@ export type {
 export type { ScheduleClient, ScheduleEdit, ScheduleListOptions } from './fleet/schedules.ts'
 export type { WorkerClient, WorkerCommands } from './fleet/workers.ts'
 export type { ForgetOptions } from './forget.ts'
-export { type CancelOptions, type ChangeOptions, JobHandle, type WaitOptions } from './handle.ts'
+export { type CancelOptions, type ChangeOptions, JobHandle, type RetryOptions, type WaitOptions } from './handle.ts'
 export type { LimitOptions, PauseTarget } from './limits.ts'
 export { ConnectionError, type ProblemDocument, ProblemError, WaitTimeoutError } from './problem.ts'
 export type { SubmitOptions } from './submit.ts'

@@ -2,6 +2,7 @@ import { type EventOptions, jobEvents, resultOf } from './events.ts'
 import { stringify } from './json.ts'
 import { pause } from './pause.ts'
 import { retryAfterOf, WaitTimeoutError } from './problem.ts'
+import { idOf, post, type SubmitOptions } from './submit.ts'
 import type { Transport } from './transport.ts'
 import type { JobDocument, JobEvent } from './types.ts'
 
@@ -33,6 +34,12 @@ export interface ChangeOptions {
   queue?: string | undefined
   /** Ends the request with its reason. */
   signal?: AbortSignal | undefined
+}
+
+/** How a job is submitted once more. */
+export interface RetryOptions extends SubmitOptions {
+  /** In place of what it was called with. */
+  input?: unknown
 }
 
 /** Final states, and that of a record that cannot be read. */
@@ -100,6 +107,15 @@ export class JobHandle<Output = unknown, Progress = unknown, EventResult = Outpu
     return (await (
       await this.#transport.ask(this.#path, { method: 'PATCH', headers, body, signal })
     ).json()) as JobDocument
+  }
+
+  /**
+   * Submit it once more, after its end: the handle of the new job. `input` replaces that of before, and is for admins.
+   * Throws ProblemError `job-active`, `input-not-kept`.
+   */
+  async retry({ input, ...options }: RetryOptions = {}): Promise<JobHandle<Output, Progress, EventResult, Chunk>> {
+    const response = await post(this.#transport, `${this.#path}/retry`, input, options)
+    return new JobHandle(await idOf(response), this.#transport)
   }
 
   /** Resolves when it has ended: the server holds each request until something changes. */

@@ -15,6 +15,8 @@ export interface JobDocument {
   readonly createdAt: string | null
   readonly startedAt: string | null
   readonly finishedAt: string | null
+  /** W3C trace context of its run, where its message had one. */
+  readonly traceparent?: string
   /** After SUCCESS, unless it cannot be read; not in lists. */
   readonly result?: unknown
   /** The result is too large to be here: `links.result` has it. */

@@ -5,6 +5,7 @@ import type { TaskMessage } from './message.ts'
 import type { ErrorInfo } from './outcome.ts'
 import type { TaskMeta } from './result.ts'
 import { FAILURE, PENDING, REVOKED } from './states.ts'
+import { isTraceparent } from './traceContext.ts'
 
 /*
  * Every record is built here. The order of the fields is the order in which they are stored. Times are ISO 8601. A fact
@@ -85,6 +86,8 @@ export function runRecord(run: RunFacts, state: RecordState, done: string | null
     parent_id: parentId ?? null,
     group_id: group ?? null,
   }
+  const { traceparent } = run.message.headers
+  if (isTraceparent(traceparent)) meta.traceparent = traceparent
   if (run.started !== undefined) meta.date_started = run.started
   if (run.lost > 0) meta.lost = run.lost
   if (run.resultExpires !== undefined) meta.result_expires = run.resultExpires

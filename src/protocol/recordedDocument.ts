@@ -50,6 +50,16 @@ export interface JobHistoryDocument {
   readonly steps: readonly JobStepDocument[]
 }
 
+/** What a job was called with. */
+export interface JobInputDocument {
+  /** A list; `…` where a codec covers them. */
+  readonly args: unknown
+  /** Keyword arguments, or the members of the one input; `…` likewise. */
+  readonly kwargs: unknown
+  /** Something of it may be shown as `…`: what a codec or the option `sensitive` of its task covers. */
+  readonly concealed?: true
+}
+
 export interface FacetDocument {
   readonly value: string
   readonly count: number

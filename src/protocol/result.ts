@@ -32,6 +32,8 @@ export interface TaskMeta {
   /** Ours: when it was submitted and when it last started, ISO 8601. Celery ignores fields that it does not know. */
   readonly date_submitted?: string
   readonly date_started?: string
+  /** Ours: the W3C trace context of its message, where that has one. */
+  readonly traceparent?: string
   /**
    * Ours: the moment that it waits for in this state, ISO 8601; absent where it waits for none. Records that are not
    * final are kept from then on.
@@ -155,4 +157,4 @@ export function sealedResult(result: unknown): unknown {
 const NOT_OPENED: DecodeError = unopened('what the record says')
 
 const COUNT_FIELDS = ['retries', 'lost', 'result_expires'] as const
-const TEXT_FIELDS = ['name', 'queue', 'worker', 'date_submitted', 'date_started', 'date_due'] as const
+const TEXT_FIELDS = ['name', 'queue', 'worker', 'date_submitted', 'date_started', 'date_due', 'traceparent'] as const

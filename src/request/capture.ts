@@ -1,6 +1,7 @@
 import { baseUrlOf, type RequestFacts } from '../config/baseUrl.ts'
 import { isChosen, type RequestConfig } from '../config/requestOptions.ts'
 import type { ContextValues } from '../config/requestValues.ts'
+import { isTraceparent } from '../protocol/traceContext.ts'
 import { type Carried, type ContextWire, carriedOf } from './requestContext.ts'
 import { jsonSize, sealContext } from './wire.ts'
 
@@ -105,11 +106,7 @@ function headersOf(facts: RequestFacts, config: RequestConfig): Readonly<Record<
   return Object.keys(headers).length === 0 ? undefined : Object.freeze(headers)
 }
 
-/** Version 00 and what is to come (W3C Trace Context §3.2); an id of zeros is none. */
-const TRACEPARENT =
-  /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-[\x20-\x7e]{0,200})?$/
-
 function traceparentOf(facts: RequestFacts): string | undefined {
   const value = facts.header('traceparent')
-  return value !== undefined && TRACEPARENT.test(value) ? value : undefined
+  return isTraceparent(value) ? value : undefined
 }

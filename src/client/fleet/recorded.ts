@@ -3,6 +3,7 @@ import type {
   FailureDocument,
   FailurePageDocument,
   JobHistoryDocument,
+  JobInputDocument,
   RecordedPageDocument,
   RecordedWorkflowPageDocument,
   RetriedDocument,
@@ -153,6 +154,8 @@ export interface RecordedClient {
   jobs(options?: RecordedListOptions): Promise<RecordedPageDocument>
   /** A job with its events. */
   history(id: string, options?: { signal?: AbortSignal | undefined }): Promise<JobHistoryDocument>
+  /** What a job was called with, as it is kept; for its owner and admins. ProblemError `input-not-kept`. */
+  input(id: string, options?: { signal?: AbortSignal | undefined }): Promise<JobInputDocument>
   /** Submit those that fit, and have failed, once more. */
   retryJobs(options: RecordedChangeOptions & RetryPageOptions): Promise<RetriedDocument>
   /** Revoke those that fit, and have not ended. */
@@ -179,6 +182,7 @@ export function recordedClient(transport: Transport): RecordedClient {
   return {
     jobs: (options = {}) => get('/jobs', { recorded: true, ...options }),
     history: (id, options = {}) => get(`/jobs/${encodeURIComponent(id)}/history`, options),
+    input: (id, options = {}) => get(`/jobs/${encodeURIComponent(id)}/input`, options),
     retryJobs: (options) => post('/jobs/retry', options),
     revokeJobs: (options) => post('/jobs/revoke', options),
     stats: (options = {}) => get('/stats', options),

@@ -42,6 +42,10 @@ export const FLEET_ROUTES: readonly FleetRoute[] = [
     answers: { POST: async (...asked) => (await import('./revokeMany.ts')).revokeMany(...asked) },
   },
   { path: '/jobs/:id/history', answers: { GET: async (...asked) => (await import('./jobs.ts')).history(...asked) } },
+  {
+    path: '/jobs/:id/input',
+    answers: { GET: async (...asked) => (await import('./jobInput.ts')).showInput(...asked) },
+  },
   { path: '/stats', answers: { GET: async (...asked) => (await import('./stats.ts')).stats(...asked) } },
   { path: '/failures', answers: { GET: async (...asked) => (await import('./failures.ts')).listFailures(...asked) } },
   {

@@ -26,6 +26,7 @@ const job: JsonSchema = {
     createdAt: moment,
     startedAt: moment,
     finishedAt: moment,
+    traceparent: { ...text, description: 'W3C trace context of its run, where its message had one.' },
     result: { description: 'After SUCCESS; not in lists.' },
     resultOmitted: { const: true, description: 'The result is too large to be here: fetch it.' },
     error: ref('schemas', 'JobError'),

@@ -17,6 +17,7 @@ export function jobDocument(info: JobInfo, base: string): JobDocument {
     createdAt: isoOf(info.submittedAt),
     startedAt: isoOf(info.startedAt),
     finishedAt: isoOf(info.finishedAt),
+    ...(info.traceparent !== undefined && { traceparent: info.traceparent }),
     result: info.state === 'SUCCESS' && !info.error && !info.resultOmitted ? (info.result ?? null) : undefined,
     ...(info.resultOmitted && { resultOmitted: true }),
     error: info.error && { type: info.error.type, message: info.error.message },

@@ -207,6 +207,11 @@ export const ROWS: readonly Row[] = [
   },
   { route: 'GET /v1/jobs', what: 'recorded, hidden', path: () => '/v1/jobs?recorded=1&task=hidden', expected: HIDDEN },
   {
+    route: 'GET /v1/jobs/:id/input',
+    path: async (s) => `/v1/jobs/${await s.ended()}/input`,
+    expected: [404, 200, 403, 403, 200],
+  },
+  {
     route: 'GET /v1/jobs/:id/history',
     path: async (s) => `/v1/jobs/${await s.ended()}/history`,
     expected: [404, 200, 200, 200, 200],
