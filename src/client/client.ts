@@ -2,7 +2,7 @@ import { type DeadLetterClient, deadLetterClient } from './deadLetters.ts'
 import type { EventOptions, LiveMessage } from './events.ts'
 import { askFleet, type FleetRequestOptions } from './fleet/ask.ts'
 import { type AuditOptions, listAudit } from './fleet/audit.ts'
-import { type AnyInput, type CallAnyOptions, callAny, type RetryOptions, retryJob } from './fleet/calls.ts'
+import { callAny } from './fleet/calls.ts'
 import { type DoctorClient, doctorClient } from './fleet/doctor.ts'
 import { type LiveOptions, live } from './fleet/live.ts'
 import { type QueueClient, queueClient } from './fleet/queues.ts'
@@ -14,7 +14,7 @@ import { type CancelOptions, JobHandle, type WaitOptions } from './handle.ts'
 import { parse, stringify } from './json.ts'
 import { changePause, type LimitOptions, listLimits, type PauseTarget } from './limits.ts'
 import { WaitTimeoutError } from './problem.ts'
-import { idOf, pathOf, post, type SubmitOptions } from './submit.ts'
+import { type AnyInput, type CallAnyOptions, idOf, pathOf, post, type SubmitOptions } from './submit.ts'
 import { type Ask, type ClientOptions, Transport } from './transport.ts'
 import type {
   AuditPageDocument,
@@ -46,7 +46,6 @@ export type {
 export type { EventOptions, FleetEvent, LiveMessage } from './events.ts'
 export type { FleetRequestOptions } from './fleet/ask.ts'
 export type { AuditOptions } from './fleet/audit.ts'
-export type { AnyInput, CallAnyOptions, RetryOptions } from './fleet/calls.ts'
 export type { DoctorClient } from './fleet/doctor.ts'
 export type { LiveOptions } from './fleet/live.ts'
 export type { PeekOptions, QueueClient } from './fleet/queues.ts'
@@ -68,7 +67,7 @@ export type { ForgetOptions } from './forget.ts'
 export { type CancelOptions, type ChangeOptions, JobHandle, type RetryOptions, type WaitOptions } from './handle.ts'
 export type { LimitOptions, PauseTarget } from './limits.ts'
 export { ConnectionError, type ProblemDocument, ProblemError, WaitTimeoutError } from './problem.ts'
-export type { SubmitOptions } from './submit.ts'
+export type { AnyInput, CallAnyOptions, SubmitOptions } from './submit.ts'
 export type { ClientOptions } from './transport.ts'
 export type {
   AbilitiesDocument,
@@ -202,8 +201,6 @@ export interface Client<Tasks> {
   knownTasks(options?: FleetRequestOptions): Promise<KnownTaskListDocument>
   /** Call any task by its name, with Celery's arguments. For admins, where the server has `fleet.anyTask`. */
   callAny(task: string, input: AnyInput, options?: CallAnyOptions): Promise<JobHandle>
-  /** Submit a job that has ended once more, as a new one. */
-  retry(id: string, options?: RetryOptions): Promise<JobHandle>
   /** A page of its audit log. For admins. */
   audit(options?: AuditOptions): Promise<AuditPageDocument>
   /** The entries of the schedule: for servers that show a fleet, by role. */
@@ -254,7 +251,6 @@ export function createClient<Tasks>(url: string, options: ClientOptions = {}): C
     knownTasks: (options?: FleetRequestOptions) => askFleet(transport, 'GET', '/tasks', options),
     callAny: (task: string, input: AnyInput, callOptions?: CallAnyOptions) =>
       callAny(transport, task, input, callOptions),
-    retry: (id: string, retryOptions?: RetryOptions) => retryJob(transport, id, retryOptions),
     audit: (auditOptions?: AuditOptions) => listAudit(transport, auditOptions),
     schedules: scheduleClient(transport),
     doctor: doctorClient(transport),

@@ -2,7 +2,8 @@ import { type EventOptions, jobEvents, resultOf } from './events.ts'
 import { stringify } from './json.ts'
 import { pause } from './pause.ts'
 import { retryAfterOf, WaitTimeoutError } from './problem.ts'
-import { idOf, post, type SubmitOptions } from './submit.ts'
+import { queryOf } from './query.ts'
+import { type AnyInput, type CallAnyOptions, idOf, post } from './submit.ts'
 import type { Transport } from './transport.ts'
 import type { JobDocument, JobEvent } from './types.ts'
 
@@ -36,10 +37,12 @@ export interface ChangeOptions {
   signal?: AbortSignal | undefined
 }
 
-/** How a job is submitted once more. */
-export interface RetryOptions extends SubmitOptions {
-  /** In place of what it was called with. */
+/** How a job is submitted once more: with its own input where that was kept, or, by an admin, with another one. */
+export interface RetryOptions extends CallAnyOptions {
+  /** As the task takes it: an object, or a list of arguments. */
   input?: unknown
+  /** In its place: Celery's arguments, where the server has `fleet.anyTask`, as the options of a call. */
+  call?: AnyInput | undefined
 }
 
 /** Final states, and that of a record that cannot be read. */
@@ -113,8 +116,11 @@ export class JobHandle<Output = unknown, Progress = unknown, EventResult = Outpu
    * Submit it once more, after its end: the handle of the new job. `input` replaces that of before, and is for admins.
    * Throws ProblemError `job-active`, `input-not-kept`.
    */
-  async retry({ input, ...options }: RetryOptions = {}): Promise<JobHandle<Output, Progress, EventResult, Chunk>> {
-    const response = await post(this.#transport, `${this.#path}/retry`, input, options)
+  async retry(options: RetryOptions = {}): Promise<JobHandle<Output, Progress, EventResult, Chunk>> {
+    const { input, call, queue, eta, countdown, priority, ...others } = options
+    const query = queryOf({ call: call && true, queue, eta, countdown, priority })
+    const body = call ? { args: call.args ?? [], kwargs: call.kwargs ?? {} } : input
+    const response = await post(this.#transport, `${this.#path}/retry${query}`, body, others)
     return new JobHandle(await idOf(response), this.#transport)
   }
 

@@ -16,6 +16,23 @@ export interface SubmitOptions {
   signal?: AbortSignal | undefined
 }
 
+/** What a task is called with, as Celery sends it. */
+export interface AnyInput {
+  readonly args?: readonly unknown[] | undefined
+  readonly kwargs?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** How a call of any task is submitted, which an admin may do where the server lets it. */
+export interface CallAnyOptions extends SubmitOptions {
+  /** Default: that of the app's options. */
+  queue?: string | undefined
+  /** Not before then; or so many seconds from now. */
+  eta?: Date | undefined
+  countdown?: number | undefined
+  /** 0 to 9. */
+  priority?: number | undefined
+}
+
 /**
  * A repeat must be the same call, so it has a key. Where the server cannot store keys and the caller gave none, it is
  * sent without one, once.

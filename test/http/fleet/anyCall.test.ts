@@ -55,7 +55,9 @@ test('an admin calls a task that the server does not know; the call is in the au
 test('its jobs are submitted again with another input, and revoked', async () => {
   const first = await admin().callAny('far.pair', { args: [1] }, { queue: 'far' })
   await first.result()
-  const again = await admin().retry(first.id, { call: { args: [2], kwargs: { second: 3 } }, queue: 'far' })
+  const again = await admin()
+    .job(first.id)
+    .retry({ call: { args: [2], kwargs: { second: 3 } }, queue: 'far' })
   expect(await again.result()).toEqual([2, 3])
   const waits = await admin().callAny('far.pair', { args: [1] }, { queue: 'nobody' })
   expect(await admin().cancel(waits.id)).toMatchObject({ state: 'REVOKED' })

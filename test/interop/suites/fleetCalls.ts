@@ -118,10 +118,14 @@ export function fleetCalls(options: FleetOptions): void {
       json: { type: 'urn:celeriac:problem:input-not-kept' },
     })
     // The events of Celery have no queue.
-    const again = await client('admin').retry(failed, { input: ['again'], queue: 'python' })
+    const again = await client('admin')
+      .job(failed)
+      .retry({ input: ['again'], queue: 'python' })
     await becomes(again.id, 'FAILURE')
     await until(async () => (await job(again.id)).exception?.includes('again'))
-    const { id } = await client('admin').retry(failed, { call: { args: ['third'] }, queue: 'python' })
+    const { id } = await client('admin')
+      .job(failed)
+      .retry({ call: { args: ['third'] }, queue: 'python' })
     await until(async () => (await job(id))?.exception?.includes('third') === true)
     expect((await ask('POST', `/v1/jobs/${failed}/retry`, ['x'], 'operator')).status).toBe(404)
   })

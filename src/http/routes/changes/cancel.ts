@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import type { JobInfo } from '../../../calls/jobInfo.ts'
 import { isFinal, REVOKED } from '../../../protocol/states.ts'
-import { unknownJob } from '../../access/jobAccess.ts'
+import { findJob, unknownJob } from '../../access/jobAccess.ts'
 import { findAnyJob } from '../../access/recordedJob.ts'
 import { ownership } from '../../access/treeAccess.ts'
 import { submittedWorkflow } from '../../access/workflowJobs.ts'
