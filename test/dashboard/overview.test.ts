@@ -49,7 +49,7 @@ test('numbers, charts and tasks follow what happens, without another load', asyn
   await call('<b>bad</b>\u202e')
   await tile('Finished').getByText('4', { exact: true }).waitFor()
   await tile('Failed').getByText('25 %').waitFor()
-  await page.getByRole('figure').first().locator('canvas').waitFor()
+  await page.getByRole('figure').first().locator('.drawing path.line').first().waitFor()
   await page
     .getByRole('figure')
     .first()

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import { useMemo } from 'preact/hooks'
 import type { GapDocument, StatsPointDocument } from '../../../protocol/recordedDocument.ts'
-import { Chart } from '../../parts/chart.tsx'
+import { Chart } from '../../parts/chart/chart.tsx'
 import { count, dateTime, duration } from '../../parts/text/format.ts'
 import { now } from '../../parts/text/time.tsx'
 import { type Range, STEP_MS } from './ranges.ts'

@@ -1,0 +1,3 @@
+// @ts-check
+// What JSX of the pages calls.
+export { Fragment, h } from 'preact'
