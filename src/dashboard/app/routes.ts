@@ -12,69 +12,72 @@ export interface Route {
   readonly loadOne?: () => Promise<ComponentType<{ readonly id: string }>>
 }
 
+/** One file for all of them: small pages compress well together. */
+const pages = () => import('../pages/pages.ts')
+
 /** In the order of the navigation. */
 export const ROUTES: readonly Route[] = [
   {
     name: '',
     title: 'Overview',
     key: 'o',
-    load: async () => (await import('../pages/overview/overview.tsx')).Overview,
+    load: async () => (await pages()).Overview,
   },
   {
     name: 'jobs',
     title: 'Jobs',
     key: 'j',
-    load: async () => (await import('../pages/jobs/jobs.tsx')).Jobs,
-    loadOne: async () => (await import('../pages/job/job.tsx')).Job,
+    load: async () => (await pages()).Jobs,
+    loadOne: async () => (await pages()).Job,
   },
   {
     name: 'workflows',
     title: 'Workflows',
     key: 'f',
-    load: async () => (await import('../pages/workflows/workflows.tsx')).Workflows,
-    loadOne: async () => (await import('../pages/workflows/workflow.tsx')).Workflow,
+    load: async () => (await pages()).Workflows,
+    loadOne: async () => (await pages()).Workflow,
   },
   {
     name: 'queues',
     title: 'Queues',
     key: 'q',
-    load: async () => (await import('../pages/queues/queues.tsx')).Queues,
-    loadOne: async () => (await import('../pages/queues/queue.tsx')).Queue,
+    load: async () => (await pages()).Queues,
+    loadOne: async () => (await pages()).Queue,
   },
   {
     name: 'dead',
     title: 'Dead letters',
     key: 'd',
-    load: async () => (await import('../pages/dead/deadLetters.tsx')).DeadLetters,
-    loadOne: async () => (await import('../pages/dead/deadLetter.tsx')).DeadLetter,
+    load: async () => (await pages()).DeadLetters,
+    loadOne: async () => (await pages()).DeadLetter,
   },
   {
     name: 'workers',
     title: 'Workers',
     key: 'w',
-    load: async () => (await import('../pages/workers/workers.tsx')).Workers,
-    loadOne: async () => (await import('../pages/workers/worker.tsx')).Worker,
+    load: async () => (await pages()).Workers,
+    loadOne: async () => (await pages()).Worker,
   },
   {
     name: 'schedules',
     title: 'Schedules',
     key: 's',
-    load: async () => (await import('../pages/schedules/schedules.tsx')).Schedules,
-    loadOne: async () => (await import('../pages/schedules/schedule.tsx')).Schedule,
+    load: async () => (await pages()).Schedules,
+    loadOne: async () => (await pages()).Schedule,
   },
   {
     name: 'failures',
     title: 'Failures',
     key: 'x',
-    load: async () => (await import('../pages/failures/failures.tsx')).Failures,
-    loadOne: async () => (await import('../pages/failures/failure.tsx')).Failure,
+    load: async () => (await pages()).Failures,
+    loadOne: async () => (await pages()).Failure,
   },
-  { name: 'health', title: 'Health', key: 'h', load: async () => (await import('../pages/health/health.tsx')).Health },
+  { name: 'health', title: 'Health', key: 'h', load: async () => (await pages()).Health },
   {
     name: 'call',
     title: 'Call a task',
     key: 'c',
-    load: async () => (await import('../pages/call/call.tsx')).Call,
-    loadOne: async () => (await import('../pages/call/callTask.tsx')).CallTask,
+    load: async () => (await pages()).Call,
+    loadOne: async () => (await pages()).CallTask,
   },
 ]
