@@ -5,6 +5,7 @@ import { useResource } from '../../api/resource.ts'
 import { Icon } from '../../parts/icon.tsx'
 import { Shown } from '../../parts/page.tsx'
 import { Outside } from '../../parts/text/outside.tsx'
+import { Scrolled } from '../../parts/text/scrolled.tsx'
 import { Ago } from '../../parts/text/time.tsx'
 
 const EVERY_MS = 10_000
@@ -31,8 +32,8 @@ export function Alerts(): JSX.Element {
               <code>fleet.alerts</code> of an app, or a file: <code>celeriac dashboard --alerts rules.json</code>.
             </p>
           ) : (
-            <div class="scroll">
-              <table>
+            <Scrolled class="scroll" label="Rules of alerts">
+              <table class="health">
                 <thead>
                   <tr>
                     <th>Rule</th>
@@ -47,7 +48,7 @@ export function Alerts(): JSX.Element {
                   ))}
                 </tbody>
               </table>
-            </div>
+            </Scrolled>
           )
         }
       </Shown>

@@ -13,6 +13,7 @@ import { Shown } from '../../parts/page.tsx'
 import { download } from '../../parts/text/download.ts'
 import { counted } from '../../parts/text/format.ts'
 import { Outside } from '../../parts/text/outside.tsx'
+import { Scrolled } from '../../parts/text/scrolled.tsx'
 import { Moment } from '../../parts/text/time.tsx'
 
 type Filter = Pick<AuditOptions, 'who' | 'action' | 'since'>
@@ -97,8 +98,8 @@ function FilterForm(given: FilterTexts): JSX.Element {
 function Entries({ entries }: { entries: readonly AuditEntryDocument[] }): JSX.Element {
   return (
     <>
-      <div class="scroll">
-        <table>
+      <Scrolled class="scroll" label="Entries of the audit log">
+        <table class="health">
           <thead>
             <tr>
               <th>When</th>
@@ -116,7 +117,7 @@ function Entries({ entries }: { entries: readonly AuditEntryDocument[] }): JSX.E
             ))}
           </tbody>
         </table>
-      </div>
+      </Scrolled>
       <p class="quiet">{counted(entries.length, 'entry', 'entries')} shown</p>
     </>
   )

@@ -38,7 +38,7 @@ export function Findings({ findings }: { findings: readonly FindingDocument[] })
             <p>
               <Outside text={text} length={4000} />
             </p>
-            {page && <a href={to(page[0])}>{page[1]}</a>}
+            {page && <a href={to(page[0])}>Go to {page[1]}</a>}
           </div>
         )
       })}

@@ -46,9 +46,9 @@ export function Health(): JSX.Element {
       </Shown>
       <div class="health-parts">
         <Recorder />
+        {can('record') && <Alerts />}
         <WhoAmI />
       </div>
-      {can('record') && <Alerts />}
       {can('audit') && <Audit />}
     </Page>
   )

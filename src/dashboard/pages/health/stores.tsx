@@ -3,6 +3,7 @@ import type { DoctorStoreDocument } from '../../../protocol/doctorDocument.ts'
 import { Meter } from '../../parts/meter.tsx'
 import { bytes, count } from '../../parts/text/format.ts'
 import { Outside } from '../../parts/text/outside.tsx'
+import { Scrolled } from '../../parts/text/scrolled.tsx'
 import { clockText } from './clock.ts'
 
 /** The stores: how full they are, and whether their clocks are right. */
@@ -11,8 +12,8 @@ export function Stores({ stores }: { stores: readonly DoctorStoreDocument[] }): 
   return (
     <section class="card">
       <h2>Stores</h2>
-      <div class="scroll">
-        <table>
+      <Scrolled class="scroll" label="Stores">
+        <table class="health">
           <thead>
             <tr>
               <th>Store</th>
@@ -29,7 +30,7 @@ export function Stores({ stores }: { stores: readonly DoctorStoreDocument[] }): 
             ))}
           </tbody>
         </table>
-      </div>
+      </Scrolled>
     </section>
   )
 }

@@ -25,7 +25,7 @@ export function Versions({ found }: { found: DoctorDocument }): JSX.Element {
       {workers.error && <Problem error={workers.error} retry={workers.reload} />}
       {answering.length > 0 && (
         <div class="scroll">
-          <table>
+          <table class="health">
             <thead>
               <tr>
                 <th>Worker</th>

@@ -33,7 +33,7 @@ export function TaskTable({ worker, registered, error }: TaskTableProps): JSX.El
         <p class="quiet">It has run no task yet, and says of none that it knows it.</p>
       ) : (
         <div class="scroll">
-          <table>
+          <table class="tasks">
             <thead>
               <tr>
                 <th>Task</th>

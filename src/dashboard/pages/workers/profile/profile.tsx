@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { useEffect, useId, useMemo, useRef, useState } from 'preact/hooks'
 import { client } from '../../../api/client.ts'
 import { whyNot } from '../../../app/session.ts'
 import { Button } from '../../../parts/ask/button.tsx'
@@ -97,10 +97,11 @@ interface ChoiceProps extends Omit<ProfileProps, 'worker'> {
 function SlotChoice({ slots, slot, stacks, choose }: ChoiceProps): JSX.Element {
   const tasks = new Map([...(stacks?.values() ?? [])].map((one) => [one.slot, one.task]))
   const numbers = Array.from({ length: slots }, (_, at) => at + 1)
+  const id = useId()
   return (
-    <label class="field">
-      <span>Of</span>
-      <select value={slot} onChange={({ currentTarget }) => choose(currentTarget.value)}>
+    <div class="field">
+      <label for={id}>Of</label>
+      <select id={id} value={slot} onChange={({ currentTarget }) => choose(currentTarget.value)}>
         {numbers.map((number) => (
           <option key={number} value={String(number)}>
             Slot {number}
@@ -109,7 +110,7 @@ function SlotChoice({ slots, slot, stacks, choose }: ChoiceProps): JSX.Element {
         ))}
         <option value="">Main thread of the worker</option>
       </select>
-    </label>
+    </div>
   )
 }
 
