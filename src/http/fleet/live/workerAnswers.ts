@@ -200,11 +200,12 @@ function figuresOf(stats: Answer | undefined): Partial<WorkerDocument> {
 
 function poolOf(pool: Answer): WorkerPoolDocument {
   const { implementation, processes } = pool
-  return known({
-    kind: textOf(implementation),
-    size: numberOf(pool['max-concurrency']),
-    pids: Array.isArray(processes) ? processes.filter((pid) => typeof pid === 'number') : undefined,
-  })
+  const kind = textOf(implementation)
+  const pids = Array.isArray(processes) ? processes.filter((pid) => typeof pid === 'number') : undefined
+  // Celery's prefork goes on to answer the number that it began with, however it has grown or shrunk.
+  const isCelery = !kind?.startsWith('celeriac:')
+  const size = isCelery && pids && pids.length > 0 ? pids.length : numberOf(pool['max-concurrency'])
+  return known({ kind, size, pids })
 }
 
 function queuesOf(queues: readonly unknown[]): NonNullable<WorkerDocument['queues']> {
