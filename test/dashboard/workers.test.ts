@@ -100,7 +100,7 @@ test('the list: who is there and what runs, sorted, filtered, by keys, live', as
   await page.getByRole('heading', { level: 1 }).click()
   await expectAccessible(page)
   await page.keyboard.press('?')
-  await page.getByRole('dialog', { name: 'Keys' }).getByText('Open the worker').waitFor()
+  await page.getByRole('dialog', { name: 'Keys' }).getByText('Next worker, Enter opens it').waitFor()
   await page.keyboard.press('Escape')
   for (const key of ['j', 'j', 'k', 'j', 'Enter']) await page.keyboard.press(key)
   await page.getByRole('heading', { level: 1, name: THREADS }).waitFor()

@@ -1,0 +1,4 @@
+import { useBrowser } from '../http/browser.ts'
+import { celerySuite } from './celerySuite.ts'
+
+celerySuite(useBrowser(), { broker: 'redis' })
