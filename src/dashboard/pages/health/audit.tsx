@@ -22,10 +22,11 @@ type Filter = Pick<AuditOptions, 'who' | 'action' | 'since'>
 export function Audit(): JSX.Element {
   const { query } = here.value
   const since = query.get('since') ?? ''
+  const isWrong = since !== '' && Number.isNaN(Date.parse(since))
   const filter: Filter = {
     who: query.get('who') || undefined,
     action: query.get('action') || undefined,
-    since: Number.isNaN(Date.parse(since)) ? undefined : new Date(since),
+    since: since === '' || isWrong ? undefined : new Date(since),
   }
   const log = useResource((signal) => client.audit({ ...filter, signal }), [JSON.stringify(filter)])
   const addOlder = async (cursor: string): Promise<void> => {
@@ -38,6 +39,12 @@ export function Audit(): JSX.Element {
         <h2>Audit log</h2>
         <Button onPress={() => saveCsv(filter)}>Download CSV</Button>
       </div>
+      {isWrong && (
+        <p class="notice">
+          The URL has a wrong time, so all times are listed: expected one as 2026-11-30T12:00, got{' '}
+          <Outside text={since} length={80} />
+        </p>
+      )}
       <FilterForm who={filter.who} action={filter.action} since={since} />
       <Shown of={log}>
         {({ entries, cursor }) => (

@@ -42,8 +42,13 @@ export function Versions({ found }: { found: DoctorDocument }): JSX.Element {
                     </a>
                   </td>
                   <td>
-                    {softwareText(worker)}
-                    {worker.node !== undefined && <span class="quiet"> · Node {worker.node}</span>}
+                    <Outside text={softwareText(worker)} length={60} />
+                    {worker.node !== undefined && (
+                      <span class="quiet">
+                        {' · '}
+                        <Outside text={`Node ${worker.node}`} length={60} />
+                      </span>
+                    )}
                   </td>
                   <td>
                     {skews.has(worker.name) ? clockText(skews.get(worker.name)) : <span class="quiet">not known</span>}
@@ -67,8 +72,12 @@ function Summary({ own, programs }: { own: string; programs: readonly string[] }
   return (
     <p class={isMixed ? 'notice' : 'summary'}>
       The server runs celeriac {own}
-      {groups.length > 0 && <>; {text}</>}.
-      {isMixed && ' Several versions of celeriac run: a mixture is for the time of a deploy alone.'}
+      {groups.length > 0 && (
+        <>
+          ; <Outside text={text} length={1000} />
+        </>
+      )}
+      .{isMixed && ' Several versions of celeriac run: a mixture is for the time of a deploy alone.'}
     </p>
   )
 }

@@ -6,7 +6,7 @@ import { useResource } from '../../api/resource.ts'
 import { to } from '../../app/location.ts'
 import { whyNot } from '../../app/session.ts'
 import { Button } from '../../parts/ask/button.tsx'
-import { Outside } from '../../parts/text/outside.tsx'
+import { Outside, visible } from '../../parts/text/outside.tsx'
 import { notify } from '../../parts/toasts.tsx'
 import { CommandForm } from './commandForm.tsx'
 import { ADD_CONSUMER, type CommandFacts, EVENT_COMMANDS, LIMIT_COMMANDS, POOL_COMMANDS } from './commandTable.ts'
@@ -87,7 +87,7 @@ function Queue(props: { worker: SeenWorker; queue: WorkerQueueDocument; reload: 
   const { name, paused } = queue
   const cancel = async (): Promise<void> => {
     const { ok } = await client.workers.command(worker.name, 'cancel-consumer', { queue: name })
-    notify(`${worker.name}: ${ok}`)
+    notify(visible(`${worker.name}: ${ok}`))
     await reload()
   }
   return (

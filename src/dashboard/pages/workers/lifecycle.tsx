@@ -3,7 +3,7 @@ import { client } from '../../api/client.ts'
 import { whyNot } from '../../app/session.ts'
 import { Button } from '../../parts/ask/button.tsx'
 import { confirm } from '../../parts/ask/confirm.tsx'
-import { Outside } from '../../parts/text/outside.tsx'
+import { Outside, visible } from '../../parts/text/outside.tsx'
 import { notify } from '../../parts/toasts.tsx'
 import { type SeenWorker, softwareOf } from './seenWorker.ts'
 
@@ -15,7 +15,7 @@ export function Lifecycle({ worker, reload }: { worker: SeenWorker; reload: () =
   const silent = answers ? undefined : SILENT
   const turn = async (): Promise<void> => {
     const { ok } = await client.workers.command(name, quiet ? 'resume' : 'quiet')
-    notify(`${name}: ${ok}`)
+    notify(visible(`${name}: ${ok}`))
     await reload()
   }
   const shutDown = async (): Promise<void> => {
@@ -27,7 +27,7 @@ export function Lifecycle({ worker, reload }: { worker: SeenWorker; reload: () =
     )
     if (!(await confirm({ title: 'Shut down this worker?', text, action: 'Shut down' }))) return
     await client.workers.shutdown(name)
-    notify(`${name} was asked to shut down`)
+    notify(visible(`${name} was asked to shut down`))
     await reload()
   }
   return (

@@ -6,7 +6,7 @@ import { me, whyNot } from '../../app/session.ts'
 import { Button } from '../../parts/ask/button.tsx'
 import { confirm } from '../../parts/ask/confirm.tsx'
 import { counted } from '../../parts/text/format.ts'
-import { Outside } from '../../parts/text/outside.tsx'
+import { Outside, visible } from '../../parts/text/outside.tsx'
 import { Ago, Since } from '../../parts/text/time.tsx'
 import { notify } from '../../parts/toasts.tsx'
 import { beginOf, type SeenWorker, softwareOf } from './seenWorker.ts'
@@ -136,7 +136,7 @@ function Ends({ task, reload }: { task: RunningTaskDocument; reload: () => Promi
   const end = async (terminate: boolean): Promise<void> => {
     if (terminate && !(await confirm(terminateQuestion(name)))) return
     await client.cancel(id, { terminate })
-    notify(terminate ? `${name} is terminated` : `${name} is revoked: it is asked to stop`)
+    notify(visible(terminate ? `${name} is terminated` : `${name} is revoked: it is asked to stop`))
     await reload()
   }
   return (

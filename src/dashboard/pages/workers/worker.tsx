@@ -24,7 +24,7 @@ export function Worker({ id }: { readonly id: string }): JSX.Element {
     const newer = changed.find(({ name }) => name === id)
     if (newer) worker.update(() => newer)
     // One that was lost may be there again.
-    if (gone.includes(id) || (newer && worker.data === undefined && !worker.isLoading)) void worker.reload()
+    if (gone.includes(id) || (newer && worker.error && !worker.isLoading)) void worker.reload()
   })
   const isUnknown = worker.error instanceof ProblemError && worker.error.kind === 'unknown-worker'
   const { data } = worker

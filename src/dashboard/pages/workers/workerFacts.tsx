@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import { Facts } from '../../parts/facts.tsx'
 import { Meter } from '../../parts/meter.tsx'
 import { bytes, count, duration, percent } from '../../parts/text/format.ts'
+import { Outside } from '../../parts/text/outside.tsx'
 import { Ago, Since } from '../../parts/text/time.tsx'
 import { poolText, type SeenWorker, softwareText, startOf } from './seenWorker.ts'
 import { WorkerState } from './workerState.tsx'
@@ -15,11 +16,11 @@ export function WorkerFacts({ worker }: { worker: SeenWorker }): JSX.Element {
       <Facts
         of={[
           ['State', <WorkerState worker={worker} />],
-          ['Software', `${softwareText(worker)}${node === undefined ? '' : `, Node ${node}`}`],
+          ['Software', <Outside text={`${softwareText(worker)}${node === undefined ? '' : `, Node ${node}`}`} />],
           ['Last event', worker.seenAt === undefined ? undefined : <Ago at={worker.seenAt} />],
           ['Uptime', answers && start !== undefined ? <Since at={start} /> : undefined],
           ['Process', pid],
-          ['Pool', worker.pool && poolText(worker)],
+          ['Pool', worker.pool && <Outside text={poolText(worker)} />],
           ['Autoscale', autoscale && `${autoscale.min} to ${autoscale.max}`],
           ['Reserved', reserved === undefined ? undefined : reservedText(reserved, prefetch)],
           ['Processed', processed === undefined ? undefined : count(processed)],

@@ -107,8 +107,7 @@ function Row({ worker }: { worker: SeenWorker }): JSX.Element {
           <Outside text={name} length={80} />
         </a>
         <div class="quiet about" title={node === undefined ? undefined : `Node ${node}`}>
-          {softwareText(worker)}
-          {pool && ` · ${poolText(worker)}`}
+          <Outside text={`${softwareText(worker)}${pool ? ` · ${poolText(worker)}` : ''}`} length={60} />
         </div>
       </td>
       <td>

@@ -56,7 +56,7 @@ function useWorkers(): { resource: Resource<readonly SeenWorker[]>; problem: str
     [],
   )
   const problem = useWorkerChanges(({ changed, gone, isWhole }) => {
-    if (resource.data === undefined && !resource.isLoading) void resource.reload()
+    if (resource.error && !resource.isLoading) void resource.reload()
     resource.update((list) => (isWhole ? changed : merged(list, changed, gone, ({ name }) => name)))
   })
   return { resource, problem }

@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useMemo, useState } from 'preact/hooks'
 import { Button } from '../../../parts/ask/button.tsx'
 import { counted, duration, percent } from '../../../parts/text/format.ts'
-import { Outside } from '../../../parts/text/outside.tsx'
+import { Outside, visible } from '../../../parts/text/outside.tsx'
 import { type Call, keyOf } from './callTree.ts'
 import { boxBeside, type FlameBox, flameBoxes } from './flameBoxes.ts'
 
@@ -73,7 +73,7 @@ function Box(props: { at: number; box: FlameBox; isCurrent: boolean; isMarked: b
       style={{ left: `${left * 100}%`, width: `${width * 100}%`, top: `${row * ROW}px` }}
     >
       {/* Names in boxes that are too narrow for a letter would only cost. */}
-      {width > 0.01 ? call.name.slice(0, 200) : ''}
+      {width > 0.01 ? visible(call.name.slice(0, 200)) : ''}
     </div>
   )
 }

@@ -96,7 +96,9 @@ interface ChoiceProps extends Omit<ProfileProps, 'worker'> {
 
 function SlotChoice({ slots, slot, stacks, choose }: ChoiceProps): JSX.Element {
   const tasks = new Map([...(stacks?.values() ?? [])].map((one) => [one.slot, one.task]))
-  const numbers = Array.from({ length: slots }, (_, at) => at + 1)
+  // Tasks with a pool of their own have slots behind those of the worker's pool.
+  const last = Math.max(slots, ...[...tasks.keys()].map((number) => number ?? 0))
+  const numbers = Array.from({ length: last }, (_, at) => at + 1)
   const id = useId()
   return (
     <div class="field">
