@@ -6,7 +6,9 @@ import { Since } from '../../parts/text/time.tsx'
 import { beginOf, type SeenWorker } from './seenWorker.ts'
 
 /** Marks that are drawn; a pool may have a thousand slots. */
-const MAX_MARKS = 24
+const MAX_MARKS = 10
+/** px, as in workers.css. */
+const MARK_WIDTH = 11
 /** Tasks that are named below them; the page of the worker has all. */
 const MAX_NAMED = 4
 
@@ -14,7 +16,8 @@ const MAX_NAMED = 4
 export function Slots({ worker }: { worker: SeenWorker }): JSX.Element {
   const { running = [], pool } = worker
   const size = Math.max(pool?.size ?? 0, running.length)
-  const marks = Array.from({ length: Math.min(size, MAX_MARKS) }, (_, at) => at < running.length)
+  const filled = Math.min(running.length, MAX_MARKS)
+  const empty = Math.min(size, MAX_MARKS) - filled
   const longest = running.toSorted((a, b) => (b.age ?? 0) - (a.age ?? 0)).slice(0, MAX_NAMED)
   const rest = running.length - longest.length
   return (
@@ -24,9 +27,8 @@ export function Slots({ worker }: { worker: SeenWorker }): JSX.Element {
           {count(running.length)} / {pool?.size === undefined ? '?' : count(pool.size)}
         </span>
         <span class="slot-marks" aria-hidden="true">
-          {marks.map((isFilled, at) => (
-            <span key={at} class={isFilled ? 'slot filled' : 'slot'} />
-          ))}
+          <span class="used" style={{ width: `${filled * MARK_WIDTH}px` }} />
+          <span class="free" style={{ width: `${empty * MARK_WIDTH}px` }} />
           {size > MAX_MARKS && <span class="quiet">+{count(size - MAX_MARKS)}</span>}
         </span>
       </div>
@@ -39,7 +41,6 @@ export function Slots({ worker }: { worker: SeenWorker }): JSX.Element {
             </a>
             {begin !== undefined && (
               <span class="quiet">
-                {' '}
                 <Since at={begin} />
               </span>
             )}

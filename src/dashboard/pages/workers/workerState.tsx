@@ -26,7 +26,7 @@ export function WorkerState({ worker }: { worker: WorkerDocument }): JSX.Element
         </div>
       )}
       {answers && reason !== undefined && (
-        <div class="quiet">
+        <div class="quiet reason">
           <Outside text={reason} />
         </div>
       )}

@@ -1,5 +1,7 @@
 import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
 import { here, setQuery, to } from '../../app/location.ts'
+import { Button } from '../../parts/ask/button.tsx'
 import { Icon } from '../../parts/icon.tsx'
 import { Meter } from '../../parts/meter.tsx'
 import { bytes, count, percent } from '../../parts/text/format.ts'
@@ -37,14 +39,15 @@ const COLUMNS: readonly Column[] = [
   { title: 'Queues' },
 ]
 
-/** More rows would make the page slow; a filter finds the others. */
-const MAX_ROWS = 300
+/** Rows that are drawn first, and more with each press: thousands would make the page slow. */
+const DRAWN = 100
 
 /** The workers whose name has this text, sorted as the URL says. */
 export function WorkerTable({ workers, text }: { workers: readonly SeenWorker[]; text: string }): JSX.Element {
   const { query } = here.value
   const by = COLUMNS.find((column) => column.by === query.get('sort'))?.by ?? 'name'
   const isUp = query.get('order') === 'up'
+  const [drawn, setDrawn] = useState(DRAWN)
   const chosen = chosenWorkers(workers, { text, by, isUp })
   if (chosen.length === 0) return <p class="quiet">No worker has this in its name.</p>
   return (
@@ -59,14 +62,21 @@ export function WorkerTable({ workers, text }: { workers: readonly SeenWorker[];
             </tr>
           </thead>
           <tbody>
-            {chosen.slice(0, MAX_ROWS).map((worker) => (
+            {chosen.slice(0, drawn).map((worker) => (
               <Row key={worker.name} worker={worker} />
             ))}
           </tbody>
         </table>
       </div>
-      {chosen.length > MAX_ROWS && (
-        <p class="quiet">{count(chosen.length - MAX_ROWS)} more are not listed: filter by name to see them.</p>
+      {chosen.length > drawn && (
+        <div class="row">
+          <Button onPress={() => setDrawn(drawn + DRAWN)}>
+            Show {count(Math.min(DRAWN, chosen.length - drawn))} more
+          </Button>
+          <span class="quiet">
+            {count(drawn)} of {count(chosen.length)} are shown: filter by name to find others.
+          </span>
+        </div>
       )}
     </>
   )

@@ -16,6 +16,11 @@ export function FlameGraph({ root, marked }: { root: Call; marked: string | unde
   const [chosen, setChosen] = useState<FlameBox>()
   const { boxes, rows, hidden } = useMemo(() => flameBoxes(focus), [focus])
   const current = chosen && boxes.includes(chosen) ? chosen : boxes[0]
+  // The same elements as long as the same is drawn: to compare thousands at each move of the mouse would be slow.
+  const drawn = useMemo(
+    () => boxes.map((box, at) => <Box key={at} at={at} box={box} isMarked={keyOf(box.call) === marked} />),
+    [boxes, marked],
+  )
   const zoom = (call: Call | undefined): void => {
     if (call) setFocus(call)
     setChosen(undefined)
@@ -48,9 +53,8 @@ export function FlameGraph({ root, marked }: { root: Call; marked: string | unde
         onMouseMove={({ target }) => setChosen(boxAt(target) ?? current)}
       >
         <div class="flame-boxes" style={{ height: `${rows * ROW}px` }}>
-          {boxes.map((box, at) => (
-            <Box key={at} at={at} box={box} isCurrent={box === current} isMarked={keyOf(box.call) === marked} />
-          ))}
+          {drawn}
+          {current && <div class="flame-current" style={placeOf(current)} />}
         </div>
       </div>
       <div class="row quiet">
@@ -62,20 +66,18 @@ export function FlameGraph({ root, marked }: { root: Call; marked: string | unde
   )
 }
 
-function Box(props: { at: number; box: FlameBox; isCurrent: boolean; isMarked: boolean }): JSX.Element {
-  const { at, box, isCurrent, isMarked } = props
-  const { call, left, width, row } = box
-  const flags = `${isCurrent ? ' current' : ''}${isMarked ? ' marked' : ''}`
+function Box({ at, box, isMarked }: { at: number; box: FlameBox; isMarked: boolean }): JSX.Element {
+  const { call, width } = box
   return (
-    <div
-      class={`flame-box ${call.kind}${flags}`}
-      data-box={at}
-      style={{ left: `${left * 100}%`, width: `${width * 100}%`, top: `${row * ROW}px` }}
-    >
+    <div class={`flame-box ${call.kind}${isMarked ? ' marked' : ''}`} data-box={at} style={placeOf(box)}>
       {/* Names in boxes that are too narrow for a letter would only cost. */}
       {width > 0.01 ? visible(call.name.slice(0, 200)) : ''}
     </div>
   )
+}
+
+function placeOf({ left, width, row }: FlameBox): { left: string; width: string; top: string } {
+  return { left: `${left * 100}%`, width: `${width * 100}%`, top: `${row * ROW}px` }
 }
 
 function Details({ call, of }: { call: Call; of: Call }): JSX.Element {
