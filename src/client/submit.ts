@@ -26,10 +26,11 @@ export interface AnyInput {
 export interface CallAnyOptions extends SubmitOptions {
   /** Default: that of the app's options. */
   queue?: string | undefined
-  /** Not before then; or so many seconds from now. */
+  /** Not before then. */
   eta?: Date | undefined
+  /** In place of `eta`: not before so many seconds from now. */
   countdown?: number | undefined
-  /** 0 to 9. */
+  /** 0 to 255. */
   priority?: number | undefined
 }
 

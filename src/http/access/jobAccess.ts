@@ -10,7 +10,7 @@ import { hasRole, isOutlined, outlineOf } from './roles.ts'
 import { findGroup, submittedWorkflow } from './workflowJobs.ts'
 
 /** Ids as the app takes them; others were never submitted. */
-export const JOB_ID = /^\P{Cc}{1,255}$/u
+export const JOB_ID: RegExp = /^\P{Cc}{1,255}$/u
 
 /**
  * The job of the path's `:id`, unless there is none, its task is not exposed, or it is another's: the answer is the

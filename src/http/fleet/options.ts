@@ -8,7 +8,9 @@ export interface FleetOptions {
   // <FLEET_OPTIONS> written by `npm run docs:api` from the table below
   /** Show it to every client, where the API has no `authorize`. Default `false`. */
   open?: boolean | undefined
-  /** Let admins schedule any task, exposed or not: where the server has no code of its own. Default `false`. */
+  /**
+   * Let admins call and schedule any task, exposed or not: where the server has no code of its own. Default `false`.
+   */
   anyTask?: boolean | undefined
   /** Report the fleet at `/metrics` under the names that Flower has, too. Default `false`. */
   flowerMetrics?: boolean | undefined
@@ -36,7 +38,7 @@ export const FLEET_OPTIONS: OptionTable<FleetOptions, ParsedFleetOptions> = {
     kind: 'flag',
     check: requireFlag,
     default: false,
-    doc: 'let admins schedule any task, exposed or not: where the server has no code of its own',
+    doc: 'let admins call and schedule any task, exposed or not: where the server has no code of its own',
   },
   flowerMetrics: {
     kind: 'flag',

@@ -132,28 +132,6 @@ export const RECORDED_LIST: JsonSchema = object(
   ...['facets', 'cursor'],
 )
 
-const READING = { subject: TEXT, value: { type: 'number', description: 'A share, or ms.' }, text: TEXT }
-
-/** What the rules of the alerts find. */
-export const ALERT_SCHEMAS: JsonSchema = {
-  AlertRule: object(
-    {
-      rule: TEXT,
-      on: { ...TEXT, examples: ['worker-lost'] },
-      readings: { type: 'array', items: object(READING), description: 'What it finds now.' },
-      alerts: {
-        type: 'array',
-        items: object(
-          { ...READING, status: { enum: ['pending', 'firing', 'recovering'] }, startedAt: MOMENT, firedAt: MOMENT },
-          'firedAt',
-        ),
-      },
-      problem: { ...TEXT, description: 'Why it cannot be looked at.' },
-    },
-    'problem',
-  ),
-}
-
 type Parameters = Readonly<Record<string, readonly [JsonSchema, string]>>
 
 const WORDS = { ...TEXT, description: 'Several with commas between them.' }
@@ -207,7 +185,6 @@ export function recordedPaths(base: string, answers: Answers): JsonSchema {
     [`${base}/failures`]: { get: listFailures(answers) },
     [`${base}/failures/{fingerprint}`]: { parameters: [fingerprint], get: getFailure(answers) },
     [`${base}/failures/{fingerprint}/retry`]: { parameters: [fingerprint], post: retryFailure(answers) },
-    [`${base}/alerts`]: { get: getAlerts(answers) },
     [`${base}/events`]: { get: getEvents(answers) },
   }
 }
@@ -397,21 +374,6 @@ function getEvents(answers: Answers): JsonSchema {
         headers: { 'X-Accel-Buffering': ref('headers', 'AccelBuffering') },
       }),
       ...answers.problems(false, 'invalid-query', 'invalid-event-id', 'forbidden', 'cannot-list'),
-    },
-  }
-}
-
-function getAlerts(answers: Answers): JsonSchema {
-  return {
-    operationId: 'getAlerts',
-    tags: ['fleet'],
-    summary: 'What each rule of the alerts finds now, and its alerts',
-    description: 'Needs the scope viewer.',
-    responses: {
-      200: answers.ok('The rules; none where nothing is watched.', {
-        content: json(object({ rules: arrayOf('AlertRule') })),
-      }),
-      ...answers.problems(false, 'invalid-query', 'forbidden', 'cannot-list'),
     },
   }
 }
