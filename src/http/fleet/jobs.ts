@@ -6,7 +6,7 @@ import { identityOf } from '../access/identity.ts'
 import { unknownJob } from '../access/jobAccess.ts'
 import { hasRole, roleProblem } from '../access/roles.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'
-import { readQuery, requireFlag, requireLimit, requireWord, wrongParameter } from '../input/query.ts'
+import { type Reader, readQuery, requireFlag, requireLimit, requireWord, wrongParameter } from '../input/query.ts'
 import { nextLink, respondDocument } from '../output/document.ts'
 import type { Problem } from '../output/problem.ts'
 import { respondProblem } from '../output/problem.ts'
@@ -27,7 +27,12 @@ const LIST_READERS = {
   cursor: requireWord,
 }
 /** Of requests that change the jobs that fit. */
-export const CHANGE_READERS = {
+export const CHANGE_READERS: typeof RECORDED_READERS & {
+  readonly id: Reader<readonly string[]>
+  readonly dryRun: Reader<boolean>
+  readonly limit: Reader<number>
+  readonly cursor: Reader<string>
+} = {
   ...RECORDED_READERS,
   id: requireIds,
   dryRun: requireFlag,

@@ -105,7 +105,9 @@ export function fleetCalls(options: FleetOptions): void {
     expect((await ask('DELETE', `/v1/jobs/${waiting}`, undefined, 'owner')).status).toBe(404)
     expect((await ask('DELETE', `/v1/jobs/${waiting}`, undefined, 'operator')).status).toBeLessThan(300)
     const stopped = await ask('DELETE', `/v1/jobs/${running}?terminate=1`, undefined, 'operator')
-    expect(stopped).toMatchObject({ status: 202, json: { id: running, task: 'py.gated' } })
+    expect(stopped).toMatchObject({ json: { id: running, task: 'py.gated' } })
+    // Its worker may have ended it already.
+    expect([200, 202]).toContain(stopped.status)
     await Promise.all([becomes(running, 'REVOKED'), becomes(waiting, 'REVOKED')])
     expect((await ask('DELETE', `/v1/jobs/${running}`, undefined, 'operator')).status).toBe(409)
   })

@@ -22,7 +22,9 @@ export async function cancelJob(c: Context, scope: HttpScope): Promise<Response>
   if (await submittedWorkflow(id, scope)) return cancelWorkflow(c, scope, known, terminate)
   if (isFinal(known.state)) return respondProblem(finalProblem(known), path)
   const asked = await scope.app.result(id).revoke({ terminate })
-  const job = (await scope.jobs.info(id)) ?? known
+  const info = (await scope.jobs.info(id)) ?? known
+  // Celery's record has no task.
+  const job = { ...info, task: info.task ?? known.task }
   if (!asked && isFinal(job.state)) return respondProblem(finalProblem(job), path)
   return respondJob(job, baseOf(path, 2), job.state === REVOKED ? 200 : 202)
 }
