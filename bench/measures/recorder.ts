@@ -17,7 +17,7 @@ const SETTLE_MS = 3000
 const SEMANTICS = {
   ack: 'none: events are sent at most once',
   result: 'none',
-  durable: 'events are in the SQLite file of the recorder, one transaction five times a second',
+  durable: 'events are in the SQLite file of the recorder, a transaction at least five times a second',
   events: 'three of each job, in messages of up to 90',
 }
 
