@@ -5,10 +5,11 @@ import { pointDocument } from '../stats.ts'
 import { message, type Part } from './part.ts'
 
 const INTERVAL_MS = 1000
-/** Events of a worker may come late: steps of this age may still change, ms. */
+/** Events of a worker may come late: steps that are so much older than the newest one may still change, ms. */
 const OPEN_MS = 15_000
-/** Steps of this age are new to a client that comes back, ms. */
-const RESUMED_MS = 300_000
+/** What is older is never read, also where a client comes back; others begin with steps of this age, ms. */
+const MAX_AGE_MS = 300_000
+const FIRST_AGE_MS = 30_000
 /** Clocks of workers may be ahead, ms. */
 const AHEAD_MS = 60_000
 
@@ -20,7 +21,8 @@ export function statsPart(
 ): Part {
   /** What was sent, as JSON, by series and moment. */
   const sent = new Map<string, Map<number, string>>()
-  let age = isResumed ? RESUMED_MS : OPEN_MS
+  /** When the newest step begins. */
+  let newest = Math.floor(clock.now()) - (isResumed ? MAX_AGE_MS : FIRST_AGE_MS)
   return {
     subject: 'stats',
     interval: INTERVAL_MS,
@@ -28,16 +30,16 @@ export function statsPart(
     isRecorded: true,
     async read() {
       const now = Math.floor(clock.now())
-      const from = Math.max(0, now - age)
+      const from = Math.max(0, now - MAX_AGE_MS, Math.min(now, newest) - OPEN_MS)
       const stats = await recording.stats({ ...query, from, to: now + AHEAD_MS, step: '1s' })
-      age = OPEN_MS
       const series = stats.series.flatMap(({ name, points }) => {
         const known = sent.get(name) ?? new Map<number, string>()
         sent.set(name, known)
+        newest = Math.max(newest, points.at(-1)?.at ?? 0)
         const changed = points.filter((point) => isChanged(known, point))
         return changed.length > 0 ? [{ name, points: changed.map(pointDocument) }] : []
       })
-      forget(sent, now - OPEN_MS - INTERVAL_MS)
+      forget(sent, from - INTERVAL_MS)
       return series.length > 0 ? message('stats', { step: '1s', series } satisfies LiveStatsDocument) : undefined
     },
   }
