@@ -31,7 +31,7 @@ export async function buildPages() {
     jsx: 'transform',
     jsxFactory: 'h',
     jsxFragment: 'Fragment',
-    inject: [join(root, 'scripts/jsx.mjs')],
+    inject: [join(source, 'jsx.ts')],
     tsconfigRaw: {},
     legalComments: 'none',
     metafile: true,

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { cron } from '../../src/beat/when/cron.ts'
 import { every } from '../../src/beat/when/every.ts'
-import type { Celeriac } from '../../src/index.ts'
+import { type Celeriac, chain, group } from '../../src/index.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { type DashboardScene, startDashboard } from './scene.ts'
 
@@ -11,6 +11,10 @@ export interface Demo extends AsyncDisposable {
   readonly tasks: DemoTasks
   /** Submit some of each, of which a part fails. */
   submit(count: number): Promise<void>
+  /** A job that has failed after its retries: its id. */
+  failed(): Promise<string>
+  /** A workflow that has ended: the id of its root job. */
+  workflow(): Promise<string>
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
@@ -94,6 +98,18 @@ export async function startDemo(): Promise<Demo> {
     scene,
     tasks: known,
     submit: (count) => submitSome(known, count),
+    failed: async () => {
+      const sent = await known.send.delay({ to: 'bounce@example.com', subject: 'Your order', priority: 'high' })
+      await sent.get().catch((error: Error) => error)
+      return sent.id
+    },
+    workflow: async () => {
+      const photos = ['a', 'b', 'c', 'd'].map((name) => known.resize.s({ photo: `${name}.jpg`, width: 800 }))
+      const orders = [1, 2, 3].map((order) => known.total.s(order))
+      const sent = await group([chain(group(orders), known.sum.s()), ...photos]).delay()
+      await sent.get()
+      return sent.id
+    },
     [Symbol.asyncDispose]: async () => {
       await Promise.all(workers.map((worker) => worker.stop()))
       await scene[Symbol.asyncDispose]()

@@ -1,3 +1,0 @@
-// @ts-check
-// What JSX of the pages calls.
-export { Fragment, h } from 'preact'
