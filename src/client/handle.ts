@@ -1,5 +1,5 @@
 import { type EventOptions, jobEvents, resultOf } from './events.ts'
-import { stringify } from './json.ts'
+import { parse, stringify } from './json.ts'
 import { pause } from './pause.ts'
 import { retryAfterOf, WaitTimeoutError } from './problem.ts'
 import { queryOf } from './query.ts'
@@ -67,7 +67,7 @@ export class JobHandle<Output = unknown, Progress = unknown, EventResult = Outpu
 
   /** The job as it is now. */
   async info(options: { signal?: AbortSignal | undefined } = {}): Promise<JobDocument> {
-    return (await (await this.#transport.ask(this.#path, options)).json()) as JobDocument
+    return documentOf(await this.#transport.ask(this.#path, options))
   }
 
   /**
@@ -97,7 +97,7 @@ export class JobHandle<Output = unknown, Progress = unknown, EventResult = Outpu
    */
   async cancel({ terminate = false, signal }: CancelOptions = {}): Promise<JobDocument> {
     const path = terminate ? `${this.#path}?terminate=1` : this.#path
-    return (await (await this.#transport.ask(path, { method: 'DELETE', signal })).json()) as JobDocument
+    return documentOf(await this.#transport.ask(path, { method: 'DELETE', signal }))
   }
 
   /**
@@ -107,9 +107,7 @@ export class JobHandle<Output = unknown, Progress = unknown, EventResult = Outpu
   async change({ signal, ...changes }: ChangeOptions): Promise<JobDocument> {
     const headers = { 'content-type': 'application/json' }
     const body = stringify(changes)
-    return (await (
-      await this.#transport.ask(this.#path, { method: 'PATCH', headers, body, signal })
-    ).json()) as JobDocument
+    return documentOf(await this.#transport.ask(this.#path, { method: 'PATCH', headers, body, signal }))
   }
 
   /**
@@ -138,4 +136,9 @@ export class JobHandle<Output = unknown, Progress = unknown, EventResult = Outpu
       if (etag === null) await pause(retryAfterOf(response) ?? POLL_INTERVAL_MS, signal)
     }
   }
+}
+
+/** Integers of any size stay exact. */
+async function documentOf(response: Response): Promise<JobDocument> {
+  return parse(await response.text()) as JobDocument
 }

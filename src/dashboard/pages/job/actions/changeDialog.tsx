@@ -1,0 +1,97 @@
+import type { JSX } from 'preact'
+import { useId, useState } from 'preact/hooks'
+import type { ChangeOptions } from '../../../../client/handle.ts'
+import { parse } from '../../../../client/json.ts'
+import type { JobDocument } from '../../../../protocol/jobDocument.ts'
+import { client } from '../../../api/client.ts'
+import { whyNot } from '../../../app/session.ts'
+import { Button } from '../../../parts/ask/button.tsx'
+import { Dialog } from '../../../parts/ask/dialog.tsx'
+import { InputEditor } from './inputEditor.tsx'
+import { jsonProblem } from './jsonPlace.ts'
+
+type Fields = Readonly<Record<'eta' | 'queue' | 'priority' | 'input', string>>
+
+/** Changes a job that waits; what is left empty stays as it is. */
+export function ChangeDialog(props: { id: string; close: () => void; done: (job: JobDocument) => void }): JSX.Element {
+  const { id, close, done } = props
+  const [fields, setFields] = useState<Fields>({ eta: '', queue: '', priority: '', input: '' })
+  const [refusal, setRefusal] = useState<Error>()
+  const set =
+    (name: keyof Fields) =>
+    (value: string): void => {
+      setFields({ ...fields, [name]: value })
+      setRefusal(undefined)
+    }
+  const submit = async (changes: ChangeOptions): Promise<void> => {
+    setRefusal(undefined)
+    try {
+      done(await client.job(id).change(changes))
+    } catch (reason) {
+      setRefusal(reason as Error)
+    }
+  }
+  const barred = whyNot('change')
+  return (
+    <Dialog title="Change this job" close={close} size="wide">
+      <p class="quiet">It is changed while it waits. Fields that are left empty stay as they are.</p>
+      <Field label="Not before" type="datetime-local" value={fields.eta} change={set('eta')} />
+      {barred === undefined ? (
+        <>
+          <Field label="Queue" type="text" value={fields.queue} change={set('queue')} />
+          <Field label="Priority, 0 to 255" type="number" value={fields.priority} change={set('priority')} />
+        </>
+      ) : (
+        <p class="quiet">Queue, priority and input: {barred}.</p>
+      )}
+      {/* What the server refuses is shown here, whichever field it is about. */}
+      {(barred === undefined || refusal) && (
+        <InputEditor label="New input, as JSON" text={fields.input} change={set('input')} refusal={refusal} />
+      )}
+      <footer>
+        <Button onPress={close}>Cancel</Button>
+        <Button onPress={() => submit({ eta: new Date() })}>Run it now</Button>
+        <Button kind="primary" disabled={wrongIn(fields)} onPress={() => submit(changesOf(fields))}>
+          Change
+        </Button>
+      </footer>
+    </Dialog>
+  )
+}
+
+function Field(props: {
+  label: string
+  type: 'text' | 'number' | 'datetime-local'
+  value: string
+  change: (value: string) => void
+}): JSX.Element {
+  const id = useId()
+  return (
+    <div class="field">
+      <label for={id}>{props.label}</label>
+      <input
+        id={id}
+        type={props.type as 'text'}
+        value={props.value}
+        onInput={(event) => props.change(event.currentTarget.value)}
+      />
+    </div>
+  )
+}
+
+/** Why it cannot be sent so. */
+function wrongIn({ eta, queue, priority, input }: Fields): string | undefined {
+  if ([eta, queue, priority, input].every((value) => value.trim() === '')) return 'Nothing is changed'
+  if (priority !== '' && !/^\d+$/.test(priority)) return 'The priority is a whole number'
+  if (input.trim() !== '' && jsonProblem(input)) return 'The input is no JSON'
+  return undefined
+}
+
+function changesOf({ eta, queue, priority, input }: Fields): ChangeOptions {
+  return {
+    ...(eta !== '' && { eta: new Date(eta) }),
+    ...(queue.trim() !== '' && { queue: queue.trim() }),
+    ...(priority !== '' && { priority: Number(priority) }),
+    ...(input.trim() !== '' && { input: parse(input) }),
+  }
+}

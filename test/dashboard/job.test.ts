@@ -1,0 +1,300 @@
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { internalsOf } from '../../src/app/internals.ts'
+import { bearer } from '../../src/http/access/auth.ts'
+import { EVENT_EXCHANGE, eventEnvelope } from '../../src/protocol/event.ts'
+import { until } from '../app/lab.ts'
+import { HOSTILE, HOSTILE_NAME, type JobScene, section, startJobScene } from './jobScene.ts'
+import { expectAccessible, expectNoOverflow, openPage, useBrowser } from './scene.ts'
+
+const browser = useBrowser()
+let jobs: JobScene
+beforeAll(async () => {
+  jobs = await startJobScene()
+})
+afterAll(() => jobs[Symbol.asyncDispose]())
+
+const NOTHING = { strays: [], faults: [] }
+const open = (id: string, options = {}) => openPage(browser(), jobs.scene, `#/jobs/${encodeURIComponent(id)}`, options)
+const stateOf = async (id: string): Promise<string> => (await jobs.client().job(id).info()).state
+/** The page of another job than this one. */
+const otherJob = async (page: Page, id: string): Promise<string> => {
+  await page.waitForURL((url) => url.hash.startsWith('#/jobs/') && !url.hash.includes(id))
+  return page.url().split('/').at(-1) as string
+}
+
+test('a job that has succeeded: its facts, result, input and times, by mouse and keys', async () => {
+  const id = await jobs.submit('report.render', [
+    'A title',
+    { deep: { list: [1, { two: 2 }] }, long: 'x'.repeat(5000) },
+  ])
+  await until(async () => (await stateOf(id)) === 'SUCCESS')
+  const { page, watch } = await open(id)
+  await page.getByRole('heading', { level: 1, name: 'report.render' }).getByText('SUCCESS').waitFor()
+  const summary = page.getByRole('region', { name: 'Summary' })
+  expect(await summary.getByRole('link', { name: 'celeriac@one' }).getAttribute('href')).toBe(
+    '#/workers/celeriac%40one',
+  )
+  const result = section(page, 'Result')
+  await result.getByText('1180591620717411303424').waitFor()
+  const input = section(page, 'Input')
+  await input.getByRole('button', { name: 'deep: {} 1 member' }).click()
+  await input.getByRole('button', { name: 'list: [] 2 items' }).press('Enter')
+  await input.getByRole('button', { name: /1: \{\} 1 member/ }).waitFor()
+  expect(await input.textContent()).not.toContain('x'.repeat(200))
+  await input.getByRole('button', { name: /long: .* 5,000 characters/ }).click()
+  await input.getByRole('button', { name: /Show more/ }).waitFor()
+  await section(page, 'Timeline')
+    .getByText(/wait .* · run /)
+    .waitFor()
+  expect(await page.getByRole('button', { name: 'Revoke' }).getAttribute('title')).toBe('It has ended')
+  await page.keyboard.press('?')
+  const keys = page.getByRole('dialog', { name: 'Keys' })
+  for (const name of ['Retry', 'Revoke', 'Terminate', 'Change', 'Forget', 'Copy as curl'])
+    await keys.getByText(name, { exact: true }).waitFor()
+  await page.keyboard.press('Escape')
+  await expectAccessible(page)
+  const downloaded = page.waitForEvent('download')
+  await result.getByRole('button', { name: 'Download' }).click()
+  expect((await downloaded).suggestedFilename()).toBe(`${id}.json`)
+  expect(watch).toEqual(NOTHING)
+  await page.close()
+})
+
+test('a job that has failed: error, cause and attempts; it is retried, with the same and with another input', async () => {
+  const id = await jobs.submit('order.charge', { card: 'x', sum: -1 })
+  await until(async () => (await stateOf(id)) === 'FAILURE')
+  const { page, watch } = await open(id, { dark: true })
+  const error = section(page, 'Error')
+  await error.getByText('RangeError', { exact: true }).waitFor()
+  await error.getByText('connection <b>refused</b>').waitFor()
+  expect(await error.getByRole('region', { name: 'Caused by' }).getByRole('listitem').first().textContent()).toContain(
+    'jobScene.ts',
+  )
+  await error.getByRole('button', { name: 'As text' }).click()
+  await error.getByText('Caused by: TypeError').waitFor()
+  const attempts = section(page, '2 attempts')
+  await attempts.getByRole('row', { name: /Failed, to be retried/ }).waitFor()
+  expect(await attempts.locator('del').textContent()).toBe('1')
+  expect(await attempts.locator('ins').textContent()).toBe('2')
+  await expectAccessible(page)
+
+  await page.keyboard.press('r')
+  const same = await otherJob(page, id)
+  await page.goBack()
+  await page.getByText(id, { exact: true }).waitFor()
+  await section(page, '2 attempts').waitFor()
+  await page.keyboard.press('i')
+  const dialog = page.getByRole('dialog', { name: 'Retry with another input' })
+  const field = dialog.getByLabel('Input, as JSON')
+  await expect.poll(() => field.inputValue(), { timeout: 10_000 }).toContain('"sum": -1')
+  await field.fill('{\n  "card": "x",\n  "sum": }')
+  await dialog.getByText('Line 3, column 10').waitFor()
+  await field.fill('{\n  "card": 5,\n  "sum": 7\n}')
+  await dialog.getByRole('button', { name: 'Submit a new job' }).click()
+  await dialog.getByText(/card: .*expected string/).waitFor()
+  await dialog.getByRole('button', { name: 'Line 2, column 11' }).click()
+  expect(await field.evaluate((element) => (element as unknown as { selectionStart: number }).selectionStart)).toBe(12)
+  await expectAccessible(page)
+  await field.fill('{ "card": "x", "sum": 7 }')
+  await dialog.getByRole('button', { name: 'Submit a new job' }).click()
+  const other = await otherJob(page, id)
+  await section(page, 'Result').getByText('7').waitFor()
+  expect([await jobs.client().job(other).result(), same === other]).toEqual([7, false])
+  await expect(jobs.client().job(same).result()).rejects.toMatchObject({ kind: 'job-failed' })
+  expect(watch).toEqual(NOTHING)
+  await page.close()
+})
+
+test('a job that runs: log, output and progress come live; it is stopped, and the page says so', async () => {
+  const id = await jobs.submit('wait.gate', { lines: 400 })
+  const { page, watch } = await open(id, { width: 360, height: 640 })
+  const log = section(page, 'Log')
+  await log.getByText('401 lines').waitFor()
+  await section(page, 'Output').getByText('Once upon a time').waitFor()
+  await section(page, 'Progress').getByText('30 %').waitFor()
+  const list = log.getByRole('listbox', { name: 'Log lines' })
+  await list.getByText('line 399').waitFor()
+  expect(await list.getByRole('option').count()).toBeLessThan(80)
+  await list.press('Home')
+  await list.getByText('line 0', { exact: true }).waitFor()
+  expect(await log.getByRole('button', { name: 'Follow the end' }).getAttribute('aria-pressed')).toBe('false')
+  await log.getByRole('region', { name: 'Line 1', exact: true }).getByText('line: 0').waitFor()
+  await page.getByRole('heading', { level: 1 }).click()
+  await page.keyboard.press('e')
+  await list.getByText('line 399').waitFor()
+  await log.getByLabel('Level').selectOption('error')
+  await list.getByText('<img src=x onerror=alert(1)>').first().waitFor()
+  await log.getByLabel('Level').selectOption('debug')
+  await log.getByLabel('Search in the log').fill('line 17')
+  await list.getByText('line 179').waitFor()
+  expect(await list.getByRole('option').count()).toBe(11)
+  await expectNoOverflow(page)
+  await expectAccessible(page)
+
+  await page.getByRole('button', { name: 'Revoke' }).click()
+  await page.getByRole('dialog', { name: 'Revoke this job?' }).getByRole('button', { name: 'Cancel' }).click()
+  expect(await stateOf(id)).toBe('STARTED')
+  await page.getByRole('button', { name: 'More actions' }).click()
+  await page.getByRole('button', { name: 'Terminate' }).click()
+  await page.getByRole('dialog', { name: 'Terminate this job?' }).getByRole('button', { name: 'Terminate' }).click()
+  await page.getByRole('heading', { level: 1 }).getByText('REVOKED').waitFor()
+  expect(await stateOf(id)).toBe('REVOKED')
+  expect(watch).toEqual(NOTHING)
+  await page.close()
+})
+
+test('a job that waits: why, changes of it, and its end; then it is forgotten', async () => {
+  const client = jobs.client()
+  const { id } = await jobs.scene.app.send('order.charge', { card: 'x', sum: 1 } as never, { countdown: '1h' } as never)
+  const { page, watch } = await open(id)
+  await section(page, 'Why it does not run').getByRole('button', { name: 'Examine' }).click()
+  await section(page, 'Why it does not run').getByRole('listitem').first().waitFor()
+  await page.keyboard.press('m')
+  const dialog = page.getByRole('dialog', { name: 'Change this job' })
+  await dialog.getByLabel('New input, as JSON').fill('{"card": 1}')
+  await dialog.getByRole('button', { name: 'Change', exact: true }).click()
+  await dialog.getByText(/card: .*expected string/).waitFor()
+  await dialog.getByLabel('New input, as JSON').fill('{"card": "y", "sum": 99}')
+  await dialog.getByRole('button', { name: 'Change', exact: true }).click()
+  await dialog.waitFor({ state: 'detached' })
+  await page.keyboard.press('m')
+  await dialog.getByRole('button', { name: 'Run it now' }).click()
+  await page.getByRole('heading', { level: 1 }).getByText('SUCCESS').waitFor()
+  await section(page, 'Result').getByText('99').waitFor()
+  expect(await client.job(id).result()).toBe(99)
+  await page.keyboard.press('Shift+F')
+  await page.getByRole('dialog', { name: 'Forget this job?' }).getByRole('button', { name: 'Forget 1 job' }).click()
+  await page.getByRole('heading', { level: 1, name: 'Jobs' }).waitFor()
+  await expect(client.job(id).info()).rejects.toMatchObject({ status: 404 })
+  expect(watch).toEqual(NOTHING)
+  await page.close()
+})
+
+test('a job of Python that the recorder alone knows: what its events say; it can be revoked', async () => {
+  const id = crypto.randomUUID()
+  const { broker, backend } = await internalsOf(jobs.scene.app).stores()
+  const send = async (type: string, fields: object): Promise<void> => {
+    const event = { type, hostname: 'celery@py', timestamp: Date.now() / 1000, uuid: id, ...fields }
+    await broker.publish(eventEnvelope(event, 'celery@py'), { exchange: EVENT_EXCHANGE, routingKey: 'task.multi' })
+  }
+  await send('task-received', { name: 'python.task', args: "('a', nan)", kwargs: "{'secret': '…'}", retries: 0 })
+  await until(async () => (await jobs.client().recorded.jobs({ task: 'python.task' })).jobs.length === 1)
+  const { page, watch } = await open(id)
+  await page.getByRole('heading', { level: 1, name: 'python.task' }).getByText('RECEIVED').waitFor()
+  await section(page, 'Input').getByText("('a', nan)").waitFor()
+  await page.getByText('The result backend has no record of it').waitFor()
+  await send('task-started', {})
+  await page.getByRole('heading', { level: 1 }).getByText('STARTED').waitFor()
+  expect(await page.getByRole('button', { name: 'Retry', exact: true }).getAttribute('title')).toBe('It has not ended')
+  await page.keyboard.press('v')
+  await page.getByRole('dialog', { name: 'Revoke this job?' }).getByRole('button', { name: 'Revoke' }).click()
+  await page.getByText('Its worker was asked to stop it').waitFor()
+  expect(await backend.revoked.all()).toContain(id)
+  const traceback = [
+    'Traceback (most recent call last):',
+    '  File "/srv/tasks.py", line 3, in load',
+    '    raise ValueError("no")',
+    'ValueError: no',
+    '',
+    'The above exception was the direct cause of the following exception:',
+    '',
+    'Traceback (most recent call last):',
+    '  File "/usr/lib/python3/dist-packages/celery/app/trace.py", line 451, in trace_task',
+    '  File "/srv/tasks.py", line 9, in run',
+    'RuntimeError: gone',
+  ].join('\n')
+  await send('task-failed', { exception: "RuntimeError('gone')", traceback })
+  const error = section(page, 'Error')
+  await error.getByText('/srv/tasks.py:9').waitFor()
+  await error.getByRole('region', { name: 'Caused by' }).getByText('raise ValueError("no")').waitFor()
+  await error.getByText('1 library frame').click()
+  await error.getByText('trace.py:451').waitFor()
+  expect(watch).toEqual(NOTHING)
+  await page.close()
+})
+
+test('hostile names, errors and arguments are texts', async () => {
+  const id = await jobs.submit(HOSTILE_NAME, [`${HOSTILE} ${'y'.repeat(3000)}`])
+  await until(async () => (await stateOf(id)) === 'FAILURE')
+  const { page, watch } = await open(id, { width: 360 })
+  await page.getByRole('heading', { level: 1 }).getByText('<img src=x onerror=alert(1)>\\u{202e}gnp.').waitFor()
+  await section(page, 'Error').getByText('\\u{0}\\u{7}').first().waitFor()
+  expect(await page.locator('main img').count()).toBe(0)
+  expect(await page.locator('main').textContent()).not.toMatch(/[\u202e\0]/)
+  await expectNoOverflow(page)
+  expect(watch).toEqual(NOTHING)
+  await page.close()
+})
+
+test('an unknown id, and a request that fails, say so where the user looks', async () => {
+  const { page, watch } = await open('none-has-this-id')
+  await page.getByText('No job is known by this id').waitFor()
+  const id = await jobs.submit('report.render', ['a', {}])
+  const problem = {
+    type: 'urn:celeriac:problem:unavailable',
+    title: 'Unavailable',
+    status: 500,
+    detail: 'the store is down',
+  }
+  await page.route(`**/v1/jobs/${id}`, (route) =>
+    route.fulfill({ status: 500, contentType: 'application/problem+json', body: JSON.stringify(problem) }),
+  )
+  await page.route(`**/v1/jobs/${id}/history`, (route) => route.abort())
+  await page.goto(`${jobs.scene.url}#/jobs/${id}`)
+  await page.getByRole('alert').getByText('the store is down').waitFor()
+  await page.unrouteAll()
+  await page.getByRole('button', { name: 'Try again' }).click()
+  await page.getByRole('heading', { level: 1, name: 'report.render' }).waitFor()
+  expect(watch.faults).toEqual([])
+  await page.close()
+})
+
+test('a trace is linked where the user has said where traces are; copies are copied', async () => {
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+  const { id } = await jobs.scene.app.send('report.render', ['a', {}], { headers: { traceparent } })
+  await until(async () => (await stateOf(id)) === 'SUCCESS')
+  const { page, watch } = await open(id)
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+  const trace = section(page, 'Trace')
+  await trace.getByRole('button', { name: 'Set where traces are' }).click()
+  await trace.getByLabel('URL of a trace').fill('javascript:{traceId}')
+  await trace.getByText('Expected a URL that begins with https://').waitFor()
+  await trace.getByLabel('URL of a trace').fill('https://jaeger.example.com/trace/{traceId}')
+  await trace.getByRole('button', { name: 'Save' }).click()
+  const link = trace.getByRole('link', { name: 'Open the trace' })
+  expect(await link.getAttribute('href')).toBe('https://jaeger.example.com/trace/4bf92f3577b34da6a3ce929d0e0e4736')
+  await page.reload()
+  await link.waitFor()
+  await page.keyboard.press('u')
+  await page.getByText('Copied the line for curl').waitFor()
+  expect(await page.evaluate('navigator.clipboard.readText()')).toBe(`curl '${jobs.scene.server.url}/v1/jobs/${id}'`)
+  await page.keyboard.press('y')
+  await page.getByText('Copied the id').waitFor()
+  expect(await page.evaluate('navigator.clipboard.readText()')).toBe(id)
+  expect(watch).toEqual(NOTHING)
+  await page.close()
+})
+
+test('a viewer sees it all, and each button says why it cannot be pressed', async () => {
+  const token = 'a-token-of-sixteen-or-more'
+  const closed = await startJobScene({ authorize: bearer({ [token]: { id: 'vic', scopes: ['viewer'] } }) })
+  const { id } = await closed.scene.app.send('report.render', ['a', {}])
+  const page = await browser().newPage()
+  await page.goto(`${closed.scene.url}#/jobs/${id}`)
+  await page.getByLabel('Token').fill(token)
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { level: 1, name: 'report.render' }).getByText('SUCCESS').waitFor()
+  for (const [name, role] of [
+    ['Retry', 'operator'],
+    ['Retry with another input…', 'admin'],
+    ['Revoke', 'operator'],
+  ] as const)
+    expect(await page.getByRole('button', { name, exact: true }).getAttribute('title')).toBe(
+      `This needs the role ${role}`,
+    )
+  await page.keyboard.press('r')
+  await page.getByRole('status').getByText('This needs the role operator').waitFor()
+  await page.close()
+  await closed[Symbol.asyncDispose]()
+})
