@@ -4,7 +4,16 @@ import { internalsOf } from '../../src/app/internals.ts'
 import { bearer } from '../../src/http/access/auth.ts'
 import { EVENT_EXCHANGE, eventEnvelope } from '../../src/protocol/event.ts'
 import { until } from '../app/lab.ts'
-import { HOSTILE, HOSTILE_NAME, type JobScene, section, startJobScene } from './jobScene.ts'
+import {
+  HOSTILE,
+  HOSTILE_NAME,
+  type JobScene,
+  lateTicks,
+  percentile,
+  section,
+  startJobScene,
+  watchTicks,
+} from './jobScene.ts'
 import { expectAccessible, expectNoOverflow, openPage, useBrowser } from './scene.ts'
 
 const browser = useBrowser()
@@ -141,6 +150,18 @@ test('a job that runs: log, output and progress come live; it is stopped, and th
   await page.getByRole('heading', { level: 1 }).getByText('REVOKED').waitFor()
   expect(await stateOf(id)).toBe('REVOKED')
   expect(watch).toEqual(NOTHING)
+  await page.close()
+})
+
+test('a line of the log is shown soon after it was written', async ({ annotate }) => {
+  const id = await jobs.submit('ticks', { count: 20, gap: 60 })
+  const { page } = await open(id)
+  await watchTicks(page)
+  await section(page, 'Log').getByText('20 lines').waitFor()
+  const late = await lateTicks(page)
+  await annotate(`late lines, ms: p50 ${percentile(late, 0.5)}, p95 ${percentile(late, 0.95)}`)
+  expect(late.length).toBeGreaterThan(2)
+  expect(percentile(late, 0.5)).toBeLessThan(2000)
   await page.close()
 })
 

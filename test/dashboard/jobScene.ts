@@ -49,6 +49,18 @@ function defineTasks(app: Celeriac, gate: Promise<void>): void {
       return new Uint8Array([1, 2, 3])
     },
   })
+  app.task({
+    name: 'ticks',
+    input: z.object({ count: z.number(), gap: z.number() }),
+    exposeLogs: true,
+    run: async ({ count, gap }, ctx) => {
+      for (let tick = 0; tick < count; tick++) {
+        await new Promise((resolve) => setTimeout(resolve, gap))
+        ctx.log.info(`tick ${Date.now()}`)
+      }
+      await Promise.race([gate, aborted(ctx.signal)])
+    },
+  })
   app.task(HOSTILE_NAME, (text: string) => {
     throw new Error(`${text} ${HOSTILE}`)
   })
@@ -93,4 +105,29 @@ export async function startJobScene(
 /** The section of the page with this heading. */
 export function section(page: Page, name: string | RegExp) {
   return page.locator('section.card').filter({ has: page.getByRole('heading', { level: 2, name }) })
+}
+
+/** From now on the page remembers when it shows each text `tick <ms since the epoch>` first. */
+export async function watchTicks(page: Page): Promise<void> {
+  await page.evaluate(`(() => {
+    const seen = new Map()
+    window.ticks = seen
+    new MutationObserver((changes) => {
+      const now = Date.now()
+      const texts = changes.flatMap(({ target, addedNodes }) => [target.nodeType === 3 ? target : undefined, ...addedNodes])
+      for (const node of texts)
+        for (const [, at] of (node?.textContent ?? '').matchAll(/tick (\\d{13})/g)) if (!seen.has(at)) seen.set(at, now)
+    }).observe(document.body, { subtree: true, childList: true, characterData: true })
+  })()`)
+}
+
+/** How late the page showed them, ms, the least first. */
+export async function lateTicks(page: Page): Promise<readonly number[]> {
+  const late = (await page.evaluate('[...window.ticks].map(([at, shown]) => shown - Number(at))')) as number[]
+  return late.toSorted((one, other) => one - other)
+}
+
+/** Such a share of them is not later, ms. */
+export function percentile(late: readonly number[], share: number): number {
+  return late[Math.min(late.length - 1, Math.floor(late.length * share))] as number
 }

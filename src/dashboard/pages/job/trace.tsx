@@ -8,7 +8,7 @@ const KEY = 'celeriac.traceUrl'
 /** URL of a trace, with `{traceId}` in it; of this browser. */
 const template: Signal<string> = signal(localStorage.getItem(KEY) ?? '')
 
-/** The trace that the run of a job is part of, with a link where the user has said where traces are. */
+/** The trace that the run of a job is part of, with a link where the user has set one. */
 export function Trace({ traceparent }: { traceparent: string }): JSX.Element {
   const [isEdited, setEdited] = useState(false)
   const [, traceId = '', spanId = ''] = traceparent.split('-')

@@ -8,10 +8,10 @@ import { DRAWN_MEMBERS, type JsonFolds, type JsonRow, jsonRows, MAX_ROWS } from 
 import { Outside, OutsideBlock } from './outside.tsx'
 import { Scrolled } from './scrolled.tsx'
 
-/** Characters of a text that stand in its line. */
+/** Characters of a text that its line has. */
 const LINE_LENGTH = 120
 const MORE_MEMBERS = 1000
-/** Deeper lines are not moved further to the right; their depth stands before them. */
+/** Deeper lines are not moved further to the right; they begin with their depth. */
 const MAX_INDENT = 24
 
 /** A JSON value as a tree that is folded; of a large or deep one only what is open is drawn. */

@@ -105,13 +105,13 @@ const NO_RECORD = 'It has no record here'
 function buttonsOf({ job, hasRecord, changed }: ActionsProps, setOpen: (open: 'retry') => void): Action[] {
   const { id, state } = job
   const ended = isEnded(state)
-  const active = ended ? (hasRecord ? undefined : NO_RECORD) : 'It has not ended'
+  const active = ended ? undefined : 'It has not ended'
   return [
     {
       key: 'r',
       name: 'Retry',
       ...(state === 'FAILURE' && { kind: 'primary' }),
-      barred: whyNot('retry') ?? active,
+      barred: whyNot('retry') ?? active ?? (hasRecord ? undefined : NO_RECORD),
       run: async () => retried((await client.job(id).retry()).id),
     },
     {

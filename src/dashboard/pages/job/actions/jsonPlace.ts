@@ -24,7 +24,7 @@ export function placeAt(text: string, offset: number): TextPlace {
 }
 
 /**
- * Where the value of a pointer begins, as `#/tags/1/name` has it (RFC 6901 as a URI fragment), or what is around it, where
+ * Where the value of a pointer begins, as of `#/tags/1/name` (RFC 6901 as a URI fragment), or what is around it, where
  * it is missing; the beginning where the text is no JSON.
  */
 export function placeOfPointer(text: string, pointer: string): TextPlace {

@@ -1,9 +1,11 @@
 import type { JSX } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
+import type { RetryOptions } from '../../../../client/handle.ts'
 import { parse, stringify } from '../../../../client/json.ts'
 import type { JobInputDocument } from '../../../../protocol/recordedDocument.ts'
 import { client } from '../../../api/client.ts'
 import { useResource } from '../../../api/resource.ts'
+import { can } from '../../../app/session.ts'
 import { Button } from '../../../parts/ask/button.tsx'
 import { Dialog } from '../../../parts/ask/dialog.tsx'
 import { Loading } from '../../../parts/loading.tsx'
@@ -17,18 +19,22 @@ const MAX_EDITED = 1_000_000
 /** Asks for another input, and submits the job once more with it. `done`: the id of the new job. */
 export function RetryDialog(props: { id: string; close: () => void; done: (id: string) => void }): JSX.Element {
   const { id, close, done } = props
-  const kept = useResource((signal) => client.recorded.input(id, { signal }), [id])
+  const { data, error } = useResource((signal) => client.recorded.input(id, { signal }), [id])
   const [text, setText] = useState('')
   const [refusal, setRefusal] = useState<Error>()
-  const { data, error } = kept
+  const isLoaded = data !== undefined || error !== undefined
+  // Arguments of both kinds, and those of which nothing is known, are written as Celery has them, where that is allowed.
+  const isCall = isLoaded && can('callAny') && (!data || hasBoth(data))
   useEffect(() => {
-    const before = data && inputText(data)
+    const before = data && (isCall ? stringify({ args: data.args, kwargs: data.kwargs }, 2) : inputText(data))
     if (before !== undefined && before.length <= MAX_EDITED) setText(before)
-  }, [data])
+    else if (isCall) setText(stringify({ args: [], kwargs: {} }, 2))
+  }, [data, isCall])
   const submit = async (): Promise<void> => {
     setRefusal(undefined)
     try {
-      done((await client.job(id).retry({ input: parse(text) })).id)
+      const input = parse(text)
+      done((await client.job(id).retry(isCall ? { call: input as RetryOptions['call'] } : { input })).id)
     } catch (reason) {
       setRefusal(reason as Error)
     }
@@ -36,13 +42,11 @@ export function RetryDialog(props: { id: string; close: () => void; done: (id: s
   const isWrong = text.trim() === '' || jsonProblem(text) !== undefined
   return (
     <Dialog title="Retry with another input" close={close} size="wide">
-      {data === undefined && !error ? (
-        <Loading />
-      ) : (
+      {isLoaded ? (
         <>
-          <p class="quiet">{hintOf(data, error)}</p>
+          <p class="quiet">{hintOf(data, error, isCall)}</p>
           <InputEditor
-            label="Input, as JSON"
+            label={isCall ? 'Arguments, as JSON with args and kwargs' : 'Input, as JSON'}
             text={text}
             change={(value) => {
               setText(value)
@@ -57,9 +61,15 @@ export function RetryDialog(props: { id: string; close: () => void; done: (id: s
             </Button>
           </footer>
         </>
+      ) : (
+        <Loading />
       )}
     </Dialog>
   )
+}
+
+function hasBoth({ args, kwargs }: JobInputDocument): boolean {
+  return Array.isArray(args) && args.length > 0 && Object.keys((kwargs ?? {}) as object).length > 0
 }
 
 /** The body that a request takes: the list of arguments, or the members of the one input. */
@@ -69,13 +79,11 @@ export function inputText({ args, kwargs }: JobInputDocument): string | undefine
   return Array.isArray(args) ? '[]' : undefined
 }
 
-function hintOf(data: JobInputDocument | undefined, error: Error | undefined): string {
+function hintOf(data: JobInputDocument | undefined, error: Error | undefined, isCall: boolean): string {
   if (!data)
     return `What it was called with is not shown (${error ? problemLine(error) : 'not kept'}). Write all of its input.`
   if (data.concealed) return 'Parts that a codec or the option sensitive covers are shown as …: write them in full.'
-  const { args, kwargs } = data
-  const hasBoth = Array.isArray(args) && args.length > 0 && Object.keys((kwargs ?? {}) as object).length > 0
-  if (hasBoth) return 'It also had keyword arguments, which a new input replaces, too.'
+  if (hasBoth(data) && !isCall) return 'It also had keyword arguments, which a new input replaces, too.'
   if ((inputText(data) ?? '').length > MAX_EDITED)
     return 'Its input is too large for this field. Write all of the new one.'
   return 'A new job of the same task is submitted. This one stays as it is.'

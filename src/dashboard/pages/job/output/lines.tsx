@@ -22,31 +22,10 @@ export interface LinesProps {
 }
 
 /** Lines of which those that are seen are in the page alone, however many there are. */
-export function Lines({ rows, isFollowing, follow }: LinesProps): JSX.Element {
-  const box = useRef<HTMLDivElement>(null)
-  const [top, setTop] = useState(0)
+export function Lines(props: LinesProps): JSX.Element {
+  const { rows, follow } = props
   const [chosen, setChosen] = useState<number>()
-  const first = rows[0]?.number ?? 0
-  const before = useRef(first)
-  useLayoutEffect(() => {
-    const element = box.current
-    if (!element) return
-    if (isFollowing) element.scrollTop = element.scrollHeight
-    // What is read stays where it is when older lines go.
-    else if (first > before.current) element.scrollTop -= (first - before.current) * ROW
-    before.current = first
-    setTop(element.scrollTop)
-  }, [rows.length, first, isFollowing])
-  const scrolled = (): void => {
-    const element = box.current
-    if (!element) return
-    setTop(element.scrollTop)
-    const isAtEnd = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR
-    if (isAtEnd !== isFollowing) follow(isAtEnd)
-  }
-  const height = box.current?.clientHeight ?? 400
-  const from = Math.max(0, Math.floor(top / ROW) - AROUND)
-  const to = Math.min(rows.length, Math.ceil((top + height) / ROW) + AROUND)
+  const { box, from, to, scrolled } = useWindow(props)
   const at = rows.findIndex(({ number }) => number === chosen)
   const current = rows[at]
   useEffect(() => {
@@ -87,6 +66,33 @@ export function Lines({ rows, isFollowing, follow }: LinesProps): JSX.Element {
       {current && <Details row={current} />}
     </>
   )
+}
+
+/** Which lines are seen, while lines come and old ones go. */
+function useWindow({ rows, isFollowing, follow }: LinesProps) {
+  const box = useRef<HTMLDivElement>(null)
+  const [top, setTop] = useState(0)
+  const first = rows[0]?.number ?? 0
+  const before = useRef(first)
+  useLayoutEffect(() => {
+    const element = box.current
+    if (!element) return
+    if (isFollowing) element.scrollTop = element.scrollHeight
+    // What is read stays where it is when older lines go.
+    else if (first > before.current) element.scrollTop -= (first - before.current) * ROW
+    before.current = first
+    setTop(element.scrollTop)
+  }, [rows.length, first, isFollowing])
+  const scrolled = (): void => {
+    const element = box.current
+    if (!element) return
+    setTop(element.scrollTop)
+    const isAtEnd = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR
+    if (isAtEnd !== isFollowing) follow(isAtEnd)
+  }
+  const height = box.current?.clientHeight ?? 400
+  const from = Math.max(0, Math.floor(top / ROW) - AROUND)
+  return { box, from, to: Math.min(rows.length, Math.ceil((top + height) / ROW) + AROUND), scrolled }
 }
 
 /** The line that a key leads to; undefined for other keys. */
