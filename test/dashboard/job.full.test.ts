@@ -18,9 +18,10 @@ import {
 import { expectAccessible, expectNoOverflow, openPage, useBrowser } from './scene.ts'
 
 const MAX_P95_MS = 250
-const TICKS = 100
+const TICKS = 200
 const MIB = 2 ** 20
-const DEPTH = 10_000
+/** The deepest that a result may be. */
+const DEPTH = 98
 const STORM_LINES = 100_000
 const STORM_RATE = 5000
 /** A person notices what is slower, ms. */
@@ -71,6 +72,7 @@ function define(app: Celeriac): void {
 test(`what happens is shown within ${MAX_P95_MS} ms: lines of the log, and the record`, async ({ annotate }) => {
   const id = await jobs.submit('ticks', { count: TICKS, gap: 50 })
   const { page } = await open(id)
+  await section(page, 'Log').getByRole('listbox').waitFor()
   await watchTicks(page)
   await section(page, 'Log').getByText(`${TICKS} lines`).waitFor()
   const lines = await lateTicks(page)
@@ -89,7 +91,7 @@ test(`what happens is shown within ${MAX_P95_MS} ms: lines of the log, and the r
   await page.getByRole('heading', { level: 1, name: 'python.task' }).waitFor()
   await page.getByText('Live', { exact: true }).waitFor()
   await page.evaluate('window.ticks.clear()')
-  for (let tick = 0; tick < TICKS / 2; tick++) {
+  for (let tick = 0; tick < TICKS / 4; tick++) {
     await send('task-started')
     await pause(100)
     await send('task-retried', { exception: `ValueError('tick ${Date.now()}')`, traceback: '' })
@@ -99,8 +101,8 @@ test(`what happens is shown within ${MAX_P95_MS} ms: lines of the log, and the r
   await annotate(
     `record, ms: p50 ${percentile(records, 0.5)}, p95 ${percentile(records, 0.95)}, ${records.length} seen`,
   )
-  expect(lines.length).toBeGreaterThan(TICKS / 2)
-  expect(records.length).toBeGreaterThan(TICKS / 4)
+  expect(lines.length).toBeGreaterThan(TICKS / 4)
+  expect(records.length).toBeGreaterThan(TICKS / 8)
   expect(percentile(lines, 0.95)).toBeLessThanOrEqual(MAX_P95_MS)
   expect(percentile(records, 0.95)).toBeLessThanOrEqual(MAX_P95_MS)
   await page.close()
@@ -149,6 +151,7 @@ test(`${STORM_RATE} lines a second: the page answers, and its memory stays as it
   expect(heap - early).toBeLessThan(MAX_GROWTH_MIB)
   expect(nodes).toBeLessThan(1500)
   await expectAccessible(page)
+  await page.getByRole('heading', { level: 1 }).click()
   await page.keyboard.press('v')
   await page.getByRole('dialog', { name: 'Revoke this job?' }).getByRole('button', { name: 'Revoke' }).click()
   await page.getByRole('heading', { level: 1 }).getByText('REVOKED').waitFor()

@@ -154,10 +154,11 @@ test('a job that runs: log, output and progress come live; it is stopped, and th
 })
 
 test('a line of the log is shown soon after it was written', async ({ annotate }) => {
-  const id = await jobs.submit('ticks', { count: 20, gap: 60 })
+  const id = await jobs.submit('ticks', { count: 40, gap: 60 })
   const { page } = await open(id)
+  await section(page, 'Log').getByRole('listbox').waitFor()
   await watchTicks(page)
-  await section(page, 'Log').getByText('20 lines').waitFor()
+  await section(page, 'Log').getByText('40 lines').waitFor()
   const late = await lateTicks(page)
   await annotate(`late lines, ms: p50 ${percentile(late, 0.5)}, p95 ${percentile(late, 0.95)}`)
   expect(late.length).toBeGreaterThan(2)

@@ -56,7 +56,7 @@ function defineTasks(app: Celeriac, gate: Promise<void>): void {
     run: async ({ count, gap }, ctx) => {
       for (let tick = 0; tick < count; tick++) {
         await new Promise((resolve) => setTimeout(resolve, gap))
-        ctx.log.info(`tick ${Date.now()}`)
+        ctx.log.info({ tick }, `tick ${Date.now()}`)
       }
       await Promise.race([gate, aborted(ctx.signal)])
     },
@@ -107,16 +107,17 @@ export function section(page: Page, name: string | RegExp) {
   return page.locator('section.card').filter({ has: page.getByRole('heading', { level: 2, name }) })
 }
 
-/** From now on the page remembers when it shows each text `tick <ms since the epoch>` first. */
+/** From now on the page remembers when it shows each text `tick <ms since the epoch>` first; older ones do not count. */
 export async function watchTicks(page: Page): Promise<void> {
   await page.evaluate(`(() => {
     const seen = new Map()
+    const begin = Date.now()
     window.ticks = seen
     new MutationObserver((changes) => {
       const now = Date.now()
       const texts = changes.flatMap(({ target, addedNodes }) => [target.nodeType === 3 ? target : undefined, ...addedNodes])
       for (const node of texts)
-        for (const [, at] of (node?.textContent ?? '').matchAll(/tick (\\d{13})/g)) if (!seen.has(at)) seen.set(at, now)
+        for (const [, at] of (node?.textContent ?? '').matchAll(/tick (\\d{13})/g)) if (at >= begin && !seen.has(at)) seen.set(at, now)
     }).observe(document.body, { subtree: true, childList: true, characterData: true })
   })()`)
 }

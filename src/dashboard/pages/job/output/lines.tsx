@@ -14,7 +14,9 @@ const ROWS_PER_PAGE = 15
 const NEAR = 4
 
 export interface LinesProps {
+  /** They change in place, with each version. */
   readonly rows: readonly LogRow[]
+  readonly version: number
   /** Stay at the end when lines come. */
   readonly isFollowing: boolean
   /** The user has gone away from the end, or back to it. */

@@ -14,7 +14,7 @@ import type { JobStream } from './stream.ts'
 
 /** What a job says while it runs: progress, output, log; live. */
 export function Output({ stream, isOver }: { stream: JobStream; isOver: boolean }): JSX.Element {
-  void stream.version.value
+  useVersion(stream)
   const { lines, output, progress, problem, isCut } = stream
   const isSilent = lines.count === 0 && output.text === '' && progress === undefined
   return (
@@ -27,6 +27,11 @@ export function Output({ stream, isOver }: { stream: JobStream; isOver: boolean 
       {isSilent && !isOver && <p class="quiet">Nothing has come from it so far: no progress, output or log line.</p>}
     </>
   )
+}
+
+/** The stream changes in place: what draws it has to be drawn again with each version. */
+function useVersion({ version }: JobStream): number {
+  return version.value
 }
 
 /** As a share, where it has the usual members; always as it is, too. */
@@ -65,6 +70,7 @@ function shareOf(value: unknown): number | undefined {
 }
 
 function Emitted({ stream }: { stream: JobStream }): JSX.Element {
+  useVersion(stream)
   const { text, dropped, attempt } = stream.output
   const end = useRef<HTMLPreElement>(null)
   useEffect(() => {
@@ -91,6 +97,7 @@ function Log({ stream }: { stream: JobStream }): JSX.Element {
   const [isFollowing, follow] = useState(true)
   const [level, setLevel] = useState('debug')
   const [word, setWord] = useState('')
+  const version = useVersion(stream)
   const { lines } = stream
   const rows = chosenRows(lines.rows, level, word)
   useKeys([{ keys: 'e', does: 'Follow the end of the log', run: () => follow(!isFollowing) }])
@@ -126,7 +133,7 @@ function Log({ stream }: { stream: JobStream }): JSX.Element {
       {rows.length === 0 ? (
         <p class="quiet">No line has this level and this text.</p>
       ) : (
-        <Lines rows={rows} isFollowing={isFollowing} follow={follow} />
+        <Lines rows={rows} version={version} isFollowing={isFollowing} follow={follow} />
       )}
     </section>
   )
