@@ -25,7 +25,13 @@ export interface JobScene extends AsyncDisposable {
 
 /** Emits what it is asked for, and waits. */
 function defineTasks(app: Celeriac, gate: Promise<void>): void {
-  app.task('report.render', (title: string, options: object) => ({ title, options, big: 2n ** 70n, none: null }))
+  const render = app.task('report.render', (title: string, options: object) => ({
+    title,
+    options,
+    big: 2n ** 70n,
+    none: null,
+  }))
+  app.task('family.parent', async (title: string) => (await render.delay(title, {})).id)
   app.task({
     name: 'order.charge',
     input: z.object({ card: z.string(), sum: z.number() }),

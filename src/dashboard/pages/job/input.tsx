@@ -55,7 +55,7 @@ function Values({ value, name }: { value: unknown; name: string }): JSX.Element 
 function Texts({ known: { history } }: { known: KnownJob }): JSX.Element {
   const { args, kwargs } = history?.job ?? {}
   if (args === undefined && kwargs === undefined)
-    return <p class="quiet">It is not kept, and no recorder has seen it.</p>
+    return <p class="quiet">It is not kept here, and no event has its text.</p>
   const hasKwargs = kwargs !== undefined && kwargs !== '{}'
   return (
     <>

@@ -69,7 +69,7 @@ export function Job({ id }: { readonly id: string }): JSX.Element {
         <div class="job-main">
           {isWaiting(view.state) && <Diagnosis job={view} />}
           <JobFailure known={data} />
-          {data.info && <Output stream={stream} isOver={isOver} />}
+          {data.info && <Output stream={stream} isOver={isOver} isWaiting={isWaiting(view.state)} />}
           <JobResult known={data} />
           <JobInput id={id} known={data} />
           <Attempts job={view} steps={data.history?.steps ?? []} />

@@ -86,7 +86,10 @@ export function isMissing(error: Error): boolean {
   return error instanceof ProblemError && MISSING.has(error.status)
 }
 
-/** One run at a time; what is asked for meanwhile is one run more. */
+/** A job that changes often is loaded again no sooner than this after the last time, ms: /live has most of it already. */
+const MIN_GAP_MS = 400
+
+/** One run at a time; what is asked for meanwhile is one run more, a little later. */
 function coalesced(run: () => Promise<void>): () => void {
   let isRunning = false
   let isWanted = false
@@ -99,6 +102,7 @@ function coalesced(run: () => Promise<void>): () => void {
     while (isWanted) {
       isWanted = false
       await run()
+      await new Promise((resolve) => setTimeout(resolve, MIN_GAP_MS))
     }
     isRunning = false
   }

@@ -6,22 +6,26 @@ import { useResource } from '../../api/resource.ts'
 import { to } from '../../app/location.ts'
 import { can } from '../../app/session.ts'
 import { Problem } from '../../parts/problem.tsx'
-import { State } from '../../parts/state.tsx'
+import { isEnded, State } from '../../parts/state.tsx'
 import { counted } from '../../parts/text/format.ts'
 import { Outside } from '../../parts/text/outside.tsx'
-import type { KnownJob } from './model.ts'
+import { type KnownJob, viewOf } from './model.ts'
 
 const MAX_JOBS = 200
 const DRAWN = 10
+/** Jobs that this one sends are looked for so often while it has not ended, ms. */
+const AGAIN_MS = 5000
 
 /** The jobs that belong to this one: what called it, what it called, and the workflow around. */
 export function Related({ id, known }: { id: string; known: KnownJob }): JSX.Element | null {
   const { job } = known.history ?? {}
   const root = job?.root ?? id
   const isSeen = can('record') && job !== undefined
+  const isOver = isEnded(viewOf(known).state)
   const { data, error } = useResource(
     async (signal) => (isSeen ? (await client.recorded.jobs({ root, limit: MAX_JOBS, signal })).jobs : []),
-    [root, isSeen, job?.state],
+    [root, isSeen, isOver],
+    isOver ? {} : { every: AGAIN_MS },
   )
   if (error) return <Problem error={error} />
   const jobs = data ?? []

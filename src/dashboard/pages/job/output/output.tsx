@@ -12,8 +12,14 @@ import { LEVELS, type LogRow } from './lineBuffer.ts'
 import { Lines } from './lines.tsx'
 import type { JobStream } from './stream.ts'
 
+export interface OutputProps {
+  readonly stream: JobStream
+  readonly isOver: boolean
+  readonly isWaiting: boolean
+}
+
 /** What a job says while it runs: progress, output, log; live. */
-export function Output({ stream, isOver }: { stream: JobStream; isOver: boolean }): JSX.Element {
+export function Output({ stream, isOver, isWaiting }: OutputProps): JSX.Element {
   useVersion(stream)
   const { lines, output, progress, problem, isCut } = stream
   const isSilent = lines.count === 0 && output.text === '' && progress === undefined
@@ -24,7 +30,9 @@ export function Output({ stream, isOver }: { stream: JobStream; isOver: boolean 
       {output.text !== '' && <Emitted stream={stream} />}
       {lines.count > 0 && <Log stream={stream} />}
       {isCut && <p class="notice">Older lines and parts of the output are not kept any more.</p>}
-      {isSilent && !isOver && <p class="quiet">Nothing has come from it so far: no progress, output or log line.</p>}
+      {isSilent && !isOver && !isWaiting && (
+        <p class="quiet">Nothing has come from it so far: no progress, output or log line.</p>
+      )}
     </>
   )
 }
