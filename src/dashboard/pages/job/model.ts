@@ -86,7 +86,7 @@ export function isMissing(error: Error): boolean {
   return error instanceof ProblemError && MISSING.has(error.status)
 }
 
-/** A job that changes often is loaded again no sooner than this after the last time, ms: /live has most of it already. */
+/** A job that changes often is loaded again no sooner than this after the last time, ms: /live has most of it. */
 const MIN_GAP_MS = 400
 
 /** One run at a time; what is asked for meanwhile is one run more, a little later. */

@@ -1,5 +1,6 @@
 import type { JsonSchema } from '../../../std/jsonSchema.ts'
 import { type Answers, json, query, ref } from '../../openapi/answers.ts'
+import { inputPath } from './jobInput.ts'
 
 const TEXT = { type: 'string' }
 const TEXTS = { type: 'array', items: TEXT }
@@ -177,31 +178,12 @@ export function recordedPaths(base: string, answers: Answers): JsonSchema {
       parameters: [{ name: 'id', in: 'path', required: true, schema: word }],
       get: getHistory(answers),
     },
-    [`${base}/jobs/{id}/input`]: {
-      parameters: [{ name: 'id', in: 'path', required: true, schema: word }],
-      get: getInput(answers),
-    },
+    ...inputPath(base, answers),
     [`${base}/stats`]: { get: getStats(answers) },
     [`${base}/failures`]: { get: listFailures(answers) },
     [`${base}/failures/{fingerprint}`]: { parameters: [fingerprint], get: getFailure(answers) },
     [`${base}/failures/{fingerprint}/retry`]: { parameters: [fingerprint], post: retryFailure(answers) },
     [`${base}/events`]: { get: getEvents(answers) },
-  }
-}
-
-function getInput(answers: Answers): JsonSchema {
-  const given = object(
-    { args: { description: 'A list.' }, kwargs: { description: 'An object.' }, concealed: { const: true } },
-    'concealed',
-  )
-  return {
-    operationId: 'getJobInput',
-    tags: ['fleet'],
-    summary: 'What a job was called with; for its owner and admins',
-    responses: {
-      200: answers.ok('Its arguments; what a codec or `sensitive` covers is `…`.', { content: json(given) }),
-      ...answers.problems(false, 'invalid-query', 'forbidden', 'unknown-job', 'input-not-kept'),
-    },
   }
 }
 
