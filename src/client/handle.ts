@@ -19,6 +19,8 @@ export interface WaitOptions {
 export interface CancelOptions {
   /** Also end a running job by force, where its pool can. */
   terminate?: boolean | undefined
+  /** All of the workflow that it is in. */
+  tree?: boolean | undefined
   /** Ends the request with its reason. */
   signal?: AbortSignal | undefined
 }
@@ -95,8 +97,8 @@ export class JobHandle<Output = unknown, Progress = unknown, EventResult = Outpu
    * Ask that it does not run, or stops. The job as it is then. Throws ProblemError `job-final` when it had ended
    * already.
    */
-  async cancel({ terminate = false, signal }: CancelOptions = {}): Promise<JobDocument> {
-    const path = terminate ? `${this.#path}?terminate=1` : this.#path
+  async cancel({ signal, ...options }: CancelOptions = {}): Promise<JobDocument> {
+    const path = this.#path + queryOf(options)
     return documentOf(await this.#transport.ask(path, { method: 'DELETE', signal }))
   }
 

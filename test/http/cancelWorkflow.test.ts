@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bearer } from '../../src/http/server/serve.ts'
-import { type Celeriac, currentTask } from '../../src/index.ts'
+import { type Celeriac, chain, chord, currentTask } from '../../src/index.ts'
 import { until } from '../../src/testing/kit.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { type Answer, build, type House } from './house.ts'
@@ -96,5 +96,26 @@ describe.each(['memory:', 'sqlite:', 'redis:'])('on %s', (store) => {
     await until('its end', async () => (await house.app.result(ids.own as string).state()) === 'PENDING')
     expect((await cancel(path)).json.state).toBe('REVOKED')
     expect(await house.app.states([ids.own as string, ids.bob as string])).toEqual(['REVOKED', 'PENDING'])
+  })
+
+  test('with `tree`, all of a workflow that code has sent, by any job of it', async () => {
+    const hour = { countdown: '1h' } as const
+    const app = house.app
+    const one = app.signature('step', ['one']).set(hour)
+    const two = app.signature('step', ['two']).set(hour)
+    const handle = await chain(chord([one, two], app.signature('join')), app.signature('join')).applyAsync([], {
+      owner: 'ann',
+    })
+    const first = (await app.workflow(handle.id))?.rootId as string
+    const alone = await house.ask('DELETE', `/v1/jobs/${first}?tree=perhaps`, { headers: ANN })
+    expect([alone.status, alone.json.type]).toEqual([400, 'urn:celeriac:problem:invalid-query'])
+    expect((await cancel(`/v1/jobs/${first}?tree=1`, BOB)).status).toBe(404)
+    const cancelled = await cancel(`/v1/jobs/${first}?tree=1`)
+    expect([cancelled.status, cancelled.json.state]).toEqual([200, 'REVOKED'])
+    const tree = await app.workflow(first)
+    expect(tree?.nodes.filter(({ kind }) => kind === 'task').map(({ state }) => state)).toEqual(
+      Array.from({ length: 4 }, () => 'REVOKED'),
+    )
+    expect((await cancel(`/v1/jobs/${first}?tree=1`)).status).toBe(409)
   })
 })

@@ -128,6 +128,12 @@ function cancelJob(answers: Answers): JsonSchema {
         description: '1: by force, where the pool can.',
         schema: { type: 'string', enum: ['0', '1', 'false', 'true'] },
       },
+      {
+        name: 'tree',
+        in: 'query',
+        description: '1: all of the workflow that it is in.',
+        schema: { type: 'string', enum: ['0', '1', 'false', 'true'] },
+      },
     ],
     responses: {
       200: answers.ok('It was waiting, and never runs.', { content: jobContent }),
