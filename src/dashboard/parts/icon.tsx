@@ -31,6 +31,9 @@ const PATHS: Readonly<Record<string, string>> = {
   right: 'M6 4l4 4-4 4',
   left: 'M10 4L6 8l4 4',
   plus: 'M8 3.5v9M3.5 8h9',
+  minus: 'M3.5 8h9',
+  critical: 'M8 2.5L13.5 8 8 13.5 2.5 8zM8 6v2.500M8 10.500v.2',
+  fit: 'M3 6V3h3M10 3h3v3M13 10v3h-3M6 13H3v-3',
   'state-waiting': 'M8 3a5 5 0 1 0 0 10A5 5 0 0 0 8 3zM8 5.5V8h2',
   'state-running': 'M6 4.5l5.5 3.5L6 11.5z',
   'state-again': 'M12.5 8A4.5 4.5 0 1 1 11 4.700M11.5 2v3h-3',
@@ -43,7 +46,12 @@ const PATHS: Readonly<Record<string, string>> = {
 export function Icon({ name }: { name: string }): JSX.Element {
   return (
     <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
-      <path d={PATHS[name] ?? ''} />
+      <path d={iconPath(name)} />
     </svg>
   )
+}
+
+/** Its lines, for a drawing of which it is a part. */
+export function iconPath(name: string): string {
+  return PATHS[name] ?? ''
 }

@@ -15,13 +15,18 @@ const KINDS: Readonly<Record<string, string>> = {
 
 /** Celery's state of a job: a mark, the word, and a color. A task's own state runs. */
 export function State({ state }: { state: string }): JSX.Element {
-  const kind = KINDS[state] ?? 'running'
+  const kind = kindOf(state)
   return (
     <span class={`state ${kind}`}>
       <Icon name={`state-${kind}`} />
       <bdi>{state}</bdi>
     </span>
   )
+}
+
+/** The word for its color and its mark. */
+export function kindOf(state: string): string {
+  return KINDS[state] ?? 'running'
 }
 
 /** True for a state that does not change any more. */

@@ -1,0 +1,149 @@
+import { useComputed } from '@preact/signals'
+import type { ComponentChildren, JSX } from 'preact'
+import { iconPath } from '../../../parts/icon.tsx'
+import { kindOf } from '../../../parts/state.tsx'
+import { duration } from '../../../parts/text/format.ts'
+import { visible } from '../../../parts/text/outside.tsx'
+import { now } from '../../../parts/text/time.tsx'
+import type { Focus } from '../flow/focus.ts'
+import type { FlowNode } from '../flow/model.ts'
+import { byUrgency } from '../flow/stateWords.ts'
+import { runOf } from '../flow/times.ts'
+import type { Box } from './layout.ts'
+import { bundleName, bundleStates, nameOf, nodeLabel, shortName } from './nodeText.ts'
+import type { Bundle, ShownGraph } from './shownGraph.ts'
+
+interface Common {
+  readonly box: Box
+  /** It is in the order of the Tab key. */
+  readonly isStop: boolean
+  readonly focus: Focus
+  readonly open: () => void
+  /** It has the focus now. */
+  readonly focused: () => void
+  /** An arrow key was pressed. */
+  readonly go: (key: string) => void
+}
+
+/** A job: a mark, its task, the word for its state, and how long it ran. */
+export function JobNode({
+  node,
+  isCritical,
+  ...common
+}: Common & { node: FlowNode; isCritical: boolean }): JSX.Element {
+  const { focus } = common
+  const isLit = useComputed(() => focus.lit.value === node.id || focus.open.value === node.id).value
+  const kind = kindOf(node.state)
+  // Only what runs changes with the time.
+  const at = node.endedAt === undefined && node.startedAt !== undefined ? now.value : 0
+  const run = runOf(node, at)
+  return (
+    <Node
+      {...common}
+      id={node.id}
+      label={nodeLabel(node, at, isCritical)}
+      title={nameOf(node.task)}
+      classes={`job ${kind} ${isCritical ? 'critical' : ''} ${isLit ? 'lit' : ''} ${node.isKnown ? '' : 'unknown'}`}
+      light={node.id}
+    >
+      <Mark kind={kind} />
+      <Words
+        box={common.box}
+        name={shortName(node.task)}
+        more={[visible(node.state.slice(0, 16)), run !== undefined && duration(run), isCritical && 'critical']
+          .filter(Boolean)
+          .join(' · ')}
+      />
+    </Node>
+  )
+}
+
+/** Many jobs as one: opened, some of them are drawn by themselves. */
+export function BundleNode({ bundle, graph, ...common }: Common & { bundle: Bundle; graph: ShownGraph }): JSX.Element {
+  const { focus } = common
+  const isLit = useComputed(
+    () => focus.lit.value !== undefined && graph.drawnAs.get(focus.lit.value) === bundle.id,
+  ).value
+  const [[state = 'PENDING'] = []] = byUrgency(bundle.states)
+  const kind = kindOf(state)
+  const label = `${bundleName(bundle)}: ${bundleStates(bundle)}. Enter shows some of them.`
+  return (
+    <Node {...common} id={bundle.id} label={label} title={label} classes={`bundle ${kind} ${isLit ? 'lit' : ''}`}>
+      <rect class="behind" x={5} y={5} width={common.box.width} height={common.box.height} rx={6} />
+      <rect width={common.box.width} height={common.box.height} rx={6} />
+      <Mark kind={kind} />
+      <Words box={common.box} name={bundleName(bundle)} more={bundleStates(bundle)} />
+    </Node>
+  )
+}
+
+interface NodeProps extends Common {
+  readonly id: string
+  readonly label: string
+  readonly title: string
+  readonly classes: string
+  /** The job that is lit while the pointer is over it. */
+  readonly light?: string
+  readonly children: ComponentChildren
+}
+
+function Node(props: NodeProps): JSX.Element {
+  const { id, box, label, title, classes, light, isStop, focus, open, focused, go, children } = props
+  const shine = (): void => {
+    if (light !== undefined) focus.lit.value = light
+  }
+  const dim = (): void => {
+    focus.lit.value = undefined
+  }
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: SVG has no button.
+    <g
+      role="button"
+      class={`node ${classes}`}
+      data-node={id}
+      tabIndex={isStop ? 0 : -1}
+      aria-label={label}
+      transform={`translate(${box.x} ${box.y})`}
+      onClick={open}
+      onPointerEnter={shine}
+      onPointerLeave={dim}
+      onBlur={dim}
+      onFocus={() => {
+        shine()
+        focused()
+      }}
+      onKeyDown={(event) => {
+        if (event.key.startsWith('Arrow')) go(event.key)
+        else if (event.key === 'Enter' || event.key === ' ') open()
+        else return
+        event.preventDefault()
+      }}
+    >
+      <title>{title}</title>
+      <rect width={box.width} height={box.height} rx={6} />
+      {children}
+    </g>
+  )
+}
+
+/** Two lines, cut where the box ends. */
+function Words({ box, name, more }: { box: Box; name: string; more: string }): JSX.Element {
+  return (
+    <svg x={32} width={box.width - 38} height={box.height} aria-hidden="true">
+      <text class="name" y={18}>
+        {name}
+      </text>
+      <text class="more" y={34}>
+        {more}
+      </text>
+    </svg>
+  )
+}
+
+function Mark({ kind }: { kind: string }): JSX.Element {
+  return (
+    <g class={`mark ${kind}`} transform="translate(9 14)">
+      <path d={iconPath(`state-${kind}`)} />
+    </g>
+  )
+}
