@@ -58,13 +58,14 @@ export function RetryDialog({ fingerprint, close }: { fingerprint: string; close
 
 function Words({ stage, sum, fit }: { stage: Stage; sum: RetrySum | undefined; fit: number }): JSX.Element {
   if (stage === 'counting') return <p>Counting the jobs… {sum && sum.fit > 0 && count(sum.fit)}</p>
+  const done = (sum?.retried ?? 0) + (sum?.before ?? 0)
   if (stage === 'retrying')
     return (
       <>
         <p>
-          {count(sum?.retried ?? 0)} of {counted(fit, 'job')} submitted again…
+          {count(done)} of {counted(fit, 'job')}…
         </p>
-        <progress max={Math.max(1, fit)} value={sum?.retried ?? 0} aria-label="Jobs submitted again" />
+        <progress max={Math.max(1, fit)} value={done} aria-label="Jobs submitted again" />
       </>
     )
   return (
@@ -73,7 +74,7 @@ function Words({ stage, sum, fit }: { stage: Stage; sum: RetrySum | undefined; f
         <p>
           {fit === 0
             ? 'No job of this group can be submitted again.'
-            : `${counted(fit, 'job')} can be submitted again, each once, as a new job with the same input.`}
+            : `${counted(fit, 'job')} can be submitted again, as new jobs with the same input. A job that was submitted again before is left out.`}
         </p>
       ) : (
         <p>{counted(sum?.retried ?? 0, 'job was', 'jobs were')} submitted again, each as a new job.</p>

@@ -2,7 +2,7 @@ import type { RetriedDocument } from '../../../protocol/recordedDocument.ts'
 
 /** What became of the jobs of all pages together. */
 export interface RetrySum {
-  /** Jobs that can be submitted again. */
+  /** Jobs that can be submitted again, unless they were before: a dry run does not know that. */
   readonly fit: number
   readonly retried: number
   /** They were submitted again before. */
@@ -24,7 +24,7 @@ export async function retryPages(
     signal.throwIfAborted()
     const page = await ask(cursor)
     sum = {
-      fit: sum.fit + page.ids.length,
+      fit: sum.fit + page.ids.length - page.inputNotKept.length,
       retried: sum.retried + Object.keys(page.retried).length,
       before: sum.before + page.before.length,
       inputNotKept: sum.inputNotKept + page.inputNotKept.length,

@@ -2,15 +2,12 @@ import { useComputed } from '@preact/signals'
 import type { ComponentChildren, JSX } from 'preact'
 import { iconPath } from '../../../parts/icon.tsx'
 import { kindOf } from '../../../parts/state.tsx'
-import { duration } from '../../../parts/text/format.ts'
-import { visible } from '../../../parts/text/outside.tsx'
 import { now } from '../../../parts/text/time.tsx'
 import type { Focus } from '../flow/focus.ts'
 import type { FlowNode } from '../flow/model.ts'
 import { byUrgency } from '../flow/stateWords.ts'
-import { runOf } from '../flow/times.ts'
 import type { Box } from './layout.ts'
-import { bundleName, bundleStates, nameOf, nodeLabel, shortName } from './nodeText.ts'
+import { bundleName, bundleStates, nameOf, nodeWords, shortName } from './nodeText.ts'
 import type { Bundle, ShownGraph } from './shownGraph.ts'
 
 interface Common {
@@ -35,25 +32,18 @@ export function JobNode({
   const isLit = useComputed(() => focus.lit.value === node.id || focus.open.value === node.id).value
   const kind = kindOf(node.state)
   // Only what runs changes with the time.
-  const at = node.endedAt === undefined && node.startedAt !== undefined ? now.value : 0
-  const run = runOf(node, at)
+  const words = nodeWords(node, node.endedAt === undefined && node.startedAt !== undefined ? now.value : 0, isCritical)
+  const [short, full] = [shortName(node.task), nameOf(node.task)]
   return (
     <Node
       {...common}
       id={node.id}
-      label={nodeLabel(node, at, isCritical)}
-      title={nameOf(node.task)}
+      label={short === full ? `${short} ${words}` : `${short} ${words} (${full})`}
       classes={`job ${kind} ${isCritical ? 'critical' : ''} ${isLit ? 'lit' : ''} ${node.isKnown ? '' : 'unknown'}`}
       light={node.id}
     >
       <Mark kind={kind} />
-      <Words
-        box={common.box}
-        name={shortName(node.task)}
-        more={[visible(node.state.slice(0, 16)), run !== undefined && duration(run), isCritical && 'critical']
-          .filter(Boolean)
-          .join(' · ')}
-      />
+      <Words box={common.box} name={short} more={words} />
     </Node>
   )
 }
@@ -66,9 +56,9 @@ export function BundleNode({ bundle, graph, ...common }: Common & { bundle: Bund
   ).value
   const [[state = 'PENDING'] = []] = byUrgency(bundle.states)
   const kind = kindOf(state)
-  const label = `${bundleName(bundle)}: ${bundleStates(bundle)}. Enter shows some of them.`
+  const label = `${bundleName(bundle)} ${bundleStates(bundle)}. Enter shows some of them.`
   return (
-    <Node {...common} id={bundle.id} label={label} title={label} classes={`bundle ${kind} ${isLit ? 'lit' : ''}`}>
+    <Node {...common} id={bundle.id} label={label} classes={`bundle ${kind} ${isLit ? 'lit' : ''}`}>
       <rect class="behind" x={5} y={5} width={common.box.width} height={common.box.height} rx={6} />
       <rect width={common.box.width} height={common.box.height} rx={6} />
       <Mark kind={kind} />
@@ -80,7 +70,6 @@ export function BundleNode({ bundle, graph, ...common }: Common & { bundle: Bund
 interface NodeProps extends Common {
   readonly id: string
   readonly label: string
-  readonly title: string
   readonly classes: string
   /** The job that is lit while the pointer is over it. */
   readonly light?: string
@@ -88,7 +77,7 @@ interface NodeProps extends Common {
 }
 
 function Node(props: NodeProps): JSX.Element {
-  const { id, box, label, title, classes, light, isStop, focus, open, focused, go, children } = props
+  const { id, box, label, classes, light, isStop, focus, open, focused, go, children } = props
   const shine = (): void => {
     if (light !== undefined) focus.lit.value = light
   }
@@ -119,7 +108,6 @@ function Node(props: NodeProps): JSX.Element {
         event.preventDefault()
       }}
     >
-      <title>{title}</title>
       <rect width={box.width} height={box.height} rx={6} />
       {children}
     </g>
@@ -129,9 +117,10 @@ function Node(props: NodeProps): JSX.Element {
 /** Two lines, cut where the box ends. */
 function Words({ box, name, more }: { box: Box; name: string; more: string }): JSX.Element {
   return (
-    <svg x={32} width={box.width - 38} height={box.height} aria-hidden="true">
+    // biome-ignore lint/a11y/noSvgWithoutTitle: the job around it has a name.
+    <svg x={32} width={box.width - 38} height={box.height}>
       <text class="name" y={18}>
-        {name}
+        {`${name} `}
       </text>
       <text class="more" y={34}>
         {more}

@@ -19,15 +19,13 @@ export function nameOf(task: string | null): string {
   return task === null ? 'a job that is not recorded' : visible(task.slice(0, 200))
 }
 
-/** For those who do not see the graph. */
-export function nodeLabel(node: FlowNode, now: number, isCritical: boolean): string {
+/** The second line of a job: its state, how long it ran, and whether it is on the critical path. */
+export function nodeWords(node: FlowNode, now: number, isCritical: boolean): string {
   const run = runOf(node, now)
-  return [
-    nameOf(node.task),
-    visible(node.state.slice(0, 40)),
-    ...(run === undefined ? [] : [duration(run)]),
-    ...(isCritical ? ['on the critical path'] : []),
-  ].join(', ')
+  const words = [visible(node.state.slice(0, 16))]
+  if (run !== undefined) words.push(duration(run))
+  if (isCritical) words.push('critical')
+  return words.join(' · ')
 }
 
 /** As `1,987 × images.resize`, or `1,987 jobs`. */
