@@ -24,7 +24,10 @@ export function Page({ title, actions, children }: PageProps): JSX.Element {
 }
 
 /** What was loaded, or why it was not. What is there stays while it is loaded again, beside the problem. */
-export function Shown<T>(props: { of: Resource<T>; children: (data: T) => ComponentChildren }): JSX.Element {
+export function Shown<T>(props: {
+  of: Pick<Resource<T>, 'data' | 'error' | 'reload'>
+  children: (data: T) => ComponentChildren
+}): JSX.Element {
   const { data, error, reload } = props.of
   return (
     <>

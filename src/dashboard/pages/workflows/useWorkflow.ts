@@ -1,4 +1,4 @@
-import { useEffect } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 import { ProblemError } from '../../../client/problem.ts'
 import type { RecordedJobDocument } from '../../../protocol/recordedDocument.ts'
 import type { WorkflowTree } from '../../../protocol/workflowTree.ts'
@@ -17,7 +17,7 @@ export interface WorkflowData {
   readonly jobs: readonly RecordedJobDocument[]
   /** It has more recorded jobs than were loaded. */
   readonly isCut: boolean
-  /** Why one of the two could not be read, while the other one could. */
+  /** Why one of the two could not be read. */
   readonly problem: Error | undefined
 }
 
@@ -29,41 +29,84 @@ const TREE_MS = 1500
 /** Without a recorder nothing says that something has changed, ms. */
 const POLL_MS = 3000
 
-/** A workflow by its first job, live. */
-export function useWorkflow(id: string): Resource<WorkflowData> {
-  const loaded = useResource((signal) => load(id, signal), [id])
-  const { data } = loaded
-  const again = useThrottled(loaded.reload, TREE_MS)
+/** A workflow by its first job, live. What comes first of the tree and of the jobs is shown first. */
+export function useWorkflow(id: string): Omit<Resource<WorkflowData>, 'update'> {
+  const tree = useResource(async (signal) => ({ tree: await loadTree(id, signal) }), [id])
+  const jobs = useResource((signal) => loadJobs(id, signal), [id])
+  const reload = async (): Promise<void> => {
+    await Promise.all([tree.reload(), jobs.reload()])
+  }
+  const known = tree.data?.tree
+  const isLoading = tree.isLoading || jobs.isLoading
+  const again = useAgain(reload, isLoading, isOver(known))
   useLive({
     watch: { watch: 'jobs', root: id },
-    begin: loaded.reload,
+    // What is on its way may be older than the stream; of what has ended nothing changes.
+    begin: () => isOver(known) || again(),
     change: (message) => {
       if (message.kind !== 'jobs') return
-      loaded.update((known) => ({ ...known, jobs: withChanges(known.jobs, message.jobs) }))
-      if (message.more > 0 || changesTree(loaded.data, message.jobs)) again()
+      jobs.update((before) => ({ ...before, jobs: withChanges(before.jobs, message.jobs) }))
+      if (message.more > 0 || changesTree(known, jobs.data?.jobs, message.jobs)) again()
     },
   })
-  const isBlind = data?.problem !== undefined && data.tree !== undefined && !isEnded(data.tree.state)
-  const isPolled = isBlind && isVisible.value
-  useEffect(() => {
-    if (!isPolled) return
-    const timer = setInterval(again, POLL_MS)
-    return () => clearInterval(timer)
-  }, [isPolled, again])
-  return loaded
+  usePolling(jobs.error !== undefined && known !== undefined && !isOver(known), reload)
+  const data = dataOf(tree, jobs)
+  const error = data ? undefined : (jobs.error ?? tree.error)
+  return { data, error, isLoading, reload }
 }
 
-async function load(id: string, signal: AbortSignal): Promise<WorkflowData> {
-  const [tree, recorded] = await Promise.allSettled([loadTree(id, signal), loadJobs(id, signal)])
-  if (recorded.status === 'rejected' && (tree.status === 'rejected' || tree.value === undefined)) throw recorded.reason
-  const problem =
-    tree.status === 'rejected' ? tree.reason : recorded.status === 'rejected' ? recorded.reason : undefined
-  return {
-    tree: tree.status === 'fulfilled' ? tree.value : undefined,
-    jobs: recorded.status === 'fulfilled' ? recorded.value.jobs : [],
-    isCut: recorded.status === 'fulfilled' && recorded.value.isCut,
-    problem: problem as Error | undefined,
+/** Load again, now and then; what is on its way comes first, so that a large workflow comes at all. */
+function useAgain(reload: () => unknown, isLoading: boolean, isDone: boolean): () => void {
+  const isAsked = useRef(false)
+  const again = useThrottled(reload, TREE_MS)
+  useEffect(() => {
+    if (isLoading || !isAsked.current) return
+    isAsked.current = false
+    if (!isDone) again()
+  }, [isLoading, again])
+  return () => {
+    if (isLoading) isAsked.current = true
+    else again()
   }
+}
+
+interface LoadedTree {
+  /** Undefined: the result backend does not know it. */
+  readonly tree: WorkflowTree | undefined
+}
+
+interface LoadedJobs {
+  readonly jobs: readonly RecordedJobDocument[]
+  readonly isCut: boolean
+}
+
+/** Undefined as long as nothing of it is there, while one of them is on its way. */
+function dataOf(tree: Resource<LoadedTree>, jobs: Resource<LoadedJobs>): WorkflowData | undefined {
+  const isAll = (tree.data || tree.error) && (jobs.data || jobs.error)
+  if (!tree.data?.tree && !jobs.data?.jobs.length && !(isAll && jobs.data)) return undefined
+  return {
+    tree: tree.data?.tree,
+    jobs: jobs.data?.jobs ?? NO_JOBS,
+    isCut: jobs.data?.isCut ?? false,
+    problem: jobs.error ?? tree.error,
+  }
+}
+
+/** The same list each time: what is made of it is made once. */
+const NO_JOBS: readonly RecordedJobDocument[] = []
+
+function isOver(tree: WorkflowTree | undefined): boolean {
+  return tree !== undefined && isEnded(tree.state) && tree.done === tree.total
+}
+
+/** While nothing says that something has changed, ask. */
+function usePolling(isNeeded: boolean, reload: () => Promise<void>): void {
+  const isOn = isNeeded && isVisible.value
+  useEffect(() => {
+    if (!isOn) return
+    const timer = setInterval(() => void reload(), POLL_MS)
+    return () => clearInterval(timer)
+  }, [isOn])
 }
 
 /** Undefined where the result backend does not know it, as of a canvas of Python that has only begun. */
@@ -76,10 +119,7 @@ async function loadTree(id: string, signal: AbortSignal): Promise<WorkflowTree |
   }
 }
 
-async function loadJobs(
-  root: string,
-  signal: AbortSignal,
-): Promise<{ readonly jobs: readonly RecordedJobDocument[]; readonly isCut: boolean }> {
+async function loadJobs(root: string, signal: AbortSignal): Promise<LoadedJobs> {
   const jobs: RecordedJobDocument[] = []
   let cursor: string | undefined
   do {
@@ -104,8 +144,12 @@ function withChanges(
 }
 
 /** What a job has sent is known once it has ended; one that is not in the tree has just been sent. */
-function changesTree(data: WorkflowData | undefined, jobs: readonly RecordedJobDocument[]): boolean {
-  if (!data?.tree) return data?.jobs.length === 0
-  const known = new Set(data.tree.nodes.map(({ id }) => id))
-  return jobs.some(({ id, state }) => isEnded(state) || !known.has(id))
+function changesTree(
+  tree: WorkflowTree | undefined,
+  jobs: readonly RecordedJobDocument[] | undefined,
+  changed: readonly RecordedJobDocument[],
+): boolean {
+  if (!tree) return jobs?.length === 0
+  const known = new Set(tree.nodes.map(({ id }) => id))
+  return changed.some(({ id, state }) => isEnded(state) || !known.has(id))
 }
