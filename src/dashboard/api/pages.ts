@@ -9,7 +9,7 @@ export interface ListPage<T> {
 
 /** A list that is loaded page by page. */
 export interface Pages<T> {
-  /** The first page, which is loaded anew and updated; its `data` has all that is shown. */
+  /** The first page, which is loaded again and updated; its `data` has all that is shown. */
   readonly list: Resource<readonly T[]>
   /** There may be more. */
   readonly hasMore: boolean

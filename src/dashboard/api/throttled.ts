@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useRef } from 'preact/hooks'
 
-/** Runs at once, and then at most once in so many ms, however often it is asked for; not after the component is gone. */
+/** Runs at once, and then at most once in so many ms, however often it is asked for, until the component is gone. */
 export function useThrottled(run: () => unknown, ms: number): () => void {
   const latest = useRef(run)
   latest.current = run

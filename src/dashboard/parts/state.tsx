@@ -1,17 +1,8 @@
 import type { JSX } from 'preact'
 import { Icon } from './icon.tsx'
+import { kindOf } from './stateKinds.ts'
 
-const KINDS: Readonly<Record<string, string>> = {
-  PENDING: 'waiting',
-  RECEIVED: 'waiting',
-  SENT: 'waiting',
-  STARTED: 'running',
-  RETRY: 'again',
-  SUCCESS: 'good',
-  FAILURE: 'bad',
-  REVOKED: 'stopped',
-  REJECTED: 'stopped',
-}
+export { isEnded, kindOf } from './stateKinds.ts'
 
 /** Celery's state of a job: a mark, the word, and a color. A task's own state runs. */
 export function State({ state }: { state: string }): JSX.Element {
@@ -22,14 +13,4 @@ export function State({ state }: { state: string }): JSX.Element {
       <bdi>{state}</bdi>
     </span>
   )
-}
-
-/** The word for its color and its mark. */
-export function kindOf(state: string): string {
-  return KINDS[state] ?? 'running'
-}
-
-/** True for a state that does not change any more. */
-export function isEnded(state: string): boolean {
-  return state === 'SUCCESS' || state === 'FAILURE' || state === 'REVOKED' || state === 'REJECTED'
 }

@@ -12,7 +12,7 @@ export interface RetrySum {
   readonly unfit: number
 }
 
-/** Goes through all pages, one after the other. `progress` is called after each. Rejects with what failed, or on abort. */
+/** Goes through all pages, one by one. `progress` is called after each. Rejects with what failed, or on abort. */
 export async function retryPages(
   ask: (cursor: string | undefined) => Promise<RetriedDocument>,
   progress: (sum: RetrySum) => void,

@@ -1,5 +1,4 @@
 import { ProblemError } from '../../../client/problem.ts'
-import type { RetriedDocument } from '../../../protocol/recordedDocument.ts'
 import { client } from '../../api/client.ts'
 import { go, to } from '../../app/location.ts'
 import { confirm } from '../../parts/ask/confirm.tsx'
@@ -52,7 +51,7 @@ async function revokeRecorded(root: string): Promise<number> {
 }
 
 /** Ask, and submit a job of a workflow once more, alone. True: it was done. Rejects with why it could not be. */
-export async function retryJob({ id, task, state }: FlowNode): Promise<boolean> {
+export async function retryJob({ id, task }: FlowNode): Promise<boolean> {
   const isWanted = await confirm({
     title: 'Retry this job?',
     text: (
@@ -71,16 +70,8 @@ export async function retryJob({ id, task, state }: FlowNode): Promise<boolean> 
     kind: 'primary',
   })
   if (!isWanted) return false
-  const { retried, ...others } = await client.recorded.retryJobs({ id, state })
-  const retry = retried[id]
-  if (retry === undefined) throw new Error(whyNotRetried(others))
+  const job = await client.job(id).retry()
   notify('Submitted as a new job')
-  go(to(['jobs', retry]))
+  go(to(['jobs', job.id]))
   return true
-}
-
-function whyNotRetried({ before, inputNotKept }: Omit<RetriedDocument, 'retried'>): string {
-  if (before.length > 0) return 'This job was submitted again before: each job is, at most once'
-  if (inputNotKept.length > 0) return 'The input of this job is not kept: call its task again'
-  return 'This job has no record that is kept, or is in another state by now'
 }

@@ -23,7 +23,7 @@ export interface JobPanelProps {
   readonly changed: () => void
 }
 
-/** One job of the workflow, beside it. It takes the focus, and gives it back when it is closed. */
+/** One job of the workflow, beside it. It has the focus; when it is closed, what had it before has it again. */
 export function JobPanel({ node, isCritical, now, close, changed }: JobPanelProps): JSX.Element {
   const title = useRef<HTMLHeadingElement>(null)
   useKeys([{ keys: 'Escape', does: 'Close the job', run: close }])

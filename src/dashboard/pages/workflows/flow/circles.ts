@@ -12,8 +12,8 @@ interface Link {
 }
 
 /**
- * Data from outside may name each other as parents. What would close a circle is left out: then everything has an order,
- * and can be drawn.
+ * Data from outside may name each other as parents. What would close a circle is left out: then all has an order, and
+ * can be drawn.
  */
 export function withoutCircles(
   nodes: ReadonlyMap<string, Contained>,

@@ -1,4 +1,3 @@
-import { SUCCESS } from '../../../../protocol/states.ts'
 import { append, type Flow, type FlowNode } from './model.ts'
 
 /** The chain of jobs that determined when the workflow ended: no other change would have made it end sooner. */
@@ -76,7 +75,7 @@ function measured(path: readonly FlowNode[], now: number): CriticalPath {
 
 function hasRun({ kind, state, startedAt, endedAt }: FlowNode): boolean {
   // Celery keeps no start, unless it is asked to.
-  return kind === 'task' && (startedAt !== undefined || (state === SUCCESS && endedAt !== undefined))
+  return kind === 'task' && (startedAt !== undefined || (state === 'SUCCESS' && endedAt !== undefined))
 }
 
 function isLater(node: FlowNode, than: FlowNode, now: number): boolean {

@@ -1,6 +1,6 @@
 import type { RecordedJobDocument } from '../../../../protocol/recordedDocument.ts'
-import { FAILURE, isFinal, PENDING, REVOKED, STARTED, SUCCESS, UNKNOWN } from '../../../../protocol/states.ts'
 import type { WorkflowEdge, WorkflowNode, WorkflowTree } from '../../../../protocol/workflowTree.ts'
+import { isEnded } from '../../../parts/stateKinds.ts'
 import { withoutCircles } from './circles.ts'
 
 /** A job of a workflow, or a group of jobs, as far as the result backend and the recorder know it. */
@@ -76,7 +76,7 @@ function flowOf(all: ReadonlyMap<string, FlowNode>, links: readonly WorkflowEdge
     if (group !== null) append(members, group, node.id)
     if (node.kind === 'group') continue
     total++
-    if (isFinal(node.state)) done++
+    if (isEnded(node.state)) done++
   }
   // What is in a group comes after it.
   for (const node of [...nodes.values()].reverse())
@@ -86,12 +86,12 @@ function flowOf(all: ReadonlyMap<string, FlowNode>, links: readonly WorkflowEdge
 
 /** The state of a group is that of its members, also where the tree is older than what the recorder has seen. */
 function withMembers(group: FlowNode, ids: readonly string[], nodes: ReadonlyMap<string, FlowNode>): FlowNode {
-  const states = new Set(ids.map((id) => nodes.get(id)?.state ?? PENDING))
+  const states = new Set(ids.map((id) => nodes.get(id)?.state ?? 'PENDING'))
   if (states.size === 0) return group
-  if (states.has(FAILURE)) return { ...group, state: FAILURE }
-  if (states.has(REVOKED)) return { ...group, state: REVOKED }
-  if ([...states].every((state) => state === SUCCESS)) return { ...group, state: SUCCESS }
-  return { ...group, state: [...states].every((state) => state === PENDING) ? PENDING : STARTED }
+  if (states.has('FAILURE')) return { ...group, state: 'FAILURE' }
+  if (states.has('REVOKED')) return { ...group, state: 'REVOKED' }
+  if ([...states].every((state) => state === 'SUCCESS')) return { ...group, state: 'SUCCESS' }
+  return { ...group, state: [...states].every((state) => state === 'PENDING') ? 'PENDING' : 'STARTED' }
 }
 
 function nodeOf(node: WorkflowNode, job: RecordedJobDocument | undefined): FlowNode {
@@ -133,13 +133,13 @@ function recordedNode(job: RecordedJobDocument): FlowNode {
 }
 
 function unknownNode(id: string): FlowNode {
-  return { id, kind: 'task', task: null, state: UNKNOWN, group: null, isKnown: false }
+  return { id, kind: 'task', task: null, state: 'UNKNOWN', group: null, isKnown: false }
 }
 
 /** How far a job is. Where both have ended, what is stored counts. */
 function rank(state: string): number {
-  if (isFinal(state)) return 3
-  return state === PENDING || state === 'SENT' ? 0 : state === 'RECEIVED' ? 1 : 2
+  if (isEnded(state)) return 3
+  return state === 'PENDING' || state === 'SENT' ? 0 : state === 'RECEIVED' ? 1 : 2
 }
 
 function momentOf(text: string | null | undefined): number | undefined {

@@ -18,14 +18,11 @@ export interface DrawingProps {
   readonly open: (bundle: string) => void
 }
 
-/** Groups, lines and jobs, in this order one above the other. One of the jobs is in the order of the Tab key. */
-export function Drawing({ graph, layout, viewport, critical, focus, open }: DrawingProps): JSX.Element {
+/** Groups, lines and jobs, in this order one above the other. */
+export function Drawing(props: DrawingProps): JSX.Element {
+  const { graph, layout, viewport, critical } = props
   const drawing = useRef<SVGSVGElement>(null)
-  const [current, setCurrent] = useState<string>()
-  const jobs = graph.nodes.filter((node) => isBundle(node) || node.kind === 'task')
   const groups = graph.nodes.filter((node): node is FlowNode => !isBundle(node) && node.kind === 'group')
-  const stop = jobs.find(({ id }) => id === current) ?? jobs[0]
-  const boxOf = (id: string): Box => layout.boxes.get(id) ?? { x: 0, y: 0, width: 0, height: 0 }
   // The same element is not drawn again.
   const lines = useMemo(() => <Lines layout={layout} critical={drawnPath(graph, critical)} />, [layout, critical])
   return (
@@ -43,44 +40,48 @@ export function Drawing({ graph, layout, viewport, critical, focus, open }: Draw
     >
       <g transform={viewport.transform}>
         {groups.map((group) => (
-          <GraphBox key={group.id} group={group} box={boxOf(group.id)} />
+          <GraphBox key={group.id} group={group} box={boxIn(layout, group.id)} />
         ))}
         {lines}
-        {jobs.map((node) => {
-          const common = {
-            box: boxOf(node.id),
-            isStop: node === stop,
-            focused: () => {
-              setCurrent(node.id)
-              viewport.reveal(boxOf(node.id))
-            },
-            go: (key: string) => goTo(drawing.current, neighbor(jobs, layout.boxes, node.id, key)),
-          }
-          return isBundle(node) ? (
-            <BundleNode
-              key={node.id}
-              bundle={node}
-              graph={graph}
-              focus={focus}
-              {...common}
-              open={() => open(node.id)}
-            />
-          ) : (
-            <JobNode
-              key={node.id}
-              node={node}
-              focus={focus}
-              isCritical={critical.has(node.id)}
-              {...common}
-              open={() => {
-                focus.open.value = node.id
-              }}
-            />
-          )
-        })}
+        <Jobs {...props} go={(id) => goTo(drawing.current, id)} />
       </g>
     </svg>
   )
+}
+
+/** One of them is in the order of the Tab key; the arrow keys go from it to the others. */
+function Jobs(props: DrawingProps & { go: (id: string | undefined) => void }): JSX.Element {
+  const { graph, layout, viewport, critical, focus, open, go } = props
+  const [current, setCurrent] = useState<string>()
+  const jobs = graph.nodes.filter((node) => isBundle(node) || node.kind === 'task')
+  const stop = jobs.find(({ id }) => id === current) ?? jobs[0]
+  const commonOf = (id: string) => ({
+    box: boxIn(layout, id),
+    focus,
+    isStop: id === stop?.id,
+    focused: () => {
+      setCurrent(id)
+      viewport.reveal(boxIn(layout, id))
+    },
+    go: (key: string) => go(neighbor(jobs, layout.boxes, id, key)),
+  })
+  const show = (id: string): void => {
+    focus.open.value = id
+  }
+  return (
+    <>
+      {jobs.map((node) => {
+        const { id } = node
+        const common = commonOf(id)
+        if (isBundle(node)) return <BundleNode key={id} bundle={node} graph={graph} {...common} open={() => open(id)} />
+        return <JobNode key={id} node={node} isCritical={critical.has(id)} {...common} open={() => show(id)} />
+      })}
+    </>
+  )
+}
+
+function boxIn({ boxes }: Layout, id: string): Box {
+  return boxes.get(id) ?? { x: 0, y: 0, width: 0, height: 0 }
 }
 
 /** What the critical path goes through, as it is drawn: also the groups around its jobs. */
