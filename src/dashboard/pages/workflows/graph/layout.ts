@@ -62,9 +62,9 @@ interface Size {
 const ALL = ''
 
 /**
- * Layers, what follows beside or below what it follows from. Workflows are nested, so that each level is a forest: a job
- * to which two lead is behind the first of them. Each group is laid out by itself, and is one box for what is around it:
- * a line that leaves it begins at its border.
+ * Layers, what follows beside or below what it follows from. Workflows are nested, so that each level is a forest: a
+ * job to which two lead is behind the first of them. Each group is laid out by itself, and is one box for what is
+ * around it: a line that leaves it begins at its border.
  */
 export function layoutOf(graph: ShownGraph, direction: Direction): Layout {
   const inside = new Map<string, string[]>()
