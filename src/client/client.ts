@@ -11,6 +11,7 @@ import { type ScheduleClient, scheduleClient } from './fleet/schedules.ts'
 import { type WorkerClient, workerClient } from './fleet/workers.ts'
 import { type ForgetOptions, forgetJobs } from './forget.ts'
 import { type CancelOptions, JobHandle, type WaitOptions } from './handle.ts'
+import { type JobListOptions, listJobs } from './jobs.ts'
 import { parse, stringify } from './json.ts'
 import { changePause, type LimitOptions, listLimits, type PauseTarget } from './limits.ts'
 import { WaitTimeoutError } from './problem.ts'
@@ -24,6 +25,7 @@ import type {
   InputOf,
   JobDocument,
   JobEvent,
+  JobPageDocument,
   KnownTaskListDocument,
   LimitPage,
   MeDocument,
@@ -65,6 +67,7 @@ export type { ScheduleClient, ScheduleEdit, ScheduleListOptions } from './fleet/
 export type { WorkerClient, WorkerCommands } from './fleet/workers.ts'
 export type { ForgetOptions } from './forget.ts'
 export { type CancelOptions, type ChangeOptions, JobHandle, type RetryOptions, type WaitOptions } from './handle.ts'
+export type { JobListOptions } from './jobs.ts'
 export type { LimitOptions, PauseTarget } from './limits.ts'
 export { ConnectionError, type ProblemDocument, ProblemError, WaitTimeoutError } from './problem.ts'
 export type { AnyInput, CallAnyOptions, SubmitOptions } from './submit.ts'
@@ -90,6 +93,7 @@ export type {
   JobError,
   JobEvent,
   JobLinks,
+  JobPageDocument,
   JsonOf,
   KnownTaskDocument,
   KnownTaskListDocument,
@@ -166,6 +170,8 @@ export interface Client<Tasks> {
   ): Promise<OutputOf<Named<Tasks, Name>>>
   /** The handle of a job from its id; `Name` gives it the types of its task. */
   job<Name extends Names<Tasks> = never>(id: string): [Name] extends [never] ? JobHandle : HandleOf<Named<Tasks, Name>>
+  /** A page of the jobs that the server keeps, newest first: own ones, for viewers those of all. */
+  jobs(options?: JobListOptions): Promise<JobPageDocument>
   /** What happens to a job, until its end. */
   events(id: string, options?: EventOptions): AsyncGenerator<JobEvent, void, void>
   /**
@@ -231,6 +237,7 @@ export function createClient<Tasks>(url: string, options: ClientOptions = {}): C
   const job = (id: string): JobHandle => new JobHandle(id, transport)
   const client = {
     job,
+    jobs: (listOptions?: JobListOptions) => listJobs(transport, listOptions),
     events: (id: string, eventOptions?: EventOptions) => job(id).events(eventOptions),
     cancel: (id: string, cancelOptions?: CancelOptions) => job(id).cancel(cancelOptions),
     completeWait: (token: string, value: unknown = null, wait: { signal?: AbortSignal | undefined } = {}) =>

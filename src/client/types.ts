@@ -19,7 +19,7 @@ export type {
   JobDiagnosisDocument,
 } from '../protocol/doctorDocument.ts'
 export type { ForgottenJobs, RemovedParts } from '../protocol/forgottenJobs.ts'
-export type { JobDocument, JobError, JobLinks } from '../protocol/jobDocument.ts'
+export type { JobDocument, JobError, JobLinks, JobPageDocument } from '../protocol/jobDocument.ts'
 export type { KnownTaskDocument, KnownTaskListDocument } from '../protocol/knownTaskDocument.ts'
 export type { LimitDocument, LimitPage } from '../protocol/limitDocument.ts'
 export type { LiveSubject } from '../protocol/liveDocument.ts'

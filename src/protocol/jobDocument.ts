@@ -29,6 +29,13 @@ export interface JobDocument {
   readonly links: JobLinks
 }
 
+/** A page of jobs, newest first. */
+export interface JobPageDocument {
+  readonly jobs: readonly JobDocument[]
+  /** There may be more. */
+  readonly cursor?: string
+}
+
 /** Why a job failed or was revoked, without the traceback, which is for the application alone. */
 export interface JobError {
   /** Class name of the error in the worker. */
