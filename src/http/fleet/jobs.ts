@@ -146,7 +146,7 @@ export function retriedFilter(c: Context, scope: HttpScope, given: RecordedQuery
   return (isOwn ? undefined : roleProblem(c, 'operator', 'to retry jobs')) ?? filter
 }
 
-/** A change of all jobs that there are is no one's intention. */
+/** A change of all jobs is a mistake: a filter has to be given. */
 export function filterProblem(given: object): Problem | undefined {
   if (Object.keys(given).length > 0) return undefined
   const names = ['id', ...Object.keys(RECORDED_READERS)].join(', ')
