@@ -49,10 +49,11 @@ function find(keys: string | undefined): Binding | undefined {
 
 /** Text goes where the user types it. */
 function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && target.closest('input, textarea, select, [contenteditable]') !== null
+  const typed = 'input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]'
+  return target instanceof HTMLElement && target.closest(typed) !== null
 }
 
 /** Enter and Space belong to what has the focus. */
 function isPressed(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && target.closest('a, button, summary') !== null
+  return target instanceof HTMLElement && target.closest('a, button, summary, input') !== null
 }
