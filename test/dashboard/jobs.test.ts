@@ -266,6 +266,28 @@ test('chips of a link, and a request that fails', async () => {
   await page.close()
 })
 
+test('without a recorder the result backend lists its jobs; where that cannot, the page says what to do', async () => {
+  await submit('math.add', 1, 2).get()
+  const openAs = async (can: object): Promise<Page> => {
+    const page = await browser().newPage()
+    await page.route('**/v1/me', async (route) => {
+      const me = await (await route.fetch()).json()
+      await route.fulfill({ json: { ...me, recorder: 'off', can: { ...me.can, ...can } } })
+    })
+    await page.goto(`${scene.url}#/jobs?task=math.add`)
+    return page
+  }
+  const listed = await openAs({ record: false })
+  await rows(listed).filter({ hasText: 'math.add' }).first().waitFor()
+  await rows(listed).first().getByRole('checkbox').check()
+  expect(await listed.getByRole('button', { name: 'Retry' }).getAttribute('title')).toMatch('needs a recorder')
+  await listed.close()
+  const bare = await openAs({ record: false, list: false })
+  await bare.getByRole('heading', { name: 'Jobs are not listed here' }).waitFor()
+  await bare.getByText('recorder: true').waitFor()
+  await bare.close()
+})
+
 test('a viewer reads; what it cannot do says why', async () => {
   await using own = await startDashboard({ define, http: { authorize } })
   const page = await browser().newPage()
