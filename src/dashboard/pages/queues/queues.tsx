@@ -1,75 +1,134 @@
 import type { JSX } from 'preact'
 import type { QueueDocument } from '../../../protocol/queueDocument.ts'
-import { client } from '../../api/client.ts'
-import { useResource } from '../../api/resource.ts'
 import { to } from '../../app/location.ts'
+import { useRowKeys } from '../../app/rowKeys.ts'
 import { whyNot } from '../../app/session.ts'
 import { Button } from '../../parts/ask/button.tsx'
+import { Menu } from '../../parts/ask/menu.tsx'
+import { Live } from '../../parts/live.tsx'
 import { Page, Shown } from '../../parts/page.tsx'
 import { Empty } from '../../parts/problem.tsx'
-import { count, duration } from '../../parts/text/format.ts'
-import { notify } from '../../parts/toasts.tsx'
+import { count } from '../../parts/text/format.ts'
+import { Outside, visible } from '../../parts/text/outside.tsx'
+import { Since } from '../../parts/text/time.tsx'
+import { Limits } from './limits.tsx'
+import { useQueues } from './queueList.ts'
+import { Depth, PauseButton, purge, type QueueActionProps, QueueState } from './queueParts.tsx'
 
-/** The queues: what waits in them, and who takes from them. */
+/** The queues: what waits in them, and who takes from them; and what is limited or paused. */
 export function Queues(): JSX.Element {
-  const queues = useResource((signal) => client.queues.list({ signal }), [], { every: 2000 })
+  const queues = useQueues()
+  useRowKeys('queue')
   return (
-    <Page title="Queues">
+    <Page title="Queues" actions={<Live />}>
+      {queues.trouble !== undefined && <p class="notice">The list does not change now: {queues.trouble}</p>}
       <Shown of={queues}>
-        {({ queues: list }) => {
-          if (list.length === 0)
-            return (
-              <Empty title="No queues yet">
-                <p>A queue is here when the app declares it, or a worker takes from it.</p>
-              </Empty>
-            )
-          return (
-            <div class="scroll">
-              <table>
-                <thead>
-                  <tr>
-                    <th>Queue</th>
-                    <th class="right">Waiting</th>
-                    <th class="right">Oldest</th>
-                    <th class="right">Workers</th>
-                    <th />
-                  </tr>
-                </thead>
-                <tbody>
-                  {list.map((queue) => (
-                    <Row key={queue.name} queue={queue} reload={queues.reload} />
-                  ))}
-                </tbody>
-              </table>
-            </div>
+        {({ queues: list, delayed, held }) =>
+          list.length === 0 ? (
+            <Empty title="No queues yet">
+              <p>
+                A queue is here when the app declares it or sends a task to it, when a worker takes from it, or when it
+                is paused. Start a worker: <code>celeriac worker -A module</code>, or Celery's.
+              </p>
+            </Empty>
+          ) : (
+            <>
+              <Sums list={list} delayed={delayed} held={held} />
+              <QueueTable list={list} reload={queues.reload} />
+            </>
           )
-        }}
+        }
       </Shown>
+      <Limits queuesChanged={queues.reload} />
     </Page>
   )
 }
 
-function Row({ queue, reload }: { queue: QueueDocument; reload: () => Promise<void> }): JSX.Element {
-  const { name, waiting, oldestAge, workers, paused } = queue
-  const change = async (): Promise<void> => {
-    await (paused ? client.queues.resume(name) : client.queues.pause(name))
-    notify(paused ? `${name} goes on` : `${name} is paused`)
-    await reload()
-  }
+function Sums(props: {
+  list: readonly QueueDocument[]
+  delayed: number | undefined
+  held: number | undefined
+}): JSX.Element {
+  const waiting = props.list.reduce((sum, queue) => sum + queue.waiting, 0)
+  return (
+    <p class="queue-sums">
+      <Sum value={waiting} words="waiting" hint="Messages that may be taken now" />
+      <Sum value={props.delayed} words="delayed" hint="Messages that wait for their time, of all queues" />
+      <Sum value={props.held} words="held" hint="Messages that workers hold, of all queues" />
+    </p>
+  )
+}
+
+function Sum({ value, words, hint }: { value: number | undefined; words: string; hint: string }): JSX.Element | null {
+  if (value === undefined) return null
+  return (
+    <span title={hint}>
+      <strong class="number">{count(value)}</strong> {words}
+    </span>
+  )
+}
+
+function QueueTable({ list, reload }: { list: readonly QueueDocument[]; reload: () => Promise<void> }): JSX.Element {
+  return (
+    <div class="scroll">
+      <table class="queues">
+        <thead>
+          <tr>
+            <th>Queue</th>
+            <th class="right">Waiting</th>
+            <th class="right">Oldest waits</th>
+            <th class="right wide">Workers</th>
+            <th class="right wide">Consumers</th>
+            <th>State</th>
+            <th>
+              <span class="unseen">Actions</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {list.map((queue) => (
+            <Row key={queue.name} queue={queue} reload={reload} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+function Row({ queue, reload }: QueueActionProps): JSX.Element {
+  const { name, oldest, workers, consumers, declared } = queue
   return (
     <tr>
-      <td>
-        <a href={to(['queues', name])}>
-          <bdi>{name}</bdi>
+      <td class="name">
+        <a href={to(['queues', name])} data-row>
+          <Outside text={name} />
         </a>
+        {!declared && (
+          <span class="badge" title="The app does not name it: a worker takes from it, or messages wait in it">
+            Not declared
+          </span>
+        )}
       </td>
-      <td class="right">{count(waiting)}</td>
-      <td class="right">{oldestAge === undefined ? '–' : duration(oldestAge * 1000)}</td>
-      <td class="right">{workers.length}</td>
+      <td class="right">
+        <Depth queue={queue} />
+      </td>
+      <td class="right">{oldest === undefined ? <span class="quiet">–</span> : <Since at={oldest} />}</td>
+      <td class="right wide" title={workers.map((worker) => visible(worker)).join('\n')}>
+        {count(workers.length)}
+      </td>
+      <td class="right wide">{consumers === undefined ? <span class="quiet">–</span> : count(consumers)}</td>
+      <td>
+        <QueueState queue={queue} />
+      </td>
       <td class="tight">
-        <Button disabled={whyNot('pause')} onPress={change}>
-          {paused ? 'Resume' : 'Pause'}
-        </Button>
+        <div class="row">
+          <PauseButton queue={queue} reload={reload} />
+          <Menu label={`More for queue ${visible(name)}`}>
+            <Button disabled={whyNot('purge')} onPress={() => purge({ queue, reload })}>
+              Purge…
+            </Button>
+          </Menu>
+        </div>
       </td>
     </tr>
   )

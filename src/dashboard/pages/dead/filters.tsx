@@ -1,0 +1,82 @@
+import type { JSX } from 'preact'
+import { here, setQuery } from '../../app/location.ts'
+import { Button } from '../../parts/ask/button.tsx'
+import { FILTERS, type FilterName } from './deadFilter.ts'
+import { REASONS } from './reasons.ts'
+
+const TEXTS: readonly (readonly [FilterName, string])[] = [
+  ['queue', 'Queue'],
+  ['task', 'Task'],
+  ['error', 'Error contains'],
+  ['owner', 'Owner'],
+  ['tag', 'Tag'],
+]
+
+/** Which dead letters are shown; kept in the URL. */
+export function Filters(): JSX.Element {
+  const { query } = here.value
+  const isFiltered = FILTERS.some((name) => query.has(name))
+  return (
+    <search class="filter-row">
+      <label class="field grow">
+        <span>Search</span>
+        <input
+          type="search"
+          value={query.get('q') ?? ''}
+          placeholder="Words in id, task, tags or error"
+          onChange={(event) => choose('q', event.currentTarget.value)}
+        />
+      </label>
+      <label class="field">
+        <span>Reason</span>
+        <select value={query.get('reason') ?? ''} onChange={(event) => choose('reason', event.currentTarget.value)}>
+          <option value="">Any</option>
+          {Object.entries(REASONS).map(([reason, [title]]) => (
+            <option key={reason} value={reason}>
+              {title}
+            </option>
+          ))}
+        </select>
+      </label>
+      {TEXTS.map(([name, label]) => (
+        <label key={name} class="field">
+          <span>{label}</span>
+          <input
+            value={query.get(name) ?? ''}
+            spellcheck={false}
+            onChange={(event) => choose(name, event.currentTarget.value)}
+          />
+        </label>
+      ))}
+      <label class="field grow">
+        <span>Died since</span>
+        <input
+          type="datetime-local"
+          value={localOf(query.get('since'))}
+          onChange={(event) => choose('since', isoOf(event.currentTarget.value))}
+        />
+      </label>
+      {isFiltered && (
+        <Button onPress={() => setQuery(Object.fromEntries([...FILTERS, 'cursor'].map((name) => [name, undefined])))}>
+          Clear
+        </Button>
+      )}
+    </search>
+  )
+}
+
+/** Another filter begins at the first page. */
+function choose(name: FilterName, value: string): void {
+  setQuery({ [name]: value.trim(), cursor: undefined })
+}
+
+/** As the field has it: in the time zone of the browser. */
+function localOf(text: string | null): string {
+  const at = text === null ? Number.NaN : Date.parse(text)
+  if (Number.isNaN(at)) return ''
+  return new Date(at - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(0, 16)
+}
+
+function isoOf(local: string): string {
+  return local === '' ? '' : new Date(local).toISOString()
+}

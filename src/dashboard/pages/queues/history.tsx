@@ -1,0 +1,72 @@
+import type { JSX } from 'preact'
+import type { StatsPointDocument } from '../../../protocol/recordedDocument.ts'
+import { client } from '../../api/client.ts'
+import { useResource } from '../../api/resource.ts'
+import { can } from '../../app/session.ts'
+import { Shown } from '../../parts/page.tsx'
+import { count, duration } from '../../parts/text/format.ts'
+
+const MINUTES = 10
+const MINUTE_MS = 60_000
+const RELOAD_MS = 5000
+const time = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
+
+/** What was sent to a queue and what began, in each of the last minutes. */
+export function History({ queue }: { queue: string }): JSX.Element | null {
+  const isRecorded = can('record')
+  const stats = useResource(
+    async (signal) => {
+      const to = new Date()
+      const from = new Date(to.getTime() - MINUTES * MINUTE_MS)
+      if (!isRecorded) return { points: [] }
+      const { series } = await client.recorded.stats({ by: 'queue', queue, step: '1m', from, to, signal })
+      return { points: series[0]?.points ?? [] }
+    },
+    [queue, isRecorded],
+    { every: RELOAD_MS },
+  )
+  if (!isRecorded) return null
+  return (
+    <section class="part" aria-labelledby="history">
+      <h2 id="history">The last {MINUTES} minutes</h2>
+      <Shown of={stats}>
+        {({ points }) => (points.length === 0 ? <p class="quiet">No job was recorded.</p> : <Table points={points} />)}
+      </Shown>
+    </section>
+  )
+}
+
+function Table({ points }: { points: readonly StatsPointDocument[] }): JSX.Element {
+  return (
+    <div class="scroll">
+      <table class="history">
+        <thead>
+          <tr>
+            <th>Minute</th>
+            <th class="right">Sent</th>
+            <th class="right">Started</th>
+            <th class="right">Succeeded</th>
+            <th class="right">Failed</th>
+            <th class="right" title="Half of the jobs waited no longer">
+              Waited, median
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {points.toReversed().map((point) => (
+            <tr key={point.at}>
+              <td>
+                <time dateTime={point.at}>{time.format(new Date(point.at))}</time>
+              </td>
+              <td class="right">{count(point.sent)}</td>
+              <td class="right">{count(point.started)}</td>
+              <td class="right">{count(point.succeeded)}</td>
+              <td class="right">{count(point.failed)}</td>
+              <td class="right">{point.wait === undefined ? '–' : duration(point.wait.p50)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
