@@ -1,12 +1,18 @@
 import type { JSX } from 'preact'
+import { useMemo } from 'preact/hooks'
 import type { StatsPointDocument } from '../../../protocol/recordedDocument.ts'
 import { client } from '../../api/client.ts'
 import { useResource } from '../../api/resource.ts'
 import { can } from '../../app/session.ts'
+import { Chart } from '../../parts/chart.tsx'
 import { Shown } from '../../parts/page.tsx'
 import { count, duration } from '../../parts/text/format.ts'
+import { now } from '../../parts/text/time.tsx'
+import { stepsOf } from '../overview/series.ts'
 
-const MINUTES = 10
+const MINUTES = 60
+/** Rows of the table beside the chart. */
+const ROWS = 10
 const MINUTE_MS = 60_000
 const RELOAD_MS = 5000
 const time = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
@@ -28,12 +34,40 @@ export function History({ queue }: { queue: string }): JSX.Element | null {
   if (!isRecorded) return null
   return (
     <section class="part" aria-labelledby="history">
-      <h2 id="history">The last {MINUTES} minutes</h2>
+      <h2 id="history">The last hour</h2>
       <Shown of={stats}>
-        {({ points }) => (points.length === 0 ? <p class="quiet">No job was recorded.</p> : <Table points={points} />)}
+        {({ points }) =>
+          points.length === 0 ? (
+            <p class="quiet">No job was recorded.</p>
+          ) : (
+            <>
+              <Lines points={points} />
+              <Table points={points.slice(-ROWS)} />
+            </>
+          )
+        }
       </Shown>
     </section>
   )
+}
+
+/** Sent above started: the queue grows. */
+function Lines({ points }: { points: readonly StatsPointDocument[] }): JSX.Element {
+  // The minute that is not over yet would look like a fall.
+  const end = Math.floor(now.value / MINUTE_MS) * MINUTE_MS
+  const { times, lines } = useMemo(() => {
+    const steps = stepsOf(points, end - MINUTES * MINUTE_MS, end, MINUTE_MS)
+    const sent = steps.points.map((point) => point?.sent ?? 0)
+    const started = steps.points.map((point) => point?.started ?? 0)
+    return {
+      times: steps.times,
+      lines: [
+        { label: 'Sent', color: '--warn', dashed: true, values: sent },
+        { label: 'Started', color: '--run', values: started },
+      ],
+    }
+  }, [points, end])
+  return <Chart title="Jobs each minute" times={times} lines={lines} format={count} height={140} />
 }
 
 function Table({ points }: { points: readonly StatsPointDocument[] }): JSX.Element {

@@ -1,7 +1,133 @@
 import type { JSX } from 'preact'
-import { Page } from '../../parts/page.tsx'
+import type { SchedulePage } from '../../../protocol/scheduleDocument.ts'
+import { client } from '../../api/client.ts'
+import { useResource } from '../../api/resource.ts'
+import { useKeys } from '../../app/keys.ts'
+import { go, here, setQuery, to } from '../../app/location.ts'
+import { useRowKeys } from '../../app/rowKeys.ts'
+import { can, whyNot } from '../../app/session.ts'
+import { Button } from '../../parts/ask/button.tsx'
+import { Page, Shown } from '../../parts/page.tsx'
+import { Empty } from '../../parts/problem.tsx'
+import { Calendar } from './calendar.tsx'
+import { NotKept } from './notKept.tsx'
+import { NewSchedule } from './scheduleForm.tsx'
+import { ScheduleTable } from './scheduleTable.tsx'
 
-/** Schedules. */
+const RELOAD_MS = 5000
+const PAGE = 100
+
+/** The entries of the schedule, as a list or as a calendar; or the form of a new one. */
 export function Schedules(): JSX.Element {
-  return <Page title="Schedules">{null}</Page>
+  const { query } = here.value
+  if (!can('schedules')) return <NotKept />
+  if (query.has('new')) return <NewSchedule />
+  return <Entries isCalendar={query.get('view') === 'calendar'} />
+}
+
+function Entries({ isCalendar }: { isCalendar: boolean }): JSX.Element {
+  const create = (): void => {
+    if (whyNot('schedule') === undefined) go(to('schedules', { new: '1' }))
+  }
+  useKeys([{ keys: 'n', does: 'New schedule', run: create }])
+  return (
+    <Page
+      title="Schedules"
+      actions={
+        <>
+          <a class="button" href={isCalendar ? to('schedules') : to('schedules', { view: 'calendar' })}>
+            {isCalendar ? 'List' : 'Calendar'}
+          </a>
+          <Button kind="primary" disabled={whyNot('schedule')} onPress={create}>
+            New schedule
+          </Button>
+        </>
+      }
+    >
+      {isCalendar ? <Calendar /> : <List />}
+    </Page>
+  )
+}
+
+function List(): JSX.Element {
+  const { query } = here.value
+  const task = query.get('task') ?? undefined
+  const paused = query.get('paused') ?? ''
+  const cursor = query.get('cursor') ?? undefined
+  const filter = { task, cursor, ...(paused !== '' && { paused: paused === 'yes' }) }
+  const found = useResource(
+    (signal) => client.schedules.list({ ...filter, limit: PAGE, signal }),
+    [JSON.stringify(filter)],
+    { every: RELOAD_MS },
+  )
+  useRowKeys('schedule')
+  const isFiltered = task !== undefined || paused !== '' || cursor !== undefined
+  return (
+    <>
+      <Filters task={task ?? ''} paused={paused} />
+      <Shown of={found}>
+        {(page) =>
+          page.schedules.length === 0 ? (
+            <None isFiltered={isFiltered} />
+          ) : (
+            <>
+              <ScheduleTable page={page} reload={found.reload} />
+              <Pages page={page} isFirst={cursor === undefined} />
+            </>
+          )
+        }
+      </Shown>
+    </>
+  )
+}
+
+function Filters({ task, paused }: { task: string; paused: string }): JSX.Element {
+  return (
+    <search class="filter-row">
+      <label class="field grow">
+        <span>Task</span>
+        <input
+          type="search"
+          value={task}
+          spellcheck={false}
+          onChange={(event) => setQuery({ task: event.currentTarget.value.trim(), cursor: undefined })}
+        />
+      </label>
+      <label class="field">
+        <span>State</span>
+        <select value={paused} onChange={(event) => setQuery({ paused: event.currentTarget.value, cursor: undefined })}>
+          <option value="">Any</option>
+          <option value="no">Goes on</option>
+          <option value="yes">Paused</option>
+        </select>
+      </label>
+    </search>
+  )
+}
+
+function Pages({ page, isFirst }: { page: SchedulePage; isFirst: boolean }): JSX.Element | null {
+  if (isFirst && page.cursor === undefined) return null
+  return (
+    <nav class="row" aria-label="Pages of schedules">
+      {!isFirst && <Button onPress={() => setQuery({ cursor: undefined })}>First page</Button>}
+      {page.cursor !== undefined && (
+        <Button onPress={() => setQuery({ cursor: page.cursor }, { push: true })}>Next page</Button>
+      )}
+    </nav>
+  )
+}
+
+function None({ isFiltered }: { isFiltered: boolean }): JSX.Element {
+  if (isFiltered) return <Empty title="No schedule fits" />
+  return (
+    <Empty title="No schedules yet">
+      <p>
+        A schedule sends a task at its times. Press <kbd>n</kbd>, or define one in code:{' '}
+        <code>app.schedule('nightly', cron('30 2 * * *'), report)</code>.
+      </p>
+      <p>
+        A beat sends it: <code>celeriac beat -A module</code>, or <code>celeriac worker -A module -B</code>.
+      </p>
+    </Empty>
+  )
 }
