@@ -60,18 +60,7 @@ function Run({ filter, total, close, changed }: RedriveDialogProps & { total: nu
         oldest first.
       </p>
       {progress === undefined ? (
-        <label class="field">
-          <span>No faster than</span>
-          <input
-            value={rate}
-            placeholder="300/m"
-            aria-invalid={isRate ? undefined : true}
-            onInput={(event) => setRate(event.currentTarget.value.trim())}
-          />
-          <span class={isRate ? 'hint' : 'wrong'}>
-            {isRate ? '' : 'Expected a '}Number per second, minute or hour, as 5/s, 300/m or 1000/h; empty: at once
-          </span>
-        </label>
+        <Rate rate={rate} isRate={isRate} change={setRate} />
       ) : (
         <Done progress={progress} total={total} />
       )}
@@ -93,6 +82,24 @@ function Run({ filter, total, close, changed }: RedriveDialogProps & { total: nu
         )}
       </footer>
     </div>
+  )
+}
+
+function Rate(props: { rate: string; isRate: boolean; change: (rate: string) => void }): JSX.Element {
+  const { rate, isRate, change } = props
+  return (
+    <label class="field">
+      <span>No faster than</span>
+      <input
+        value={rate}
+        placeholder="300/m"
+        aria-invalid={isRate ? undefined : true}
+        onInput={(event) => change(event.currentTarget.value.trim())}
+      />
+      <span class={isRate ? 'hint' : 'wrong'}>
+        {isRate ? 'A' : 'Expected a'} number per second, minute or hour, as 5/s, 300/m or 1000/h; empty: at once
+      </span>
+    </label>
   )
 }
 

@@ -4,7 +4,7 @@ import { useResource } from '../../api/resource.ts'
 import { can } from '../../app/session.ts'
 import { JsonField } from '../../parts/ask/jsonField.tsx'
 import { problemAt } from '../../parts/fieldProblems.ts'
-import { Choice, Text } from './formFields.tsx'
+import { Choice, Text, type TextProps } from './formFields.tsx'
 import type { PartProps } from './whenFields.tsx'
 import { MISSED, OVERLAP } from './whenWords.ts'
 
@@ -61,8 +61,14 @@ export function CallFields({ draft, change, error, isConcealed }: PartProps & { 
 
 /** How it behaves where something is late. */
 export function BehaviourFields({ draft, change, error }: PartProps): JSX.Element {
-  const choices = (words: Readonly<Record<string, string>>): readonly (readonly [string, string])[] =>
-    Object.entries(words)
+  const text = (name: 'missedCount' | 'jitter' | 'start' | 'end', more: Pick<TextProps, 'label' | 'hint' | 'type'>) => (
+    <Text
+      value={draft[name]}
+      wrong={problemAt(error, `#/${name === 'missedCount' ? 'missed' : name}`)}
+      change={(value) => change({ [name]: value })}
+      {...more}
+    />
+  )
   return (
     <fieldset>
       <legend>How it behaves</legend>
@@ -71,45 +77,19 @@ export function BehaviourFields({ draft, change, error }: PartProps): JSX.Elemen
           label="Runs that were missed"
           hint="Their time passed while no beat ran"
           value={draft.missed}
-          of={choices({ ...MISSED, all: 'The newest are sent, up to a number' })}
+          of={Object.entries({ ...MISSED, all: 'The newest are sent, up to a number' })}
           change={(missed) => change({ missed: missed as typeof draft.missed })}
         />
-        {draft.missed === 'all' && (
-          <Text
-            label="At most"
-            hint="1 to 1000"
-            value={draft.missedCount}
-            wrong={problemAt(error, '#/missed')}
-            change={(missedCount) => change({ missedCount })}
-          />
-        )}
+        {draft.missed === 'all' && text('missedCount', { label: 'At most', hint: '1 to 1000' })}
         <Choice
           label="If the run before goes on"
           value={draft.overlap}
-          of={choices(OVERLAP)}
+          of={Object.entries(OVERLAP)}
           change={(overlap) => change({ overlap: overlap as typeof draft.overlap })}
         />
-        <Text
-          label="Jitter"
-          hint="Each run is sent up to so much later, as 30s"
-          value={draft.jitter}
-          wrong={problemAt(error, '#/jitter')}
-          change={(jitter) => change({ jitter })}
-        />
-        <Text
-          label="Not before"
-          type="datetime-local"
-          value={draft.start}
-          wrong={problemAt(error, '#/start')}
-          change={(start) => change({ start })}
-        />
-        <Text
-          label="Not after"
-          type="datetime-local"
-          value={draft.end}
-          wrong={problemAt(error, '#/end')}
-          change={(end) => change({ end })}
-        />
+        {text('jitter', { label: 'Jitter', hint: 'Each run is sent up to so much later, as 30s' })}
+        {text('start', { label: 'Not before', type: 'datetime-local' })}
+        {text('end', { label: 'Not after', type: 'datetime-local' })}
       </div>
     </fieldset>
   )
