@@ -34,6 +34,8 @@ const KNOWN_OPTIONS = new Set(['basePath', 'token', 'headers', 'retries', 'fetch
 const DEFAULT_RETRIES = 5
 /** Statuses of servers and proxies that may differ at the next attempt. */
 export const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([429, 502, 503, 504])
+/** Browsers give answers of these statuses an empty body, and refuse to make one with it. */
+const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304])
 
 /** Asks the server: with the client's headers, again after what may pass. */
 export class Transport {
@@ -81,7 +83,7 @@ export class Transport {
   /** One attempt with all of its answer: one that breaks off is none. */
   async #whole(path: string, ask: Ask): Promise<Response | ConnectionError> {
     const response = await this.once(path, ask)
-    if (response instanceof Error || !response.body) return response
+    if (response instanceof Error || !response.body || WITHOUT_BODY.has(response.status)) return response
     try {
       return new Response(await response.arrayBuffer(), response)
     } catch (error) {

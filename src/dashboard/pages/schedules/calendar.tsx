@@ -16,6 +16,8 @@ import { LOCAL_ZONE } from './nextRuns.tsx'
 const MAX_ENTRIES = 200
 const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']
 const dateName = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' })
+const weekdayName = new Intl.DateTimeFormat('en-GB', { weekday: 'long' })
+const monthName = new Intl.DateTimeFormat('en-GB', { month: 'long' })
 const spanName = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long', year: 'numeric' })
 const dayName = new Intl.DateTimeFormat('en-GB', { weekday: 'long', day: 'numeric', month: 'long' })
 
@@ -137,18 +139,15 @@ function DayCell({ day, most, isChosen, choose }: DayCellProps): JSX.Element {
         background: `color-mix(in srgb, var(--accent) ${Math.round(share * 38)}%, transparent)`,
       }}
     >
-      <button
-        type="button"
-        aria-pressed={isChosen}
-        aria-label={`${dayName.format(date)}: ${words}`}
-        title={words}
-        onClick={choose}
-      >
+      <button type="button" aria-pressed={isChosen} title={words} onClick={choose}>
+        <span class="unseen">{weekdayName.format(date)} </span>
         <span class="date">{dateText(date)}</span>
+        <span class="unseen">{date.getDate() === 1 ? ': ' : ` ${monthName.format(date)}: `}</span>
         <span class="runs">
           {count(day.count)}
           {isPartial && '+'}
         </span>
+        <span class="unseen"> {day.count === 1 ? 'run' : 'runs'}</span>
       </button>
     </td>
   )
