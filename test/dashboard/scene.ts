@@ -6,7 +6,7 @@ import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
 import { createHttp, type HttpOptions } from '../../src/http/api.ts'
 import { type HttpServer, serve } from '../../src/http/server/serve.ts'
-import { Celeriac } from '../../src/index.ts'
+import { Celeriac, type CeleriacOptions } from '../../src/index.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { useBrowser, type Watch, watchPage } from '../http/browser.ts'
 
@@ -25,18 +25,22 @@ export interface SceneOptions {
   readonly broker?: string
   /** Default: open to every client, all tasks exposed. */
   readonly http?: Partial<HttpOptions>
+  /** Other options of the app. */
+  readonly options?: CeleriacOptions
   /** Define tasks, before the API is made. */
   readonly define?: (app: Celeriac) => void
 }
 
 /** The app, its recorder and its server; a test adds workers. */
-export async function startDashboard({ broker, http = {}, define }: SceneOptions = {}): Promise<DashboardScene> {
+export async function startDashboard(given: SceneOptions = {}): Promise<DashboardScene> {
+  const { broker, http = {}, define, options } = given
   const folder = await mkdtemp(join(tmpdir(), 'celeriac-dashboard-'))
   const app = new Celeriac({
     name: 'shop',
     broker: broker ?? `sqlite:${join(folder, 'shop.db')}`,
     recorder: { file: join(folder, 'recorder.db') },
     logger: createLogger('silent'),
+    ...options,
   })
   define?.(app)
   const expose = [...app.tasks.values()].filter(({ name }) => !name.startsWith('celery.'))
