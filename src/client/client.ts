@@ -63,7 +63,7 @@ export type {
   StatsOptions,
   WorkflowListOptions,
 } from './fleet/recorded.ts'
-export type { ScheduleClient, ScheduleEdit, ScheduleListOptions } from './fleet/schedules.ts'
+export type { MomentOptions, ScheduleClient, ScheduleEdit, ScheduleListOptions } from './fleet/schedules.ts'
 export type { WorkerClient, WorkerCommands } from './fleet/workers.ts'
 export type { ForgetOptions } from './forget.ts'
 export { type CancelOptions, type ChangeOptions, JobHandle, type RetryOptions, type WaitOptions } from './handle.ts'
@@ -120,6 +120,7 @@ export type {
   ScheduleChangeDocument,
   ScheduleDocument,
   ScheduledRunDocument,
+  ScheduleMomentsDocument,
   SchedulePage,
   SignatureLike,
   TasksOf,

@@ -40,6 +40,7 @@ export type {
   ScheduleChangeDocument,
   ScheduleDocument,
   ScheduledRunDocument,
+  ScheduleMomentsDocument,
   SchedulePage,
   WhenDocument,
 } from '../protocol/scheduleDocument.ts'

@@ -65,6 +65,14 @@ export interface ScheduleDocument {
   readonly next?: readonly string[]
 }
 
+/** When a schedule is due that no entry has yet. */
+export interface ScheduleMomentsDocument {
+  /** For people: `every 30s`. */
+  readonly when: string
+  /** ISO 8601. */
+  readonly next: readonly string[]
+}
+
 /** A page of entries, by name. */
 export interface SchedulePage {
   readonly schedules: readonly ScheduleDocument[]

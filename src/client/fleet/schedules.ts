@@ -3,7 +3,9 @@ import type {
   ScheduleChangeDocument,
   ScheduleDocument,
   ScheduledRunDocument,
+  ScheduleMomentsDocument,
   SchedulePage,
+  WhenDocument,
 } from '../../protocol/scheduleDocument.ts'
 import { parse, stringify } from '../json.ts'
 import type { Transport } from '../transport.ts'
@@ -21,6 +23,16 @@ export interface ScheduleListOptions extends FleetRequestOptions {
   cursor?: string | undefined
 }
 
+/** Which moments of a schedule. */
+export interface MomentOptions extends FleetRequestOptions {
+  /** So many, 1 to 1000. Default 10. */
+  next?: number | undefined
+  /** None before; default: now. */
+  start?: Date | undefined
+  /** None after. */
+  end?: Date | undefined
+}
+
 /** How an entry is changed or removed. */
 export interface ScheduleEdit extends FleetRequestOptions {
   /** Only if it has this version still; else a ProblemError of the kind `schedule-changed`. */
@@ -32,6 +44,8 @@ export interface ScheduleClient {
   list(options?: ScheduleListOptions): Promise<SchedulePage>
   /** One entry. `next`: also so many next moments, 1 to 1000. */
   get(name: string, options?: FleetRequestOptions & { next?: number | undefined }): Promise<ScheduleDocument>
+  /** When an entry with this schedule would be due. ProblemError of the kind `invalid-query` where it is none. */
+  moments(schedule: WhenDocument, options?: MomentOptions): Promise<ScheduleMomentsDocument>
   /** Add an entry, which stays until it is removed. */
   create(schedule: NewScheduleDocument, options?: FleetRequestOptions): Promise<ScheduleDocument>
   /** Change parts of an entry. If its times change, they count from now. */
@@ -50,6 +64,8 @@ export function scheduleClient(transport: Transport): ScheduleClient {
   return {
     list: (options) => askFleet(transport, 'GET', '/schedules', options),
     get: (name, options) => askFleet(transport, 'GET', pathOf(name), options),
+    moments: (schedule, options) =>
+      askFleet(transport, 'GET', '/moments', { schedule: stringify(schedule), ...options } as FleetRequestOptions),
     create: (schedule, options) => askFleet(transport, 'POST', '/schedules', options, schedule),
     change: async (name, change, options = {}) => {
       const headers = { 'content-type': 'application/json', ...conditionOf(options) }

@@ -340,6 +340,11 @@ export const ROWS: readonly Row[] = [
   },
   { route: 'GET /v1/doctor', expected: SEEN },
   { route: 'GET /v1/doctor/jobs/:id', path: () => '/v1/doctor/jobs/x', expected: SEEN },
+  {
+    route: 'GET /v1/moments',
+    path: () => `/v1/moments?schedule=${encodeURIComponent('{"kind":"every","interval":"1h"}')}`,
+    expected: SEEN,
+  },
   { route: 'GET /v1/schedules', expected: SEEN },
   {
     route: 'POST /v1/schedules',

@@ -263,3 +263,31 @@ test('refused: queries, paths, methods and changes of what is not there', async 
   expect((await ask('PUT', '/v1/schedules')).status).toBe(405)
   expect((await ask('GET', '/v1/schedules/of%20code/run')).status).toBe(405)
 })
+
+test('when a schedule would be due is computed without an entry', async () => {
+  const viewer = clientOf('viewer')
+  const start = new Date('2030-03-30T00:00:00Z')
+  const end = new Date('2030-04-01T00:30:00Z')
+  const berlin = { kind: 'cron', expression: '30 2 * * *', tz: 'Europe/Berlin' } as const
+  expect(await viewer.schedules.moments(berlin, { start, end, next: 5 })).toEqual({
+    when: 'cron 30 2 * * * (Europe/Berlin)',
+    // The clock skips half past two on the second day.
+    next: ['2030-03-30T01:30:00.000Z', '2030-03-31T01:00:00.000Z', '2030-04-01T00:30:00.000Z'],
+  })
+  expect((await viewer.schedules.moments(EVERY_HOUR)).next).toHaveLength(10)
+  const wrong = viewer.schedules.moments({ kind: 'cron', expression: '61 * * * *' })
+  await expect(wrong).rejects.toMatchObject({ kind: 'invalid-query', message: expect.stringContaining('got 61') })
+})
+
+test.each([
+  '',
+  '?schedule=',
+  '?schedule={',
+  '?schedule=null',
+  '?schedule={"kind":"often"}',
+  '?schedule={"kind":"every","interval":"1h"}&next=0',
+])('GET /v1/moments%s is refused', async (query) => {
+  const response = await ask('GET', `/v1/moments${query}`)
+  expect(response.status).toBe(400)
+  expect(await response.json()).toMatchObject({ errors: [{ parameter: query.includes('next') ? 'next' : 'schedule' }] })
+})

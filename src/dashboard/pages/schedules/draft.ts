@@ -107,6 +107,20 @@ export function whenOf(draft: Draft): WhenDocument {
   }
 }
 
+/** What the server is asked for to show its next moments. */
+export function momentsAsked(draft: Draft): {
+  readonly when: WhenDocument
+  readonly start?: Date
+  readonly end?: Date
+} {
+  const [start, end] = [Date.parse(draft.start), Date.parse(draft.end)]
+  return {
+    when: whenOf(draft),
+    ...(!Number.isNaN(start) && { start: new Date(start) }),
+    ...(!Number.isNaN(end) && { end: new Date(end) }),
+  }
+}
+
 /** Text that is no number goes to the server as none, which says what it expects. */
 function degrees(text: string): number {
   return text.trim() === '' ? Number.NaN : Number(text.replace(',', '.'))

@@ -16,6 +16,7 @@ import { BehaviourFields, CallFields } from './callFields.tsx'
 import { Conflict } from './conflict.tsx'
 import { changeOf, type Draft, draftOf, EMPTY, newEntryOf } from './draft.ts'
 import { Text } from './formFields.tsx'
+import { Preview } from './preview.tsx'
 import { WhenFields } from './whenFields.tsx'
 
 /** The server shows this in place of what a task calls `sensitive`. */
@@ -129,6 +130,9 @@ function Form({ before, isNew = false, isConcealed = false, latest, save, cancel
           </Button>
           <Button onPress={cancel}>Cancel</Button>
         </div>
+      </div>
+      <div class="beside">
+        <Preview draft={draft} />
       </div>
     </form>
   )

@@ -136,6 +136,7 @@ export function schedulePaths(base: string, answers: Answers): JsonSchema {
     })
   return {
     [`${base}/schedules`]: { get: listSchedules(answers), post: createSchedule(answers) },
+    [`${base}/moments`]: { get: listMoments(answers) },
     [`${base}/schedules/{name}`]: {
       parameters: [ONE],
       get: {
@@ -193,6 +194,28 @@ function listSchedules(answers: Answers): JsonSchema {
     responses: {
       200: answers.ok('A page.', { content: json(page), headers: { Link: ref('headers', 'NextLink') } }),
       ...problems(answers, false, 'invalid-query'),
+    },
+  }
+}
+
+function listMoments(answers: Answers): JsonSchema {
+  const document = {
+    type: 'object',
+    properties: { when: DOCUMENT.when, next: { type: 'array', items: MOMENT } },
+    required: ['when', 'next'],
+    additionalProperties: false,
+  }
+  return {
+    ...operation('listMoments', 'When a schedule would be due', 'For viewers. Nothing is added.'),
+    parameters: [
+      { ...query('schedule', TEXT, 'A schedule as JSON, as `POST /schedules` takes it.'), required: true },
+      query('next', { type: 'integer', minimum: 1, maximum: 1000, default: 10 }, 'So many moments.'),
+      query('start', MOMENT, 'None before.'),
+      query('end', MOMENT, 'None after.'),
+    ],
+    responses: {
+      200: answers.ok('The moments.', { content: json(document) }),
+      ...answers.problems(false, 'invalid-query', 'forbidden'),
     },
   }
 }
