@@ -4,7 +4,7 @@ import type { QueueMessageDocument } from '../../../protocol/queueDocument.ts'
 import { client } from '../../api/client.ts'
 import { useResource } from '../../api/resource.ts'
 import { to } from '../../app/location.ts'
-import { can, whyNot } from '../../app/session.ts'
+import { can, me, whyNot } from '../../app/session.ts'
 import { Button } from '../../parts/ask/button.tsx'
 import { Icon } from '../../parts/icon.tsx'
 import { Shown } from '../../parts/page.tsx'
@@ -41,7 +41,7 @@ export function Messages({ queue, waiting }: { queue: string; waiting: number })
       {isShown ? (
         <Shown of={found}>{({ messages }) => <List queue={queue} messages={messages} />}</Shown>
       ) : (
-        <p class="quiet">{refusal === 'The stores of this app cannot do this' ? CANNOT_PEEK : refusal}</p>
+        <p class="quiet">{me.value?.broker.startsWith('amqp') ? CANNOT_PEEK : refusal}</p>
       )}
     </section>
   )

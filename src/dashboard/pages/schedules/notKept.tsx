@@ -1,16 +1,15 @@
 import type { JSX } from 'preact'
-import { whyNot } from '../../app/session.ts'
+import { can, whyNot } from '../../app/session.ts'
 import { Page } from '../../parts/page.tsx'
 import { Empty } from '../../parts/problem.tsx'
 
 /** Where there is no schedule to see: which stores keep one, and what sends it. */
 export function NotKept(): JSX.Element {
-  const reason = whyNot('schedules') ?? ''
   return (
     <Page title="Schedules">
-      {reason.includes('role') ? (
+      {!can('see') ? (
         <Empty title="You do not see the schedule">
-          <p>{reason}.</p>
+          <p>{whyNot('see')}.</p>
         </Empty>
       ) : (
         <Empty title="The stores of this app keep no schedule">
