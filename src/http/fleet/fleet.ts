@@ -105,7 +105,7 @@ export const FLEET_ROUTES: readonly FleetRoute[] = [
     path: '/doctor/jobs/:id',
     answers: { GET: async (...asked) => (await import('./doctor.ts')).examineJob(...asked) },
   },
-  { path: '/moments', answers: { GET: async (...asked) => (await import('./moments.ts')).listMoments(...asked) } },
+  { path: '/moments', answers: { GET: async (...asked) => (await import('./schedules.ts')).moments(...asked) } },
   {
     path: '/schedules',
     answers: {

@@ -1,7 +1,13 @@
 import type { Context } from 'hono'
 import type { ScheduleInfo } from '../../beat/info.ts'
 import { type Schedules, schedulesOf } from '../../beat/schedules.ts'
-import type { ScheduleDocument, ScheduledRunDocument, SchedulePage } from '../../protocol/scheduleDocument.ts'
+import { scheduleFrom } from '../../beat/when/parse.ts'
+import type {
+  ScheduleDocument,
+  ScheduledRunDocument,
+  ScheduleMomentsDocument,
+  SchedulePage,
+} from '../../protocol/scheduleDocument.ts'
 import { ArgumentError, ConfigError } from '../../std/errors.ts'
 import { codeOf } from '../../std/thrown.ts'
 import { hasRole, type Role, roleProblem } from '../access/roles.ts'
@@ -9,7 +15,16 @@ import { baseOf, type HttpScope } from '../apiContext.ts'
 import { readBody } from '../input/body.ts'
 import { headersOf } from '../input/header.ts'
 import { invalidInput } from '../input/input.ts'
-import { type Query, type Reader, readQuery, requireFlag, requireLimit, requireWord } from '../input/query.ts'
+import {
+  type Query,
+  type Reader,
+  readQuery,
+  requireFlag,
+  requireLimit,
+  requireMoment,
+  requireWord,
+  wrongParameter,
+} from '../input/query.ts'
 import { nextLink, respondDocument } from '../output/document.ts'
 import { isMatched } from '../output/etag.ts'
 import { jobPath } from '../output/job.ts'
@@ -21,6 +36,13 @@ import { scheduleDocument } from './scheduleView.ts'
 const DEFAULT_LIMIT = 50
 /** How often a change is tried while others change the entry. */
 const MAX_ATTEMPTS = 10
+const DEFAULT_MOMENTS = 10
+const MOMENT_READERS = {
+  schedule: (text: string) => text,
+  next: requireLimit,
+  start: requireMoment,
+  end: requireMoment,
+}
 const LIST_READERS = { task: requireWord, paused: requireFlag, limit: requireLimit, cursor: parseCursor }
 
 /** `GET /schedules`: the entries by name. For viewers. */
@@ -52,6 +74,37 @@ export function show(c: Context, scope: HttpScope): Promise<Response> {
     const moments = next === undefined ? undefined : await schedules.next(entry.name, next)
     return respondEntry(c, scope, entry, { next: moments })
   })
+}
+
+/** `GET /moments`: when an entry with this schedule would be due, without adding one. For viewers. */
+export function moments(c: Context, scope: HttpScope): Promise<Response> {
+  return withQuery(c, scope, 'viewer', 'to see schedules', MOMENT_READERS, async (_schedules, query) => {
+    const { schedule: text, next = DEFAULT_MOMENTS, start, end = Number.POSITIVE_INFINITY } = query
+    const schedule = scheduleOf(text)
+    if (typeof schedule === 'string') return wrongParameter('schedule', schedule)
+    const now = scope.app.config.clock.now()
+    const found: string[] = []
+    for (
+      let at = schedule.next(new Date(Math.max(now, (start ?? now) - 1)));
+      at && at.getTime() <= end && found.length < next;
+      at = schedule.next(at)
+    )
+      found.push(at.toISOString())
+    return respondDocument({ when: schedule.describe(), next: found } satisfies ScheduleMomentsDocument)
+  })
+}
+
+/** The schedule, or what is wrong with its text. */
+function scheduleOf(text: string | undefined): ReturnType<typeof scheduleFrom> | string {
+  const expected = `expected a schedule as {"kind":"every","interval":"1h"}`
+  if (text === undefined) return `${expected}, got nothing`
+  try {
+    return scheduleFrom(JSON.parse(text))
+  } catch (error) {
+    if (error instanceof ArgumentError) return error.message
+    if (error instanceof SyntaxError) return `${expected}, got no JSON`
+    throw error
+  }
 }
 
 /** `POST /schedules`: add an entry. For admins. */

@@ -215,7 +215,7 @@ function listMoments(answers: Answers): JsonSchema {
     ],
     responses: {
       200: answers.ok('The moments.', { content: json(document) }),
-      ...answers.problems(false, 'invalid-query', 'forbidden'),
+      ...problems(answers, false, 'invalid-query'),
     },
   }
 }
