@@ -10,7 +10,7 @@ import { confirm } from '../../parts/ask/confirm.tsx'
 import { Facts } from '../../parts/facts.tsx'
 import { Page, Shown } from '../../parts/page.tsx'
 import { bytes, counted } from '../../parts/text/format.ts'
-import { jsonText } from '../../parts/text/jsonText.ts'
+import { Json } from '../../parts/text/json.tsx'
 import { Outside, OutsideBlock } from '../../parts/text/outside.tsx'
 import { Moment } from '../../parts/text/time.tsx'
 import { notify } from '../../parts/toasts.tsx'
@@ -123,21 +123,24 @@ function Input({ letter: { args, kwargs, problem, body } }: { letter: DeadLetter
         </p>
       )}
       {args !== undefined && (args.length > 0 || Object.keys(kwargs ?? {}).length === 0) && (
-        <Part label="Arguments" text={jsonText(args)} />
+        <Part label="Arguments" value={args} />
       )}
-      {kwargs !== undefined && Object.keys(kwargs).length > 0 && (
-        <Part label="Keyword arguments" text={jsonText(kwargs)} />
+      {kwargs !== undefined && Object.keys(kwargs).length > 0 && <Part label="Keyword arguments" value={kwargs} />}
+      {body !== undefined && (
+        <div>
+          <h3>Beginning of the body</h3>
+          <OutsideBlock label="Beginning of the body" text={body} />
+        </div>
       )}
-      {body !== undefined && <Part label="Beginning of the body" text={body} />}
     </section>
   )
 }
 
-function Part({ label, text }: { label: string; text: string }): JSX.Element {
+function Part({ label, value }: { label: string; value: unknown }): JSX.Element {
   return (
     <div>
       <h3>{label}</h3>
-      <OutsideBlock label={label} text={text} />
+      <Json label={label} value={value} />
     </div>
   )
 }

@@ -5,8 +5,8 @@ import { useResource } from '../../api/resource.ts'
 import { can, whyNot } from '../../app/session.ts'
 import { Facts } from '../../parts/facts.tsx'
 import { Shown } from '../../parts/page.tsx'
-import { jsonText } from '../../parts/text/jsonText.ts'
-import { Outside, OutsideBlock } from '../../parts/text/outside.tsx'
+import { Json } from '../../parts/text/json.tsx'
+import { Outside } from '../../parts/text/outside.tsx'
 import { Moment } from '../../parts/text/time.tsx'
 
 /** The server shows at most so many; the message is looked for among them. */
@@ -72,7 +72,7 @@ function Part({ label, value }: { label: string; value: unknown }): JSX.Element 
   return (
     <div>
       <h3>{label}</h3>
-      <OutsideBlock label={label} text={jsonText(value)} />
+      <Json label={label} value={value} />
     </div>
   )
 }

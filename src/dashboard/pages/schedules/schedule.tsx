@@ -9,8 +9,8 @@ import { Button } from '../../parts/ask/button.tsx'
 import { Facts } from '../../parts/facts.tsx'
 import { Page, Shown } from '../../parts/page.tsx'
 import { count, duration } from '../../parts/text/format.ts'
-import { jsonText } from '../../parts/text/jsonText.ts'
-import { Outside, OutsideBlock } from '../../parts/text/outside.tsx'
+import { Json } from '../../parts/text/json.tsx'
+import { Outside } from '../../parts/text/outside.tsx'
 import { Ago, Moment } from '../../parts/text/time.tsx'
 import { LastJobs } from './lastJobs.tsx'
 import { NextRuns } from './nextRuns.tsx'
@@ -114,7 +114,7 @@ function About({ entry }: { entry: ScheduleDocument }): JSX.Element {
       {entry.concealed !== true && (
         <section class="part" aria-labelledby="input">
           <h2 id="input">Input</h2>
-          <OutsideBlock label="Arguments" text={jsonText(inputOf(args, kwargs))} />
+          <Json label="Arguments" value={inputOf(args, kwargs)} />
         </section>
       )}
       <NextRuns name={name} when={schedule} next={next} />
