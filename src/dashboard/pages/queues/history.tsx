@@ -4,7 +4,7 @@ import type { StatsPointDocument } from '../../../protocol/recordedDocument.ts'
 import { client } from '../../api/client.ts'
 import { useResource } from '../../api/resource.ts'
 import { can } from '../../app/session.ts'
-import { Chart } from '../../parts/chart.tsx'
+import { Chart } from '../../parts/chart/chart.tsx'
 import { Shown } from '../../parts/page.tsx'
 import { count, duration } from '../../parts/text/format.ts'
 import { now } from '../../parts/text/time.tsx'
@@ -67,7 +67,7 @@ function Lines({ points }: { points: readonly StatsPointDocument[] }): JSX.Eleme
       ],
     }
   }, [points, end])
-  return <Chart title="Jobs each minute" times={times} lines={lines} format={count} height={140} />
+  return <Chart title="Jobs each minute" times={times} lines={lines} format={count} />
 }
 
 function Table({ points }: { points: readonly StatsPointDocument[] }): JSX.Element {

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { useMemo } from 'preact/hooks'
 import { problemAt } from '../../parts/fieldProblems.ts'
 import type { Draft } from './draft.ts'
 import { Choice, Text, type TextProps } from './formFields.tsx'
@@ -20,7 +21,6 @@ const EVENTS = [
   ...['dawn_astronomical', 'dawn_nautical', 'dawn_civil', 'sunrise', 'solar_noon', 'sunset'],
   ...['dusk_civil', 'dusk_nautical', 'dusk_astronomical'],
 ]
-const ZONES: readonly string[] = ['UTC', ...Intl.supportedValuesOf('timeZone')]
 /** Members of the schedule that a refusal names in its text. */
 type Name = keyof Draft & string
 
@@ -30,7 +30,8 @@ export function WhenFields({ draft, change, error }: PartProps): JSX.Element {
   const field = (name: Name, label: string, more: Partial<TextProps> = {}): JSX.Element => (
     <Text label={label} value={draft[name]} change={(value) => change({ [name]: value })} {...more} />
   )
-  const zone = field('tz', 'Time zone', { suggestions: ZONES, hint: 'An IANA name, as Europe/Berlin' })
+  const zones = useMemo(() => ['UTC', ...Intl.supportedValuesOf('timeZone')], [])
+  const zone = field('tz', 'Time zone', { suggestions: zones, hint: 'An IANA name, as Europe/Berlin' })
   return (
     <fieldset>
       <legend>When</legend>
