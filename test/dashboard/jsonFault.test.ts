@@ -24,7 +24,7 @@ test.each([
 test('what JSON.parse reads has no fault, and what it refuses has one', () => {
   const parts = ['{', '}', '[', ']', ',', ':', '"a"', '1', '-', '0', '.5', 'e3', 'true', 'nul', '"', '\\', '\n', ' ']
   let seed = 20_261_130
-  for (let round = 0; round < 20_000; round++) {
+  for (let round = 0; round < 5000; round++) {
     let text = ''
     for (let length = 1 + (round % 7); length > 0; length--) {
       seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31
