@@ -7,6 +7,11 @@ import { root } from './lib.mjs'
 
 const source = join(root, 'src/dashboard')
 const target = join(root, 'dist/dashboard')
+/** Each page with its script; all have the styles of the first. */
+const pages = [
+  { html: 'index.html', script: 'main.tsx', name: 'main', to: 'index.html' },
+  { html: 'docs/index.html', script: 'docs/main.tsx', name: 'docs', to: 'docs.html' },
+]
 /** What is part of the scripts, whose licences go with them. */
 const bundled = ['preact', '@preact/signals', '@preact/signals-core']
 
@@ -17,7 +22,7 @@ export async function buildPages() {
   rmSync(fresh, { recursive: true, force: true })
   const { metafile } = await build({
     absWorkingDir: root,
-    entryPoints: [{ in: join(source, 'main.tsx'), out: 'main' }],
+    entryPoints: pages.map(({ script, name }) => ({ in: join(source, script), out: name })),
     outdir: fresh,
     entryNames: '[name]-[hash]',
     chunkNames: '[name]-[hash]',
@@ -37,14 +42,14 @@ export async function buildPages() {
     metafile: true,
     logLevel: 'warning',
   })
-  const [script, { cssBundle = '' } = {}] =
-    Object.entries(metafile.outputs).find(([, { entryPoint }]) => entryPoint === 'src/dashboard/main.tsx') ?? []
-  if (script === undefined) throw new Error('esbuild wrote no src/dashboard/main.tsx')
-  const html = readFileSync(join(source, 'index.html'), 'utf8')
-  writeFileSync(
-    join(fresh, 'index.html'),
-    html.replace('{script}', basename(script)).replace('{style}', basename(cssBundle)),
-  )
+  const outputs = Object.entries(metafile.outputs)
+  const style = basename(outputs.find(([, { cssBundle }]) => cssBundle !== undefined)?.[1].cssBundle ?? '')
+  for (const { html, script, to } of pages) {
+    const [file] = outputs.find(([, { entryPoint }]) => entryPoint === `src/dashboard/${script}`) ?? []
+    if (file === undefined) throw new Error(`esbuild wrote no src/dashboard/${script}`)
+    const text = readFileSync(join(source, html), 'utf8')
+    writeFileSync(join(fresh, to), text.replace('{script}', basename(file)).replace('{style}', style))
+  }
   writeFileSync(join(fresh, 'LICENSES.txt'), licences())
   rmSync(target, { recursive: true, force: true })
   mkdirSync(join(root, 'dist'), { recursive: true })

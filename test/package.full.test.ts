@@ -40,9 +40,15 @@ describe('the package in an empty project', () => {
     expect(links.map(([, link = '']) => link).filter((link) => !names.includes(link))).toEqual([])
   })
 
-  test('holds the page at /docs', async () => {
-    const names = await readdir(join(project, 'node_modules', 'celeriac', 'dist', 'http', 'apiDocs'))
-    expect(names.sort()).toEqual((await readdir(join(root, 'src', 'http', 'apiDocs'))).sort())
+  test('holds the pages at /dashboard and /docs, and the files that they name', async () => {
+    const folder = join(project, 'node_modules', 'celeriac', 'dist', 'dashboard')
+    const names = await readdir(folder)
+    for (const page of ['index.html', 'docs.html']) {
+      const html = await readFile(join(folder, page), 'utf8')
+      const files = [...html.matchAll(/(?:src|href)="(?:dashboard|docs)[/]([^"]+)"/g)].map(([, name = '']) => name)
+      expect(files).toHaveLength(2)
+      expect(names).toEqual(expect.arrayContaining(files))
+    }
   })
 
   test('npx celeriac --help', async () => {

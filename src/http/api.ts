@@ -11,7 +11,7 @@ import { metricsOf } from '../telemetry/metrics/metrics.ts'
 import { addGate } from './access/admission.ts'
 import { addRequestContext } from './adapters/context.ts'
 import type { HttpScope } from './apiContext.ts'
-import type { DashboardPages } from './dashboard/pages.ts'
+import type { Pages } from './dashboard/pages.ts'
 import { addAudit, addFleetRoutes, addFlowerMetrics } from './fleet/fleet.ts'
 import { addWebhookMark } from './input/webhook.ts'
 import { countRequests } from './metrics.ts'
@@ -20,7 +20,6 @@ import { methodNotAllowed } from './output/method.ts'
 import { loggedPath } from './output/path.ts'
 import { type Problem, respondProblem } from './output/problem.ts'
 import { addBatchRoutes } from './routes/batches.ts'
-import { addDocsRoutes } from './routes/docs.ts'
 import { addEventRoute } from './routes/events.ts'
 import { addHealthRoutes } from './routes/health.ts'
 import { addJobRoutes } from './routes/jobs.ts'
@@ -57,8 +56,8 @@ export function createHttp(app: App, options: HttpOptions): Hono {
   // Before the gate: health probes need no identity.
   addHealthRoutes(api, scope)
   if (counts && !gate.authorize) addMetricsRoute(api, counts)
-  if (docs) addDocsRoutes(api)
-  if (dashboard) addDashboard(api, base)
+  if (docs) addPage(api, 'docs', base)
+  if (dashboard) addPage(api, 'dashboard', base)
   // Before the gate, so that it sees who is refused.
   if (fleet) addAudit(api, base, scope)
   addGate(api, gate)
@@ -101,14 +100,14 @@ function recordFromNow(api: Hono, recording: NonNullable<HttpScope['recording']>
   })
 }
 
-/** Its pages: their code is loaded with the first request. */
-function addDashboard(api: Hono, base: string): void {
-  let loading: Promise<DashboardPages> | undefined
+/** A page for people: the code that serves it is loaded with the first request. */
+function addPage(api: Hono, name: 'dashboard' | 'docs', base: string): void {
+  let loading: Promise<Pages> | undefined
   const answer = async (c: Context): Promise<Response> => {
-    loading ??= import('./dashboard/pages.ts').then(({ DashboardPages }) => new DashboardPages(base))
+    loading ??= import('./dashboard/pages.ts').then(({ Pages }) => new Pages(name, base))
     return (await loading).answer(c)
   }
-  for (const path of ['/dashboard', '/dashboard/', '/dashboard/:file']) {
+  for (const path of [`/${name}`, `/${name}/`, `/${name}/:file`]) {
     api.get(path, answer)
     api.all(path, methodNotAllowed('GET, HEAD'))
   }

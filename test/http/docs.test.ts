@@ -188,15 +188,21 @@ describe('the form', () => {
     await page.getByRole('navigation').getByRole('link', { name: task }).click()
     await page.getByRole('heading', { level: 1, name: task }).waitFor()
   }
-  const run = (): Promise<void> => page.getByRole('button', { name: 'Run' }).click()
+  const press = (name: string): Promise<void> => page.getByRole('button', { name, exact: true }).click()
+  const run = (): Promise<void> => press('Run')
   const curl = async (): Promise<string> => (await page.getByRole('region', { name: 'Command' }).textContent()) ?? ''
 
   test('begins with values that succeed; an array and an object are fields of their own; curl follows', async () => {
     await open('a')
     await go('a.order')
     expect(await page.getByLabel('email').inputValue()).toMatch(/@/)
-    await page.getByLabel('tags').fill('["red", "blue"]')
-    await page.getByLabel('address').fill('{"city": "Graz"}')
+    await press('Set tags')
+    for (const tag of ['red', 'blue']) {
+      await press('Add an item tags')
+      await page.locator(':focus').fill(tag)
+    }
+    await press('Set address')
+    await page.getByLabel('city').fill('Graz')
     await page.getByLabel('note').fill("it's new")
     expect(await curl()).toContain(`"note":"it'\\''s new"`)
     expect(await curl()).toContain('"tags":["red","blue"],"address":{"city":"Graz"}')
@@ -204,9 +210,11 @@ describe('the form', () => {
     await run()
     await page.getByRole('status').getByText('SUCCESS').waitFor()
     expect(await page.getByRole('region', { name: 'Result', exact: true }).textContent()).toContain('"Graz"')
-    await page.getByLabel('tags').fill('["red"')
+    await press('Edit as JSON')
+    await page.getByLabel('Input as JSON').fill('{"tags": ["red"')
     await run()
-    await page.getByRole('alert').getByText('tags').waitFor()
+    await page.getByRole('alert').getByText('Not JSON').waitFor()
+    expect(await page.getByLabel('Input as JSON').getAttribute('aria-invalid')).toBe('true')
   })
 
   if (isFull)

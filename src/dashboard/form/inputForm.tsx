@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useEffect, useMemo, useState } from 'preact/hooks'
+import { useLayoutEffect, useMemo, useState } from 'preact/hooks'
 import { parse } from '../../client/json.ts'
 import { AroundContext } from './around.ts'
 import { FieldView } from './fieldView.tsx'
@@ -43,7 +43,8 @@ export function InputForm({ schema, document: whole, input, onChange, handle }: 
   const [state, setState] = useState<State>(() => ({ field: fieldOf(schemas, schema, input), text: undefined }))
   const reading = useMemo(() => readState(state), [state])
   const problems = useProblems(schemas, reading)
-  useEffect(() => onChange(reading), [reading])
+  // Before it is painted: what the page shows beside it is of the same input.
+  useLayoutEffect(() => onChange(reading), [reading])
   if (handle) handle.current = problems.handle
   const { around, summary, announced } = problems
   const isText = state.text !== undefined

@@ -1,7 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { Icon } from '../parts/icon.tsx'
-import { controlId, useAround } from './around.ts'
+import { useAround } from './around.ts'
 import type { Path } from './model/json.ts'
 import { Small } from './small.tsx'
 
@@ -36,51 +36,19 @@ export function Rows<T extends { readonly id: number }>(props: RowsProps<T>): JS
     around.announce(text)
     focus(selector)
   }
-  const last = list.length - 1
   return (
     <div class="rows" ref={element}>
       {list.slice(0, drawn).map((row, index) => (
         <div class="item" key={row.id} data-row={row.id}>
           <div class="content">{children(row, index)}</div>
-          <div class="row tools">
-            {move && (
-              <>
-                <RowButton
-                  icon="up"
-                  name={`Move up ${noun} ${index + 1}`}
-                  isOff={index === 0}
-                  press={() =>
-                    change(
-                      `${noun} ${index + 1} is ${noun} ${index} now`,
-                      `[data-row="${row.id}"] [data-icon=up]`,
-                      () => move(index, index - 1),
-                    )
-                  }
-                />
-                <RowButton
-                  icon="down"
-                  name={`Move down ${noun} ${index + 1}`}
-                  isOff={index === last}
-                  press={() =>
-                    change(
-                      `${noun} ${index + 1} is ${noun} ${index + 2} now`,
-                      `[data-row="${row.id}"] [data-icon=down]`,
-                      () => move(index, index + 1),
-                    )
-                  }
-                />
-              </>
-            )}
-            <RowButton
-              icon="close"
-              name={`Remove ${noun} ${index + 1}`}
-              press={() => {
-                const next = list[index + 1] ?? list[index - 1]
-                const selector = next ? `[data-row="${next.id}"] [data-icon=close]` : ADD
-                change(`${noun} ${index + 1} is removed`, selector, () => remove(index))
-              }}
-            />
-          </div>
+          <RowTools
+            ids={list.map(({ id }) => id)}
+            index={index}
+            noun={noun}
+            change={change}
+            remove={remove}
+            move={move}
+          />
         </div>
       ))}
       {list.length > drawn && (
@@ -90,7 +58,6 @@ export function Rows<T extends { readonly id: number }>(props: RowsProps<T>): JS
         <span data-add>
           <Small
             of={of}
-            id={`${controlId(around, path)}~add`}
             press={() => {
               setDrawn(Math.max(drawn, list.length + 1))
               change(`${noun} ${list.length + 1} is added`, LAST_ROW, add)
@@ -98,6 +65,43 @@ export function Rows<T extends { readonly id: number }>(props: RowsProps<T>): JS
           >{`Add ${noun === 'item' ? 'an item' : 'a member'}`}</Small>
         </span>
       )}
+    </div>
+  )
+}
+
+interface RowToolsProps extends Pick<RowsProps<unknown>, 'noun' | 'remove'> {
+  readonly ids: readonly number[]
+  readonly index: number
+  readonly move: RowsProps<unknown>['move']
+  readonly change: (text: string, selector: string, act: () => void) => void
+}
+
+function RowTools({ ids, index, noun, change, remove, move }: RowToolsProps): JSX.Element {
+  const button = (id: number | undefined, icon: string): string => `[data-row="${id}"] [data-icon=${icon}]`
+  const shift = (icon: 'up' | 'down', to: number): JSX.Element => (
+    <RowButton
+      icon={icon}
+      name={`Move ${icon} ${noun} ${index + 1}`}
+      isOff={to < 0 || to >= ids.length}
+      press={() =>
+        change(`${noun} ${index + 1} is ${noun} ${to + 1} now`, button(ids[index], icon), () => move?.(index, to))
+      }
+    />
+  )
+  const next = ids[index + 1] ?? ids[index - 1]
+  return (
+    <div class="row tools">
+      {move && shift('up', index - 1)}
+      {move && shift('down', index + 1)}
+      <RowButton
+        icon="close"
+        name={`Remove ${noun} ${index + 1}`}
+        press={() =>
+          change(`${noun} ${index + 1} is removed`, next === undefined ? ADD : button(next, 'close'), () =>
+            remove(index),
+          )
+        }
+      />
     </div>
   )
 }

@@ -7,7 +7,6 @@ import type { Context } from 'hono'
 import { packageFile } from '../../std/packageFile.ts'
 import { isNamed } from '../output/etag.ts'
 import { respondProblem } from '../output/problem.ts'
-import { PAGE_POLICY } from '../routes/docs.ts'
 
 /** A file of the pages. */
 interface PageFile {
@@ -28,30 +27,48 @@ const TYPES: Readonly<Record<string, string>> = {
 const YEAR_S = 31_536_000
 const GZIP_LEVEL = 9
 
+/** Of a page: nothing but what comes from here is loaded, run or asked; the page is in no frame. */
+const PAGE_POLICY: string = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  'img-src data: blob:',
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+].join('; ')
+
+/** Where a page is, and its file. */
+const PAGES = { dashboard: 'index.html', docs: 'docs.html' }
+
 /**
- * `GET /dashboard` and the files of its pages, from the package itself. They contain no secret, so they need no
- * authentication; what they show comes from the REST API, with what the user may see.
+ * `GET /dashboard` or `GET /docs`, and the files of the page, from the package itself. They contain no secret, so they
+ * need no authentication; what they show comes from the REST API, with what the user may see.
  */
-export class DashboardPages {
+export class Pages {
   readonly #base: string
+  readonly #name: keyof typeof PAGES
   #reading: Promise<ReadonlyMap<string, PageFile>> | undefined
 
   /** `base`: path of the API before `/jobs`. */
-  constructor(base: string) {
+  constructor(name: keyof typeof PAGES, base: string) {
+    this.#name = name
     this.#base = base
   }
 
   async answer(c: Context): Promise<Response> {
     // The page's own links are relative to a path without the slash.
-    if (c.req.path.endsWith('/')) return new Response(null, { status: 308, headers: { location: '../dashboard' } })
-    const file = (await this.#files()).get(c.req.param('file') ?? 'index.html')
+    if (c.req.path.endsWith('/')) return new Response(null, { status: 308, headers: { location: `../${this.#name}` } })
+    const file = (await this.#files()).get(c.req.param('file') ?? '')
     if (file) return respondFile(c, file)
     return respondProblem({ kind: 'not-found', detail: `nothing is at ${c.req.path}` }, c.req.path)
   }
 
   /** Read once; what failed is tried again. */
   #files(): Promise<ReadonlyMap<string, PageFile>> {
-    this.#reading ??= readPages(this.#base).catch((error) => {
+    this.#reading ??= readPages(PAGES[this.#name], this.#base).catch((error) => {
       this.#reading = undefined
       throw error
     })
@@ -77,17 +94,18 @@ function respondFile(c: Context, { type, plain, zipped, etag, isFixed }: PageFil
   return new Response(takesGzip ? zipped : plain, { headers: { ...headers, ...own } })
 }
 
-/** All of them, by name. The sources have them where `npm run build` puts them. */
-async function readPages(base: string): Promise<ReadonlyMap<string, PageFile>> {
+/** The page, as ``, and all of its files by their names. The sources have them where `npm run build` puts them. */
+async function readPages(page: string, base: string): Promise<ReadonlyMap<string, PageFile>> {
   const place = import.meta.url.endsWith('.ts') ? '../dist/dashboard' : 'dashboard'
-  const html = packageFile(import.meta.url, 'http/dashboard/pages', `${place}/index.html`)
+  const html = packageFile(import.meta.url, 'http/dashboard/pages', `${place}/${page}`)
   const names = (await readdir(fileURLToPath(new URL('.', html)))).filter((name) => extname(name) in TYPES)
-  const files = names.map(async (name) => {
-    const bytes = await readFile(new URL(name, html))
-    const isPage = name === 'index.html'
-    const plain = isPage ? Buffer.from(bytes.toString('utf8').replace('{base}', base)) : bytes
-    return [name, pageFile(name, plain as Buffer<ArrayBuffer>)] as const
-  })
+  const files = names
+    .filter((name) => name === page || extname(name) !== '.html')
+    .map(async (name) => {
+      const bytes = await readFile(new URL(name, html))
+      const plain = name === page ? Buffer.from(bytes.toString('utf8').replace('{base}', base)) : bytes
+      return [name === page ? '' : name, pageFile(name, plain as Buffer<ArrayBuffer>)] as const
+    })
   return new Map(await Promise.all(files))
 }
 

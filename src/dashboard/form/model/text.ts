@@ -4,7 +4,7 @@ import type { Json } from './json.ts'
 /** With these a text begins that was meant as JSON. */
 const JSON_START = /^\s*[[{"]/
 
-/** A value as JSON with lines. A text that no one takes for JSON is as it is. */
+/** A value as JSON with lines. A text that is no JSON is as it is. */
 export function jsonText(value: Json): string {
   if (typeof value === 'string' && isPlain(value)) return value
   return pretty(value)
