@@ -12,6 +12,8 @@ export interface SubmitOptions {
   idempotencyKey?: string | undefined
   /** URL that the server notifies when the job has ended. */
   webhook?: string | undefined
+  /** Words to find the job by, as the option `tags` of a call. */
+  tags?: readonly string[] | undefined
   /** Ends the request, and the wait of `run`, with its reason; a job that was submitted goes on. */
   signal?: AbortSignal | undefined
 }
@@ -42,9 +44,10 @@ export async function post(
   transport: Transport,
   path: string,
   input: unknown,
-  { idempotencyKey, webhook, signal }: SubmitOptions,
+  { idempotencyKey, webhook, tags, signal }: SubmitOptions,
   more: Readonly<Record<string, string>> = {},
 ): Promise<Response> {
+  const place = path + tagsQuery(path, tags)
   const headers = {
     'content-type': 'application/json',
     ...(webhook === undefined ? {} : { 'celeriac-webhook': webhook }),
@@ -53,12 +56,18 @@ export async function post(
   const ask: Ask = { method: 'POST', headers, ...(input !== undefined && { body: stringify(input) }), signal }
   const key = `"${(idempotencyKey ?? newKey()).replace(/["\\]/g, '\\$&')}"`
   try {
-    return await transport.ask(path, { ...ask, headers: { ...headers, 'idempotency-key': key } })
+    return await transport.ask(place, { ...ask, headers: { ...headers, 'idempotency-key': key } })
   } catch (error) {
     const cannot = error instanceof ProblemError && error.kind === 'cannot-remember'
     if (!cannot || idempotencyKey !== undefined) throw error
-    return transport.ask(path, { ...ask, retries: 0 })
+    return transport.ask(place, { ...ask, retries: 0 })
   }
+}
+
+/** In the query of a path that may have one. */
+function tagsQuery(path: string, tags: readonly string[] = []): string {
+  if (tags.length === 0) return ''
+  return `${path.includes('?') ? '&' : '?'}${new URLSearchParams(tags.map((tag): [string, string] => ['tag', tag]))}`
 }
 
 /** Where a task is called. */

@@ -47,6 +47,14 @@ describe('with a server', () => {
     expect(pages).toEqual([1, 2, 3, 4])
   })
 
+  test('a job is found by the tags that it was submitted with', async () => {
+    const tags = ['a b', 'c&d']
+    const { id } = await client().submit('math.add', [1, 2], { tags })
+    await client().submit('math.add', [1, 2], { tags: ['a b'] })
+    const found = await fetch(`${scene.url}/v1/jobs?tag=${encodeURIComponent('c&d')}`)
+    expect((await found.json()).jobs.map((job: { id: string }) => job.id)).toEqual([id])
+  })
+
   test('what goes wrong is a ProblemError that says what', async () => {
     const failed = await client()
       .run('fail', ['too far'])

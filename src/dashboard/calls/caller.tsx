@@ -1,9 +1,9 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { useRef, useState } from 'preact/hooks'
-import { ProblemError } from '../../client/problem.ts'
 import { type FormHandle, InputForm, type Json, type Reading } from '../form/inputForm.tsx'
-import { isList, isObject, type JsonObject } from '../form/model/json.ts'
+import { isList, isObject } from '../form/model/json.ts'
 import { Button } from '../parts/ask/button.tsx'
+import { fieldProblems } from '../parts/fieldProblems.ts'
 import { Problem } from '../parts/problem.tsx'
 import type { CallApi } from './api.ts'
 import { FileField, takesForms } from './fileField.tsx'
@@ -26,14 +26,16 @@ export interface CallerProps {
   /** What the form begins with. */
   readonly begin?: Json | undefined
   readonly settings: CallSettings
-  /** Call it by its name, with Celery's arguments. `given`: the input is an object of `args` and `kwargs` itself. */
-  readonly asAny?: 'given' | 'made' | undefined
+  /** The input is `{ args, kwargs }`, as Celery calls a task. */
+  readonly isAny?: boolean
   /** Fields of the settings. */
   readonly more?: ComponentChildren
   /** The server wants a token. */
   readonly authorized: boolean
   /** Why the user may not call it. */
   readonly whyNot?: string | undefined
+  /** Something in the settings is wrong: show it. True: nothing is. */
+  readonly checkSettings?: () => boolean
   readonly languages: readonly ('TypeScript' | 'Python')[]
   readonly linkOf?: (id: string) => string
 }
@@ -45,53 +47,23 @@ interface Called {
 
 /** The form of a task, the jobs that were made by it, and the same call in code. */
 export function Caller(props: CallerProps): JSX.Element {
-  const { api, task, document: whole, begin, more, whyNot, linkOf } = props
+  const { api, task, linkOf } = props
   const [reading, setReading] = useState<Reading>({ value: undefined, issues: [] })
   const [file, setFile] = useState<File>()
   const [jobs, setJobs] = useState<readonly Called[]>([])
-  const [error, setError] = useState<Error>()
-  const form = useRef<FormHandle>(null)
-  const submit = async (): Promise<void> => {
-    setError(undefined)
-    if (!file && form.current?.check() === false) return
-    try {
-      const id = await submitCall(api, submissionOf(props, reading.value as Json, file))
-      // The newest job is shown first, and earlier ones stay for comparison.
-      setJobs((before) => [{ id, isEnded: false }, ...before].slice(0, MAX_JOBS))
-    } catch (reason) {
-      const errors = errorsOf(reason)
-      if (errors) form.current?.refuse(errors)
-      else setError(reason as Error)
-    }
-  }
   const end = (id: string): void =>
     setJobs((all) => all.map((job) => (job.id === id ? { ...job, isEnded: true } : job)))
   const followed = jobs.filter(({ isEnded }) => !isEnded).slice(0, MAX_FOLLOWED)
+  // The newest job is shown first, and earlier ones stay for comparison.
+  const submit = async (): Promise<void> => {
+    const id = await submitCall(api, submissionOf(props, reading.value as Json, file))
+    setJobs((before) => [{ id, isEnded: false }, ...before].slice(0, MAX_JOBS))
+  }
   return (
     <div class="caller">
-      <form
-        class="card"
-        noValidate
-        onSubmit={(event) => event.preventDefault()}
-        onKeyDown={(event) => {
-          if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return
-          event.preventDefault()
-          event.currentTarget.querySelector<HTMLElement>('[type=submit]')?.click()
-        }}
-      >
-        <InputForm schema={task.input} document={whole} input={begin} onChange={setReading} handle={form} />
+      <CallForm {...props} submit={submit} read={setReading} isFile={file !== undefined}>
         {task.types.length > 0 && <FileField types={task.types} choose={setFile} />}
-        {more}
-        {error && <Problem error={error} />}
-        <div class="row">
-          <Button kind="primary" submit disabled={whyNot} onPress={submit}>
-            Run
-          </Button>
-          <span class="quiet">
-            <kbd>Ctrl</kbd> <kbd>Enter</kbd>
-          </span>
-        </div>
-      </form>
+      </CallForm>
       <div class="beside">
         {jobs.map((job) => (
           <JobCard
@@ -110,16 +82,65 @@ export function Caller(props: CallerProps): JSX.Element {
   )
 }
 
-function anyOf({ asAny }: CallerProps, value: Json | undefined): CallLine['any'] {
-  if (asAny === undefined) return undefined
-  if (asAny === 'made') return { args: isList(value) ? value : [], kwargs: isObject(value) ? value : {} }
+interface CallFormProps extends CallerProps {
+  readonly submit: () => Promise<void>
+  readonly read: (reading: Reading) => void
+  readonly isFile: boolean
+  readonly children: ComponentChildren
+}
+
+function CallForm(props: CallFormProps): JSX.Element {
+  const { task, document: whole, begin, more, whyNot, isFile, children } = props
+  const [error, setError] = useState<Error>()
+  const form = useRef<FormHandle>(null)
+  const submit = async (): Promise<void> => {
+    setError(undefined)
+    const isGood = isFile || form.current?.check() !== false
+    if (props.checkSettings?.() === false || !isGood) return
+    try {
+      await props.submit()
+    } catch (reason) {
+      const errors = fieldProblems(reason as Error)
+      if (errors.length > 0) form.current?.refuse(errors)
+      else setError(reason as Error)
+    }
+  }
+  return (
+    <form
+      class="card"
+      noValidate
+      onSubmit={(event) => event.preventDefault()}
+      onKeyDown={(event) => {
+        if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return
+        event.preventDefault()
+        event.currentTarget.querySelector<HTMLElement>('[type=submit]')?.click()
+      }}
+    >
+      <InputForm schema={task.input} document={whole} input={begin} onChange={props.read} handle={form} />
+      {children}
+      {more}
+      {error && <Problem error={error} />}
+      <div class="row">
+        <Button kind="primary" submit disabled={whyNot} onPress={submit}>
+          Run
+        </Button>
+        <span class="quiet">
+          <kbd>Ctrl</kbd> <kbd>Enter</kbd>
+        </span>
+      </div>
+    </form>
+  )
+}
+
+function argumentsOf({ isAny }: CallerProps, value: Json | undefined): CallLine['any'] {
+  if (!isAny) return undefined
   const { args = [], kwargs = {} } = isObject(value) ? value : {}
-  return { args: isList(args) ? args : [], kwargs: isObject(kwargs) ? (kwargs as JsonObject) : {} }
+  return { args: isList(args) ? args : [], kwargs: isObject(kwargs) ? kwargs : {} }
 }
 
 function submissionOf(props: CallerProps, value: Json, file: File | undefined): Parameters<typeof submitCall>[1] {
   const { task, settings } = props
-  const any = anyOf(props, value)
+  const any = argumentsOf(props, value)
   const { webhook, idempotencyKey } = settings
   return {
     path: task.path + queryText({ task: task.name, input: value, any, options: settings }),
@@ -134,15 +155,6 @@ function submissionOf(props: CallerProps, value: Json, file: File | undefined): 
   }
 }
 
-/** What is wrong with the input, where the server says where. */
-function errorsOf(error: unknown): readonly { pointer: string; detail: string }[] | undefined {
-  if (!(error instanceof ProblemError)) return undefined
-  const { errors } = error.problem
-  const isPlaced = (one: unknown): one is { pointer: string; detail: string } =>
-    isObject(one) && typeof one.pointer === 'string' && typeof one.detail === 'string'
-  return Array.isArray(errors) && errors.length > 0 && errors.every(isPlaced) ? errors : undefined
-}
-
 function linesOf(
   props: CallerProps,
   { value, issues }: Reading,
@@ -155,7 +167,7 @@ function linesOf(
   const call: CallLine = {
     task: task.name,
     input,
-    any: anyOf(props, input),
+    any: argumentsOf(props, input),
     options: settings,
     file: file && { name, type: type || 'application/octet-stream', asForm: takesForms(task.types) },
   }

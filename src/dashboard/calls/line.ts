@@ -145,18 +145,20 @@ export function queryText({ any, options }: CallLine): string {
   return text === '' ? '' : `?${text}`
 }
 
-/** Of the client in `celeriac/client`. */
+/** Of the client in `celeriac/client`. What only admins may set is in calls of any task. */
 export function typeScriptLine({ task, input, any, options }: CallLine): string {
   const write = (value: Json): string => jsonOf(value, SCRIPT_WRITER)
   const { eta, countdown, priority, queue, tags, webhook, idempotencyKey } = options
+  const isAny = any !== undefined || [eta, countdown, priority, queue].some((option) => option !== undefined)
   const given = { tags, webhook, idempotencyKey, queue, countdown, priority }
   const members = Object.entries(given).flatMap(([name, value]) =>
     value === undefined ? [] : [`${name}: ${write(value as Json)}`],
   )
   if (eta !== undefined) members.push(`eta: new Date(${write(eta)})`)
   const more = members.length > 0 ? `, { ${members.join(', ')} }` : ''
-  const body = any ? write({ args: any.args, kwargs: any.kwargs }) : input === undefined ? OPEN : write(input)
-  return `const job = await client.${any ? 'callAny' : 'submit'}(${write(task)}, ${body}${more})`
+  const call = any ?? (Array.isArray(input) ? { args: input } : { kwargs: input as Json })
+  const body = input === undefined && !any ? OPEN : write(isAny ? (call as Json) : (input as Json))
+  return `const job = await client.${isAny ? 'callAny' : 'submit'}(${write(task)}, ${body}${more})`
 }
 
 /** Of an app of Celery for Python on the same broker. */

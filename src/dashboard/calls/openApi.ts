@@ -5,7 +5,10 @@ import type { AnySchema } from '../form/model/schema.ts'
 export interface OpenApi {
   readonly info: { readonly title: string; readonly description?: string }
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
-  readonly components: { readonly securitySchemes?: Readonly<Record<string, unknown>> }
+  readonly components: {
+    readonly securitySchemes?: Readonly<Record<string, unknown>>
+    readonly parameters?: Readonly<Record<string, unknown>>
+  }
 }
 
 export interface Operation {
@@ -41,6 +44,11 @@ export function tasksOf({ paths }: OpenApi): readonly ExposedTask[] {
     const name = post?.['x-celeriac-task']
     return post === undefined || name === undefined ? [] : [taskOf(name, path, post)]
   })
+}
+
+/** Some request of the API has this one. */
+export function hasParameter({ components }: OpenApi, name: string): boolean {
+  return components.parameters !== undefined && Object.hasOwn(components.parameters, name)
 }
 
 function taskOf(name: string, path: string, operation: Operation): ExposedTask {

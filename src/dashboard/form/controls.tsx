@@ -179,6 +179,11 @@ function optionText(value: Json): string {
   return (isPlain ? value : JSON.stringify(value)).slice(0, MAX_OPTION)
 }
 
+function jsonHint({ schema: { type } }: JsonField): string {
+  if (type === undefined || [type].flat().includes('string')) return 'JSON, or a text'
+  return `JSON: ${[type].flat().join(' or ')}`
+}
+
 /** Any value, as JSON; what is no JSON is a text. */
 export function JsonControl(props: FieldProps<JsonField>): JSX.Element {
   const { field, change, path } = props
@@ -190,7 +195,7 @@ export function JsonControl(props: FieldProps<JsonField>): JSX.Element {
       {...props}
       note={
         <span class="hint">
-          {field.isMisfit ? 'This value does not fit the schema: edit it as JSON' : 'JSON, or a text'}
+          {field.isMisfit ? 'This value does not fit the schema: edit it as JSON' : jsonHint(field)}
         </span>
       }
     >

@@ -39,7 +39,7 @@ export function Rows<T extends { readonly id: number }>(props: RowsProps<T>): JS
   return (
     <div class="rows" ref={element}>
       {list.slice(0, drawn).map((row, index) => (
-        <div class="item" key={row.id} data-row={row.id}>
+        <div class="item" key={row.id} data-item={row.id}>
           <div class="content">{children(row, index)}</div>
           <RowTools
             ids={list.map(({ id }) => id)}
@@ -77,7 +77,7 @@ interface RowToolsProps extends Pick<RowsProps<unknown>, 'noun' | 'remove'> {
 }
 
 function RowTools({ ids, index, noun, change, remove, move }: RowToolsProps): JSX.Element {
-  const button = (id: number | undefined, icon: string): string => `[data-row="${id}"] [data-icon=${icon}]`
+  const button = (id: number | undefined, icon: string): string => `[data-item="${id}"] [data-icon=${icon}]`
   const shift = (icon: 'up' | 'down', to: number): JSX.Element => (
     <RowButton
       icon={icon}

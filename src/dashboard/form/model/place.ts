@@ -16,7 +16,8 @@ export function nameOf(root: Field, path: Path): string {
   return name
 }
 
-function joined(name: string, step: string): string {
+function joined(name: string, given: string): string {
+  const step = given === '' ? '""' : given
   return name === '' ? step : `${name}.${step}`
 }
 

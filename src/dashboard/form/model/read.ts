@@ -1,4 +1,5 @@
 import type { Field, ListField, Member, ObjectField } from './field.ts'
+import { fitsType } from './fit.ts'
 import { isSame, type Json, type Path } from './json.ts'
 import type { Schema } from './schema.ts'
 import { numberOfText, valueOfText } from './text.ts'
@@ -50,17 +51,19 @@ function valueOfField(field: Field, path: Path, issues: Issue[]): Json | undefin
       return inner && valueOfField(inner, path, issues)
     }
     case 'json':
-      return jsonOf(field.text, wrong)
+      return jsonOf(field.text, field.schema, wrong)
   }
 }
 
-function jsonOf(text: string, wrong: (message: string) => void): Json | undefined {
+function jsonOf(text: string, { type }: Schema, wrong: (message: string) => void): Json | undefined {
   if (text.trim() === '') {
     wrong(REQUIRED)
     return undefined
   }
   try {
-    return valueOfText(text)
+    const value = valueOfText(text)
+    if (!fitsType(type, value)) wrong(`Expected ${[type].flat().join(' or ')}`)
+    return value
   } catch (error) {
     wrong(`Not JSON: ${(error as Error).message}`)
     return text
