@@ -18,7 +18,7 @@ interface Row {
 export function SchemaTable(props: { schemas: Schemas; schema: AnySchema; isInput?: boolean }): JSX.Element {
   const { schemas, isInput = false } = props
   const schema = schemas.of(props.schema)
-  const rows = rowsOf(schemas, schema, { path: '', depth: 0, isInput })
+  const rows = rowsOf(schemas, schema, { path: '', within: [], isInput })
   if (rows.length === 0)
     return (
       <p>
@@ -71,10 +71,10 @@ function Type({ schemas, schema }: { schemas: Schemas; schema: Schema }): JSX.El
 function rowsOf(
   schemas: Schemas,
   schema: Schema,
-  at: { readonly path: string; readonly depth: number; readonly isInput: boolean },
+  at: { readonly path: string; readonly within: readonly Schema[]; readonly isInput: boolean },
 ): readonly Row[] {
-  const { path, depth, isInput } = at
-  if (depth > MAX_DEPTH) return []
+  const { path, within, isInput } = at
+  if (within.length > MAX_DEPTH || within.includes(schema)) return []
   return Object.entries(schema.properties ?? {}).flatMap(([name, given]) => {
     const member = schemas.of(given)
     const isRequired = schema.required?.includes(name) === true
@@ -89,6 +89,6 @@ function rowsOf(
     const inner = isList ? schemas.of(member.items) : member
     const step = `${path}${name}${isList ? '[]' : ''}.`
     const row: Row = { name: path + name, schema: member, mark }
-    return [row, ...rowsOf(schemas, inner, { path: step, depth: depth + 1, isInput })]
+    return [row, ...rowsOf(schemas, inner, { path: step, within: [...within, schema], isInput })]
   })
 }

@@ -135,8 +135,13 @@ function Marks({ field, isOptional, isAbsent }: FieldProps): JSX.Element {
 
 const MAX_HINT = 400
 
+/** What a field is by itself needs no word. */
+const SHOWN_FORMATS = ['date', 'date-time']
+
 function hintOf(schema: Schema): string {
-  return [schema.description, rulesOf(schema)].filter(Boolean).join(' · ')
+  const { format, pattern: _, ...rest } = schema
+  const isShown = format !== undefined && SHOWN_FORMATS.includes(format)
+  return [schema.description, rulesOf(isShown ? rest : schema)].filter(Boolean).join(' · ')
 }
 
 function Hint({ schema, id }: { schema: Schema; id: string }): JSX.Element | null {

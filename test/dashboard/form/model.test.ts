@@ -9,6 +9,7 @@ import { read } from '../../../src/dashboard/form/model/read.ts'
 import { sampleOf } from '../../../src/dashboard/form/model/sample.ts'
 import type { AnySchema } from '../../../src/dashboard/form/model/schema.ts'
 import { Schemas } from '../../../src/dashboard/form/model/schemas.ts'
+import { isFull } from '../../tier.ts'
 import { cases, shapes } from './shapes.ts'
 import { typed } from './typist.ts'
 
@@ -25,7 +26,7 @@ const expectSame = (got: Json | undefined, value: Json): void => {
 }
 
 describe('for generated schemas', () => {
-  const runs = { numRuns: 100 }
+  const runs = { numRuns: isFull ? 1000 : 60 }
 
   test('a value becomes a form, and the same value again', () => {
     fc.assert(

@@ -37,8 +37,7 @@ export function rulesOf(schema: Schema): string {
     minItems !== undefined && minItems > 0 && !schema.prefixItems && `at least ${minItems} items`,
     maxItems !== undefined && !schema.prefixItems && `at most ${maxItems} items`,
     schema.uniqueItems === true && 'each item once',
-    // Their fields say it.
-    format !== 'date-time' && format !== 'date' && format,
+    format,
     // The format says in a word what its pattern says in a line.
     pattern !== undefined && format === undefined && pattern.length <= MAX_PATTERN && `matches ${pattern}`,
     schema.default !== undefined && `default ${JSON.stringify(schema.default)}`,
