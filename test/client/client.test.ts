@@ -52,7 +52,7 @@ describe('with a server', () => {
     const { id } = await client().submit('math.add', [1, 2], { tags })
     await client().submit('math.add', [1, 2], { tags: ['a b'] })
     const found = await fetch(`${scene.url}/v1/jobs?tag=${encodeURIComponent('c&d')}`)
-    expect((await found.json()).jobs.map((job: { id: string }) => job.id)).toEqual([id])
+    expect(((await found.json()) as { jobs: { id: string }[] }).jobs.map((job) => job.id)).toEqual([id])
   })
 
   test('what goes wrong is a ProblemError that says what', async () => {

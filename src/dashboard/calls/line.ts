@@ -137,7 +137,7 @@ function fileParts({ name, type, asForm }: NonNullable<CallLine['file']>): reado
 
 /** The options of a call that are in its URL. */
 export function queryText({ any, options }: CallLine): string {
-  const query = new URLSearchParams((options.tags ?? []).map((tag) => ['tag', tag]))
+  const query = new URLSearchParams((options.tags ?? []).map((tag): [string, string] => ['tag', tag]))
   if (any) query.set('call', 'true')
   for (const name of ['queue', 'eta', 'countdown', 'priority'] as const)
     if (options[name] !== undefined) query.set(name, String(options[name]))

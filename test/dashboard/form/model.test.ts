@@ -26,7 +26,7 @@ const expectSame = (got: Json | undefined, value: Json): void => {
 }
 
 describe('for generated schemas', () => {
-  const runs = { numRuns: isFull ? 1000 : 60 }
+  const runs = { numRuns: isFull ? 300 : 60 }
 
   test('a value becomes a form, and the same value again', () => {
     fc.assert(
