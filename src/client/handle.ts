@@ -40,7 +40,7 @@ export interface ChangeOptions {
 }
 
 /** How a job is submitted once more: with its own input where that was kept, or, by an admin, with another one. */
-export interface RetryOptions extends CallAnyOptions {
+export interface RetryOptions extends Omit<CallAnyOptions, 'tags'> {
   /** As the task takes it: an object, or a list of arguments. */
   input?: unknown
   /** In its place: Celery's arguments, where the server has `fleet.anyTask`, as the options of a call. */

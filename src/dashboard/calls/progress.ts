@@ -10,7 +10,7 @@ export function wordsOf(value: unknown): string {
 const DONE = ['page', 'done', 'current', 'step', 'completed', 'loaded', 'n', 'i']
 const ALL = ['of', 'total', 'max', 'count', 'pages', 'steps']
 
-/** The share of the whole that a reported value stands for, as people commonly write it; undefined where it has none. */
+/** The share of the whole that a value stands for, as people commonly report it; undefined where it has none. */
 export function shareOf(value: unknown): number | undefined {
   if (typeof value === 'number')
     return value >= 0 && value <= 1 ? value : value <= 100 && value > 1 ? value / 100 : undefined
