@@ -33,6 +33,7 @@ export function recordingSuite(kit: Kit, name: string, open: () => Promise<Opene
     searches(it)
     numbers(it)
     events(it)
+    changes(it)
     removal(it)
     audit(it)
   })
@@ -221,6 +222,38 @@ function events(it: Case): void {
       [...numbers].sort((a, b) => a - b),
     )
     assert.equal(new Set(numbers).size, 6)
+  })
+}
+
+function changes(it: Case): void {
+  it('changes: the jobs that have changed after a number, each once; watch: each time that something is', async (scene) => {
+    let writes = 0
+    const unwatch = scene.recording.watch(() => {
+      writes++
+    })
+    await scene.record(scene.succeeded('before'))
+    await until('a write', () => writes > 0)
+    const { last } = await scene.recording.changes({ limit: 10 })
+    assert.deepEqual((await scene.recording.changes({ limit: 10, after: last })).jobs, [])
+    await scene.record(scene.succeeded('one'), scene.failed('two', "ValueError('x')"))
+    const found = await scene.recording.changes({ limit: 10, after: last })
+    assert.deepEqual(
+      found.jobs.map(({ id, state }) => [id, state]),
+      [
+        ['two', 'FAILURE'],
+        ['one', 'SUCCESS'],
+      ],
+    )
+    assert.ok(found.last > last)
+    const { jobs, more } = await scene.recording.changes({ limit: 1, after: last })
+    assert.deepEqual([jobs.length, more], [1, 1])
+    assert.equal((await scene.recording.changes({ limit: 10, after: found.last + 1000 })).isMissed, true)
+    unwatch()
+    const before = writes
+    await scene.record(scene.succeeded('three'))
+    assert.equal(writes, before)
+    assert.ok((await scene.recording.tasks()).includes('suite.add'))
+    assert.deepEqual((await scene.recording.workflows({ limit: 10 })).workflows, [])
   })
 }
 
