@@ -2,6 +2,7 @@ import type { Context } from 'hono'
 import type { History } from '../../backend/eventLog.ts'
 import type { JobInfo } from '../../calls/jobInfo.ts'
 import { WAIT_TASK } from '../../calls/wait.ts'
+import type { RecordedJob } from '../../recorder/recording.ts'
 import type { HttpScope } from '../apiContext.ts'
 import { MAPS } from '../input/workflow.ts'
 import type { Problem } from '../output/problem.ts'
@@ -10,7 +11,7 @@ import { hasRole, isOutlined, outlineOf } from './roles.ts'
 import { findGroup, submittedWorkflow } from './workflowJobs.ts'
 
 /** Ids as the app takes them; others were never submitted. */
-export const JOB_ID: RegExp = /^\P{Cc}{1,255}$/u
+const JOB_ID = /^\P{Cc}{1,255}$/u
 
 /**
  * The job of the path's `:id`, unless there is none, its task is not exposed, or it is another's: the answer is the
@@ -73,6 +74,34 @@ export async function maySee(c: Context, { jobs }: HttpScope, id: string): Promi
   if (hasRole(c, 'viewer')) return true
   const metadata = await jobs.metadata(id)
   return metadata?.owner !== undefined && metadata.owner === identityOf(c)?.id
+}
+
+/**
+ * The job of the path's `:id`, as `findJob`; for viewers also one that only the recorder knows, or knows the task of:
+ * Celery keeps no record before the end, and often no name.
+ */
+export async function findAnyJob(c: Context, scope: HttpScope): Promise<JobInfo | undefined> {
+  const known = await findJob(c, scope)
+  const id = c.req.param('id') ?? ''
+  // A group has no task, but members.
+  if (known?.task !== undefined || (known && known.children.length > 0)) return known
+  if (!scope.recording || !hasRole(c, 'viewer') || !JOB_ID.test(id)) return known
+  const recorded = await (await scope.recording())?.job(id)
+  if (!recorded || !seesTask(c, scope, recorded.job.task)) return known
+  const { task, queue } = recorded.job
+  return known ? { ...known, task, queue: known.queue ?? queue } : infoOfRecorded(recorded.job)
+}
+
+/** What is shown of it. */
+function infoOfRecorded({ id, task, state, queue, worker, retries, sentAt, startedAt, endedAt }: RecordedJob): JobInfo {
+  const moment = (at: number | undefined): Date | undefined => (at === undefined ? undefined : new Date(at))
+  return {
+    ...{ id, task, state, queue, worker, retries, attempt: retries + 1 },
+    submittedAt: moment(sentAt),
+    startedAt: moment(startedAt),
+    finishedAt: moment(endedAt),
+    ...{ progress: undefined, result: undefined, error: undefined, children: [] },
+  }
 }
 
 /** The answer where `findJob` finds none. */
