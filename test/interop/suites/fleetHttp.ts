@@ -148,6 +148,10 @@ export function fleetHttp(options: FleetOptions): void {
     await until(async () => (await worker(PYTHON)).queues.length === 2)
     expect((await ask('POST', `${path}/cancel-consumer`, { queue: 'added' })).status).toBe(200)
     expect((await ask('POST', `${path}/rate-limit`, { task: 'py.add', rate: '100/s' })).status).toBe(200)
+    const { tasks } = (await ask('GET', '/v1/tasks')).json
+    expect(tasks.find(({ name }: { name: string }) => name.startsWith('py.add'))).toMatchObject({
+      ...{ name: 'py.add', workers: [PYTHON] },
+    })
     expect((await ask('POST', `${path}/rate-limit`, { task: 'py.other', rate: '1/s' })).json).toMatchObject({
       status: 409,
       type: 'urn:celeriac:problem:worker-refused',

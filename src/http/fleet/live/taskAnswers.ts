@@ -9,6 +9,8 @@ const KEPT_MS = 1000
 const SILENCE_MS = 1000
 /** Names that are kept of one worker. */
 const MAX_NAMES = 5000
+/** An attribute that no task has: workers answer names alone then, and not `tasks.add [rate_limit=100/m]`. */
+const NO_ATTRIBUTE = 'celeriac_none'
 
 const known = new WeakMap<App, Recent<ReadonlyMap<string, readonly string[]>>>()
 
@@ -26,7 +28,9 @@ async function ask(app: App): Promise<ReadonlyMap<string, readonly string[]>> {
   const limit = await listenersOf(app)
   const asked = new Control(app).inspect({ timeout: SILENCE_MS, ...(limit > 0 && { limit }) })
   const tasks = new Map<string, string[]>()
-  const answers = Object.entries(await asked.registered()).toSorted(([one], [other]) => (one < other ? -1 : 1))
+  const answers = Object.entries(await asked.registered(NO_ATTRIBUTE)).toSorted(([one], [other]) =>
+    one < other ? -1 : 1,
+  )
   for (const [worker, names] of answers)
     if (Array.isArray(names))
       for (const name of names.slice(0, MAX_NAMES))
