@@ -108,7 +108,7 @@ export async function startDemo(): Promise<Demo> {
       const orders = [1, 2, 3].map((order) => known.total.s(order))
       const sent = await group([chain(group(orders), known.sum.s()), ...photos]).delay()
       await sent.get()
-      return sent.id
+      return (await app.workflow(sent.id))?.rootId ?? sent.id
     },
     [Symbol.asyncDispose]: async () => {
       await Promise.all(workers.map((worker) => worker.stop()))
