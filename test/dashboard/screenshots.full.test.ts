@@ -76,7 +76,10 @@ const PICTURES: readonly Picture[] = [
   {
     name: 'call',
     path: () => '#/call/mail.send',
-    ready: (page) => page.getByLabel('subject').waitFor(),
+    ready: async (page) => {
+      await page.getByLabel('to').fill('ann@example.com')
+      await page.getByLabel('subject').fill('Your order')
+    },
     dark: true,
   },
 ]

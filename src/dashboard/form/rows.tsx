@@ -37,7 +37,7 @@ export function Rows<T extends { readonly id: number }>(props: RowsProps<T>): JS
     focus(selector)
   }
   return (
-    <div class="rows" ref={element}>
+    <div class="form-rows" ref={element}>
       {list.slice(0, drawn).map((row, index) => (
         <div class="item" key={row.id} data-item={row.id}>
           <div class="content">{children(row, index)}</div>
