@@ -5,7 +5,7 @@ import { keepingCapsOf, queueBoundsOf } from '../../src/config/queueOptions.ts'
 import { diagnose } from '../../src/doctor/diagnosis.ts'
 import { ConfigError } from '../../src/std/errors.ts'
 import type { RedisBroker } from '../../src/stores/redis/broker/broker.ts'
-import { project, run } from '../cli/harness.ts'
+import { project, runShared } from '../cli/harness.ts'
 import { inFull } from '../tier.ts'
 import { onStores } from './lab.ts'
 import { storesOf } from './stores.ts'
@@ -146,13 +146,13 @@ export const app = new Celeriac({ maxQueueLength: 1 })
 app.task('work', (n: number) => n)
 `
   const folder = project({ 'tasks.ts': source })
-  expect((await run(folder, ['call', '-A', 'tasks.ts', 'work', '1'])).code).toBe(0)
-  const refused = await run(folder, ['call', '-A', 'tasks.ts', 'work', '1'])
+  expect((await runShared(folder, ['call', '-A', 'tasks.ts', 'work', '1'])).code).toBe(0)
+  const refused = await runShared(folder, ['call', '-A', 'tasks.ts', 'work', '1'])
   expect([refused.code, refused.stdout]).toEqual([1, ''])
   // After what is logged.
   expect(refused.stderr).toMatch(
     /\nceleriac: queue celery: expected room for one message more, but its maxQueueLength is 1: send it again later\n$/,
   )
-  const { stdout } = await run(folder, ['status', '-A', 'tasks.ts'])
+  const { stdout } = await runShared(folder, ['status', '-A', 'tasks.ts'])
   expect(stdout).toContain('bounds:    queue celery 1 of 1 (nearly full)\n')
 })

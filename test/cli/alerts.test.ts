@@ -8,7 +8,7 @@ import { dashboard } from '../../src/cli/dashboardService.ts'
 import { alerts } from '../../src/cli/fleet/alerts.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { Receiver, secretOf } from '../webhook/receiver.ts'
-import { project, run, send, start, TASKS } from './harness.ts'
+import { project, run, runShared, send, start, TASKS } from './harness.ts'
 
 const SECRET = secretOf('alerts')
 const LOST = { name: 'lost', on: 'worker-lost' }
@@ -63,7 +63,7 @@ test('a wrong file is refused before anything is opened, in one line, which show
   const address = { host: '127.0.0.1', port: 0, token: false }
   await expect(dashboard({ ...given, ...address, alerts: file })).rejects.toThrow(/got 0$/)
   await expect(alerts(file, { ...given, app: 'tasks.ts', name: 'shop' })).rejects.toThrow(/got -A/)
-  const refused = await run(folder, ['dashboard', '-b', STORE, '--port', '0', '--alerts', 'bare.json'])
+  const refused = await runShared(folder, ['dashboard', '-b', STORE, '--port', '0', '--alerts', 'bare.json'])
   expect([refused.code, refused.stdout, refused.stderr]).toEqual([
     2,
     '',
@@ -100,7 +100,7 @@ test('a dashboard watches by the rules of a file; the dry run shows what they fi
   expect([found.code, found.stderr]).toEqual([1, ''])
   expect(found.stdout).toMatch(/^waiting +oldest-age +firing +a message waits in the queue celery for \d+ s$/m)
   expect(found.stdout).toMatch(/^lost +worker-lost +- +nothing$/m)
-  const calm = await run(folder, ['alerts', 'calm.json', '-b', STORE, '--json'], { env })
+  const calm = await runShared(folder, ['alerts', 'calm.json', '-b', STORE, '--json'], { env })
   expect([calm.code, JSON.parse(calm.stdout)]).toEqual([
     0,
     { rules: [{ rule: 'calm', on: 'worker-lost', readings: [], alerts: [] }] },
@@ -114,7 +114,7 @@ test('a dashboard watches by the rules of a file; the dry run shows what they fi
 
 test('without a recorder, what only it knows cannot be looked at', async () => {
   const folder = project({ 'tasks.ts': TASKS, 'rules.json': JSON.stringify({ ...RULES, rules: [LOST, WAITING] }) })
-  const { code, stdout } = await run(folder, ['alerts', 'rules.json', '-A', 'tasks.ts'])
+  const { code, stdout } = await runShared(folder, ['alerts', 'rules.json', '-A', 'tasks.ts'])
   expect(code).toBe(1)
   expect(stdout).toMatch(/^lost +worker-lost +- +cannot be looked at: no recorder runs/m)
   expect(stdout).toMatch(/^waiting +oldest-age +- +nothing$/m)
@@ -125,7 +125,7 @@ test('--test sends each receiver one signed message, and prints how it answers; 
   bad.answer = (response) => response.writeHead(500).end()
   const to = [`${good.url}?key=t0ken`, bad.url]
   const folder = project({ 'rules.json': JSON.stringify({ ...RULES, to, allow: ['127.0.0.1'] }) })
-  const { code, stdout, stderr } = await run(folder, ['alerts', 'rules.json', '-b', STORE, '--test'])
+  const { code, stdout, stderr } = await runShared(folder, ['alerts', 'rules.json', '-b', STORE, '--test'])
   expect([code, stdout, stderr]).toEqual([
     1,
     `${good.url}?** has accepted it: status 204\n${bad.url} has not accepted it: expected a status of 2xx, got 500\n`,

@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type DashboardCommandOptions, dashboard } from '../../src/cli/dashboardService.ts'
-import { project, type Running, run, start } from './harness.ts'
+import { project, type Running, run, runShared, start } from './harness.ts'
 
 const TOKEN = /\/login\?token=([\w-]{43})$/m
 const URL_OF = /^dashboard at (\S+?)(?:, read-only)?$/m
@@ -96,7 +96,7 @@ test('wrong use is refused before anything is opened', async () => {
 
 test('wrong use ends with 2, a port in use with 1, in one line', async () => {
   const folder = project({})
-  const refused = await run(folder, ['dashboard', ...BROKER, '--host', '0.0.0.0'])
+  const refused = await runShared(folder, ['dashboard', ...BROKER, '--host', '0.0.0.0'])
   expect([refused.code, refused.stdout, refused.stderr.split('\n')]).toEqual([2, '', [expect.anything(), '']])
   const busy = createServer()
   await new Promise<void>((resolve) => busy.listen(0, '127.0.0.1', resolve))
@@ -129,7 +129,7 @@ test('a file of a recorder that has recorded another fleet is refused, with what
   const { running } = await opened(folder, ...args)
   running.child.kill('SIGTERM')
   expect((await running.ended).code).toBe(0)
-  const other = await run(folder, ['dashboard', '-b', 'sqlite:other.db', '--port', '0', ...args])
+  const other = await runShared(folder, ['dashboard', '-b', 'sqlite:other.db', '--port', '0', ...args])
   expect([other.code, other.stderr]).toEqual([
     2,
     expect.stringMatching(/^celeriac: dashboard: .*; --recorder-file names another file\n$/),
@@ -138,7 +138,7 @@ test('a file of a recorder that has recorded another fleet is refused, with what
 
 test('a file of a recorder that cannot be opened ends the start: nothing could be shown', async () => {
   const args = ['dashboard', ...BROKER, '--port', '0', '--recorder-file', '/proc/recorder.db']
-  const { code, stdout, stderr } = await run(project({}), args)
+  const { code, stdout, stderr } = await runShared(project({}), args)
   expect([code, stdout, stderr]).toEqual([
     1,
     '',

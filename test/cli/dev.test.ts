@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { project, type Running, run, start } from './harness.ts'
+import { project, type Running, runShared, start } from './harness.ts'
 
 /** Where the newest child of `dev` listens. */
 function urlOf(dev: Running): string {
@@ -28,19 +28,19 @@ describe('dev', () => {
     await dev.until(/ \.> try: /)
     const { status, id } = await post(`${urlOf(dev)}/v1/tasks/add`, [1, 2])
     expect(status).toBe(202)
-    expect((await run(folder, ['result', id, '--wait', '10s'])).stdout).toContain('result:    3\n')
+    expect((await runShared(folder, ['result', id, '--wait', '10s'])).stdout).toContain('result:    3\n')
 
     writeFileSync(join(folder, 'lib/bonus.ts'), 'export const bonus = 100\n')
     await dev.until(/ \.> try: /, 2)
     expect(dev.stderr).toContain('celeriac: lib/bonus.ts changed: restarting\n')
     const second = await post(`${urlOf(dev)}/v1/tasks/add`, [1, 2])
-    expect((await run(folder, ['result', second.id, '--wait', '10s'])).stdout).toContain('result:    103\n')
+    expect((await runShared(folder, ['result', second.id, '--wait', '10s'])).stdout).toContain('result:    103\n')
 
     writeFileSync(join(folder, 'tasks.ts'), `${source}\nconst = 1\n`)
     await dev.until(/celeriac: tasks\.ts cannot be loaded: SyntaxError: .*\n[\s\S]*waiting for a change/)
     writeFileSync(join(folder, 'tasks.ts'), source)
     await dev.until(/ \.> try: /, 3)
-    expect(await run(folder, ['call', 'add', '1', '2', '--wait'])).toMatchObject({ stdout: '103\n' })
+    expect(await runShared(folder, ['call', 'add', '1', '2', '--wait'])).toMatchObject({ stdout: '103\n' })
 
     dev.child.kill('SIGTERM')
     expect((await dev.ended).code).toBe(0)
@@ -65,7 +65,7 @@ describe('dev', () => {
     const folder = project()
     const dev = start(folder, ['dev', '--port', '0', '--grace', '100ms'])
     await dev.until(/ \.> try: /)
-    await run(folder, ['call', 'forever', '--task-id', 'f1'])
+    await runShared(folder, ['call', 'forever', '--task-id', 'f1'])
     await dev.until(/forever\[f1\] received/)
     const text = readFileSync(join(folder, 'tasks.ts'), 'utf8')
     writeFileSync(join(folder, 'tasks.ts'), text.replace('for (;;) {', "for (;;) {\n    return 'new'\n"))
@@ -90,7 +90,7 @@ test('serve: the API alone', async () => {
   const url = /HTTP API at (\S+)/.exec(server.stdout)?.[1]
   const { status, id } = await post(`${url}/v1/tasks/measure`, { size: 3 })
   expect(status).toBe(202)
-  expect((await run(folder, ['result', id])).stdout).toContain('state:     PENDING\n')
+  expect((await runShared(folder, ['result', id])).stdout).toContain('state:     PENDING\n')
   server.child.kill('SIGTERM')
   expect((await server.ended).code).toBe(0)
 })

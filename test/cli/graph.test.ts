@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { Celeriac, chain, chord } from '../../src/index.ts'
-import { type Ended, project, run } from './harness.ts'
+import { type Ended, project, run, runShared } from './harness.ts'
 
 /** Fails for text that is no flowchart of Mermaid, by the grammar of what is used here. Returns its nodes and edges. */
 function parseFlowchart(text: string): { nodes: string[]; edges: string[] } {
@@ -51,20 +51,20 @@ test('graph: a workflow of the store as Mermaid, or as JSON; revoke --tree ends 
   ])
   expect(edges).toHaveLength(4)
 
-  const told = await run(folder, ['revoke', id, '--tree'])
+  const told = await runShared(folder, ['revoke', id, '--tree'])
   expect(told).toEqual({ code: 0, stdout: `revoked ${id}\n`, stderr: '' })
-  const json = JSON.parse((await run(folder, ['graph', id, '--json'])).stdout)
+  const json = JSON.parse((await runShared(folder, ['graph', id, '--json'])).stdout)
   expect(json).toMatchObject({ id, state: 'REVOKED', total: 4, done: 4, truncated: false })
-  const again: Ended = await run(folder, ['revoke', id, '--tree'])
+  const again: Ended = await runShared(folder, ['revoke', id, '--tree'])
   expect([again.code, again.stderr]).toEqual([1, `celeriac: workflow ${id} has ended already: REVOKED\n`])
 })
 
 test('graph of an id that is unknown, or is none', async () => {
   const folder = project()
-  const unknown = await run(folder, ['graph', 'nothing'])
+  const unknown = await runShared(folder, ['graph', 'nothing'])
   expect([unknown.code, unknown.stdout]).toEqual([1, ''])
   expect(unknown.stderr).toMatch(/^celeriac: .*nothing.* \(sqlite:.*\)\n$/)
-  const none = await run(folder, ['graph', ''])
+  const none = await runShared(folder, ['graph', ''])
   expect([none.code, none.stdout]).toEqual([2, ''])
   expect(none.stderr).toMatch(/^celeriac: workflow id: expected 1 to 255 printable characters, got ""\n$/)
 })

@@ -8,10 +8,12 @@ import { App } from '../../src/app/app.ts'
 import type { CallOptions } from '../../src/config/callOptions.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { within } from '../wait.ts'
+import { Commands, type Ended, FLAGS } from './commands.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const main = join(root, 'src/cli/main.ts')
-const flags = ['--conditions=source', '--disable-warning=ExperimentalWarning']
+
+const commands = new Commands()
 
 export const TASKS = `
 import { Celeriac, currentTask } from 'celeriac'
@@ -43,11 +45,7 @@ app.task('forever', async () => {
 })
 `
 
-export interface Ended {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
+export type { Ended } from './commands.ts'
 
 /** A temporary folder with a task module, in which `celeriac` is this repository; removed after the test. */
 export function project(files: Readonly<Record<string, string>> = { 'tasks.ts': TASKS }): string {
@@ -106,7 +104,7 @@ export class Running {
 
 /** `celeriac ...args` as the words of a command. */
 export function wordsOf(args: readonly string[]): string[] {
-  return [process.execPath, ...flags, main, ...args]
+  return [process.execPath, ...FLAGS, main, ...args]
 }
 
 /** Start `celeriac ...args` in a folder. */
@@ -121,15 +119,28 @@ export function startAtTerminal(cwd: string, args: readonly string[]): Running {
   return new Running('/usr/bin/python3', ['-c', script, ...wordsOf(args)], cwd)
 }
 
+interface RunOptions {
+  readonly input?: string
+  readonly env?: Readonly<Record<string, string>>
+}
+
 /** Run `celeriac ...args` to its end, with `input` on its standard input. */
-export function run(
-  cwd: string,
-  args: readonly string[],
-  { input = '', env = {} }: { input?: string; env?: Readonly<Record<string, string>> } = {},
-): Promise<Ended> {
+export function run(cwd: string, args: readonly string[], { input = '', env = {} }: RunOptions = {}): Promise<Ended> {
   const running = start(cwd, args, env)
   running.child.stdin?.end(input)
   return running.ended
+}
+
+/**
+ * The same in a process that runs many commands, one after the other: a tenth of the processor time. Not for tests of
+ * the process itself, as of the modules that it loads, and not for a command that waits for the next one.
+ */
+export function runShared(
+  cwd: string,
+  args: readonly string[],
+  { input = '', env = {} }: RunOptions = {},
+): Promise<Ended> {
+  return commands.run({ cwd, args, env, input })
 }
 
 /**

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { project, run, send, start, startWorker } from './harness.ts'
+import { project, run, runShared, send, start, startWorker } from './harness.ts'
 
 const ended = (stdout: string, code = 0) => ({ code, stdout, stderr: '' })
-const doctor = (folder: string, id?: string) => run(folder, ['doctor', ...(id ? [id] : []), '-A', 'tasks.ts'])
+const doctor = (folder: string, id?: string) => runShared(folder, ['doctor', ...(id ? [id] : []), '-A', 'tasks.ts'])
 
 describe('jobs by hand', () => {
   test('list, change, promote, and revoke by filter', async () => {
@@ -11,25 +11,25 @@ describe('jobs by hand', () => {
     await send(folder, 'reports.render', [], { taskId: 'two' })
     const { stdout } = await run(folder, ['list', '--task', 'add'])
     expect(stdout).toMatch(/^one {34}PENDING {2}\d\d-\d\d \d\d:\d\d add\n$/)
-    expect(JSON.parse((await run(folder, ['list', '--json'])).stdout).jobs).toHaveLength(2)
-    expect(await run(folder, ['list', '--state', 'FAILURE'])).toEqual(ended('no job fits\n'))
+    expect(JSON.parse((await runShared(folder, ['list', '--json'])).stdout).jobs).toHaveLength(2)
+    expect(await runShared(folder, ['list', '--state', 'FAILURE'])).toEqual(ended('no job fits\n'))
 
-    expect(await run(folder, ['change', 'one', '--args', '[3, 4]', '-q', 'late'])).toEqual(ended('changed one\n'))
-    expect(await run(folder, ['promote', 'one'])).toEqual(ended('promoted one\n'))
-    expect(JSON.parse((await run(folder, ['status', '--json', '-Q', 'late'])).stdout).queues).toEqual({ late: 1 })
-    expect(await run(folder, ['change', 'one'])).toMatchObject({ code: 2, stdout: '' })
-    expect(await run(folder, ['change', 'none', '--priority', '3'])).toMatchObject({ code: 1, stdout: '' })
+    expect(await runShared(folder, ['change', 'one', '--args', '[3, 4]', '-q', 'late'])).toEqual(ended('changed one\n'))
+    expect(await runShared(folder, ['promote', 'one'])).toEqual(ended('promoted one\n'))
+    expect(JSON.parse((await runShared(folder, ['status', '--json', '-Q', 'late'])).stdout).queues).toEqual({ late: 1 })
+    expect(await runShared(folder, ['change', 'one'])).toMatchObject({ code: 2, stdout: '' })
+    expect(await runShared(folder, ['change', 'none', '--priority', '3'])).toMatchObject({ code: 1, stdout: '' })
 
-    expect((await run(folder, ['revoke', '--task', 'add', '--dry-run'])).stdout).toMatch(
+    expect((await runShared(folder, ['revoke', '--task', 'add', '--dry-run'])).stdout).toMatch(
       /^one .*\n1 would be revoked\n$/,
     )
-    expect((await run(folder, ['revoke', '--state', 'PENDING', '--dry-run', '--limit', '1'])).stdout).toMatch(
+    expect((await runShared(folder, ['revoke', '--state', 'PENDING', '--dry-run', '--limit', '1'])).stdout).toMatch(
       /^two .*\nat least 1 would be revoked\nmore fit: go on with --cursor \S+\n$/,
     )
-    expect(await run(folder, ['revoke'])).toMatchObject({ code: 2, stdout: '' })
-    expect(await run(folder, ['revoke', 'one', '--dry-run'])).toMatchObject({ code: 2, stdout: '' })
-    expect(await run(folder, ['revoke', '--task', 'add'])).toEqual(ended('1 revoked\n'))
-    expect(await run(folder, ['promote', 'one'])).toMatchObject({
+    expect(await runShared(folder, ['revoke'])).toMatchObject({ code: 2, stdout: '' })
+    expect(await runShared(folder, ['revoke', 'one', '--dry-run'])).toMatchObject({ code: 2, stdout: '' })
+    expect(await runShared(folder, ['revoke', '--task', 'add'])).toEqual(ended('1 revoked\n'))
+    expect(await runShared(folder, ['promote', 'one'])).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('it has ended (REVOKED)'),
     })
@@ -38,18 +38,18 @@ describe('jobs by hand', () => {
   test('forget: what has ended, or is revoked; what has not ended is a failure', async () => {
     const folder = project()
     await send(folder, 'add', [1, 2], { taskId: 'one', countdown: '1h' })
-    expect(await run(folder, ['forget', '--revoke'])).toEqual({
+    expect(await runShared(folder, ['forget', '--revoke'])).toEqual({
       code: 2,
       stdout: '',
       stderr: 'celeriac: forget: expected ids of tasks, or --owner, --tag\n',
     })
     const counts = 'records 0, events 0, metadata 0, inputs 0, waits 0, deliveries 0, dead letters 0'
-    expect(await run(folder, ['forget', 'one', 'none'])).toEqual({
+    expect(await runShared(folder, ['forget', 'one', 'none'])).toEqual({
       code: 1,
       stdout: `0 forgotten (${counts})\nnot ended: one\n`,
       stderr: 'celeriac: not forgotten, as they have not ended: 1; with --revoke they are revoked before\n',
     })
-    const { code, stdout } = await run(folder, ['forget', 'one', '--revoke', '--json'])
+    const { code, stdout } = await runShared(folder, ['forget', 'one', '--revoke', '--json'])
     expect([code, JSON.parse(stdout)]).toMatchObject([0, { ids: ['one'], active: [], removed: { records: 1 } }])
   })
 
@@ -61,7 +61,7 @@ describe('jobs by hand', () => {
       app.task('seed', async () => void (await app.send('boom', [], { taskId: 'one', keepInput: true })))
     `
     const folder = project({ 'tasks.ts': tasks })
-    const on = (...args: string[]) => run(folder, [...args, '-A', 'tasks.ts'])
+    const on = (...args: string[]) => runShared(folder, [...args, '-A', 'tasks.ts'])
     await on('call', 'seed')
     const worker = start(folder, ['worker', '-A', 'tasks.ts', '--max-tasks', '2'])
     expect((await worker.ended).code).toBe(0)
@@ -85,7 +85,7 @@ describe('jobs by hand', () => {
   })
 
   test('a store that keeps no list says so', async () => {
-    expect(await run(project(), ['list', '--result-backend', 'rpc://', '-b', 'memory:'])).toMatchObject({
+    expect(await runShared(project(), ['list', '--result-backend', 'rpc://', '-b', 'memory:'])).toMatchObject({
       code: 1,
       stdout: '',
     })
@@ -112,7 +112,7 @@ describe('doctor', () => {
       code: 1,
       stdout: expect.stringMatching(/^no-worker: .*\nno-consumer: .*celery \(1 waiting\)/),
     })
-    await run(folder, ['revoke', 'waits'])
+    await runShared(folder, ['revoke', 'waits'])
     expect(await doctor(folder, 'waits')).toMatchObject({ stdout: expect.stringMatching(/^ended: .*REVOKED/) })
   })
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { emptyRabbit } from '../rabbitmq/shared.ts'
-import { project, run } from './harness.ts'
+import { project, run, runShared } from './harness.ts'
 
 /** With limits, some of which are in use or paused when it is loaded: what is in memory is there for one command. */
 const TASKS = `
@@ -18,7 +18,7 @@ if (!process.env.STORE) {
   app.configure = () => undefined
 }
 `
-const celeriac = (folder: string, ...args: string[]) => run(folder, [...args, '-A', 'tasks.ts'])
+const celeriac = (folder: string, ...args: string[]) => runShared(folder, [...args, '-A', 'tasks.ts'])
 
 describe('pause, resume, hold-back, limits', () => {
   test('what is listed, as a table and as JSON', async () => {
@@ -90,7 +90,7 @@ describe('pause, resume, hold-back, limits', () => {
 
   test('a broker that keeps no limits: what to do', async () => {
     const args = ['-b', await emptyRabbit(), '--result-backend', 'memory:']
-    const { code, stderr } = await run(project({}), ['pause', 'queue', 'celery', ...args])
+    const { code, stderr } = await runShared(project({}), ['pause', 'queue', 'celery', ...args])
     expect(stderr).toMatch(
       /^celeriac: amqp:\S+ keeps no limits: set the app's option limits to the URL of a store .*\n$/,
     )
@@ -101,11 +101,12 @@ describe('pause, resume, hold-back, limits', () => {
 describe('a store that processes share', () => {
   test('what one process pauses the next one sees, in status and doctor too, until it is resumed', async () => {
     const folder = project({ 'tasks.ts': TASKS })
-    const on = (...args: string[]) => run(folder, [...args, '-A', 'tasks.ts'], { env: { STORE: 'sqlite:t.db' } })
+    const on = (...args: string[]) => runShared(folder, [...args, '-A', 'tasks.ts'], { env: { STORE: 'sqlite:t.db' } })
     await on('pause', 'queue', 'slow')
     await on('pause', 'task', 'mail.send', '--key', 'acme')
-    expect((await on('limits', '--paused')).stdout.match(/ paused/g)).toHaveLength(2)
-    expect((await on('status')).stdout).toMatch(/^paused: {4}queue slow, task mail[.]send, concurrency of acme$/m)
+    const alone = (...args: string[]) => run(folder, [...args, '-A', 'tasks.ts'], { env: { STORE: 'sqlite:t.db' } })
+    expect((await alone('limits', '--paused')).stdout.match(/ paused/g)).toHaveLength(2)
+    expect((await alone('status')).stdout).toMatch(/^paused: {4}queue slow, task mail[.]send, concurrency of acme$/m)
     const doctor = await on('doctor')
     expect(doctor.stdout).toMatch(/^paused: queue slow .*: celeriac resume queue slow; /m)
     expect(doctor.stderr).toBe('give these commands -A, too\n')

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type Exposition, scrape } from '../http/exposition.ts'
-import { project, type Running, run, start, TASKS } from './harness.ts'
+import { project, type Running, run, runShared, start, TASKS } from './harness.ts'
 
 const CALLS = { method: 'POST', route: '/v1/tasks/:name', status: '202' }
 const SUBMITTED = 'celeriac_jobs_submitted_total'
@@ -114,7 +114,7 @@ test('serve --workers with an http of the module’s own; --no-metrics', async (
   for (let n = 0; n < 4; n++) expect(callsOf(await look(url))).toBe(10)
   server.child.kill('SIGTERM')
   await server.ended
-  const refused = await run(folder, ['serve', '-A', 'tasks.ts', '--port', '0', '--no-metrics'])
+  const refused = await runShared(folder, ['serve', '-A', 'tasks.ts', '--port', '0', '--no-metrics'])
   expect(refused.code).toBe(2)
   expect(refused.stderr).toMatch(/^celeriac: --no-metrics: the module has its own http: set `metrics: false` there\n$/)
   writeFileSync(join(folder, 'tasks.ts'), TASKS)
@@ -129,8 +129,8 @@ test('worker --health-port: what it runs, and nothing else', async () => {
   await worker.until(/ ready/)
   const url = /metrics at (\S+)\/metrics\n/.exec(worker.stdout)?.[1] as string
   expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
-  expect((await run(folder, ['call', 'add', '1', '2', '--wait=20s'])).stdout).toBe('3\n')
-  await run(folder, ['call', 'boom', '--wait=20s'])
+  expect((await runShared(folder, ['call', 'add', '1', '2', '--wait=20s'])).stdout).toBe('3\n')
+  await runShared(folder, ['call', 'boom', '--wait=20s'])
   const ends = async () =>
     (await scrape(url)).all('celeriac_tasks_total').map(({ labels, value }) => [labels.task, labels.state, value])
   await expect

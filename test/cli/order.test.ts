@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { commandFirst } from '../../src/cli/order.ts'
-import { project, run } from './harness.ts'
+import { project, run, runShared } from './harness.ts'
 
 test.each([
   ['worker -A tasks', 'worker -A tasks'],
@@ -24,7 +24,7 @@ test("Celery's order, and module:name, work on the command line", async () => {
   const folder = project()
   const status = await run(folder, ['-A', 'tasks:app', 'status'])
   expect(status).toMatchObject({ code: 0, stdout: expect.stringContaining('waiting:   celery 0, reports 0') })
-  const wrong = await run(folder, ['-A', 'tasks:shop', 'status'])
+  const wrong = await runShared(folder, ['-A', 'tasks:shop', 'status'])
   expect(wrong).toMatchObject({
     code: 2,
     stderr: 'celeriac: task module tasks:shop: expected its export shop to be an app, got no such export among app\n',

@@ -5,7 +5,7 @@ import { App } from '../../src/app/app.ts'
 import { Outbox, outboxSchema } from '../../src/outbox/outbox.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { eventually } from '../wait.ts'
-import { project, run, start } from './harness.ts'
+import { project, run, runShared, start } from './harness.ts'
 
 const TASKS = `
 import { Celeriac } from 'celeriac'
@@ -18,7 +18,7 @@ app.task('pack', (what) => what + outboxSchema('sqlite').length)
 test('outbox publishes the jobs of a database, until a signal', async () => {
   const folder = project({ 'tasks.ts': TASKS })
   const module = ['-A', 'tasks.ts']
-  const missing = await run(folder, ['outbox', ...module, '--database', 'shop.db'])
+  const missing = await runShared(folder, ['outbox', ...module, '--database', 'shop.db'])
   expect(missing).toMatchObject({ code: 2, stdout: '' })
   expect(missing.stderr).toMatch(/^celeriac: outbox: expected a SQLite file, got sqlite:.*shop.db: .*\n$/)
   const db = new DatabaseSync(join(folder, 'shop.db'))

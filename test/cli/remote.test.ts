@@ -1,11 +1,11 @@
 import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
-import { project, run, startWorker } from './harness.ts'
+import { project, run, runShared, startWorker } from './harness.ts'
 
 test('inspect and control: answers, JSON, destinations, and exit code 69 where no worker replies', async () => {
   const cwd = project()
-  const ask = (...args: string[]) => run(cwd, [...args, '-A', 'tasks.ts'])
+  const ask = (...args: string[]) => runShared(cwd, [...args, '-A', 'tasks.ts'])
   mkdirSync(join(cwd, 'profiles'))
   await startWorker(cwd, '-n', 'ours@test', '--profile-folder', join(cwd, 'profiles'))
   const named = ['-d', 'ours@test', '-t', '10']
@@ -13,7 +13,7 @@ test('inspect and control: answers, JSON, destinations, and exit code 69 where n
     code: 0,
     stdout: '->  ours@test: OK\n        pong\n\n1 node online.\n',
   })
-  const json = await ask('inspect', 'active', '-j', ...named)
+  const json = await run(cwd, ['inspect', 'active', '-j', ...named, '-A', 'tasks.ts'])
   expect([json.code, JSON.parse(json.stdout)]).toEqual([0, { 'ours@test': [] }])
   expect((await ask('control', 'pool_grow', '2', ...named)).stdout).toContain('pool will grow')
   expect(await ask('inspect', 'ping', '-d', 'other@test', '-t', '0.1')).toMatchObject({
@@ -37,5 +37,5 @@ test('inspect and control: answers, JSON, destinations, and exit code 69 where n
     code: 2,
     stderr: 'celeriac: quiet: --seconds and --slot are for celeriac control profile\n',
   })
-  expect((await run(cwd, ['control', '--help'])).stdout).toMatch(/add_consumer .*rate_limit /s)
+  expect((await runShared(cwd, ['control', '--help'])).stdout).toMatch(/add_consumer .*rate_limit /s)
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { project, run, start } from './harness.ts'
+import { project, run, runShared, start } from './harness.ts'
 
 const SCHEDULED = `
 import { Celeriac, cron, every } from 'celeriac'
@@ -62,21 +62,21 @@ describe('schedule', () => {
       ['ticks', 'every 1s', 'add', expect.stringMatching(/Z$/), '-', '0'],
       [''],
     ])
-    const listed = JSON.parse((await run(folder, ['schedule', 'list', ...module, '--json'])).stdout)
+    const listed = JSON.parse((await runShared(folder, ['schedule', 'list', ...module, '--json'])).stdout)
     expect(listed).toMatchObject([
       { name: 'nightly', source: 'code', task: 'report', paused: false },
       { name: 'ticks', task: 'add', args: [1, 2], when: 'every 1s', schedule: { kind: 'every', interval: 1000 } },
     ])
-    const next = (await run(folder, ['schedule', 'next', 'ticks', ...module])).stdout.trim().split('\n')
+    const next = (await runShared(folder, ['schedule', 'next', 'ticks', ...module])).stdout.trim().split('\n')
     expect(next).toHaveLength(10)
     expect(Date.parse(next[9] as string) - Date.parse(next[0] as string)).toBe(9000)
-    const all = await run(folder, ['schedule', 'next', ...module, '-n', '3', '--json'])
+    const all = await runShared(folder, ['schedule', 'next', ...module, '-n', '3', '--json'])
     expect(JSON.parse(all.stdout)).toMatchObject([{ name: 'ticks' }, { name: 'ticks' }, { name: 'ticks' }])
   })
 
   test('pause, resume, run, remove, add', async () => {
     const folder = project(files)
-    const own = (...args: string[]) => run(folder, ['schedule', ...args, ...module])
+    const own = (...args: string[]) => runShared(folder, ['schedule', ...args, ...module])
     expect(await own('pause', 'ticks')).toMatchObject({ code: 0, stdout: 'paused ticks\n' })
     expect((await own('list')).stdout).toMatch(/ticks.* paused /)
     expect((await own('next', 'ticks')).stdout).toBe('never\n')
@@ -94,7 +94,7 @@ describe('schedule', () => {
       stdout: 'removed ticks; the code defines it: the next start of a beat adds it again\n',
     })
     const { stdout } = await own('run', 'nightly')
-    expect((await run(folder, ['result', stdout.trim(), ...module])).stdout).toMatch(/PENDING/)
+    expect((await runShared(folder, ['result', stdout.trim(), ...module])).stdout).toMatch(/PENDING/)
   })
 
   test.each([
@@ -107,12 +107,12 @@ describe('schedule', () => {
     [['add', 'x', 'add', '--every', '1s', '--tz', 'UTC'], 'schedule add: --tz goes with --cron'],
     [['add', 'ticks', 'add', '--every', '1s'], 'schedule ticks exists already'],
   ])('wrong use is one line and exit code 2: %s', async (args, message) => {
-    const ended = await run(project(files), ['schedule', ...args, ...module])
+    const ended = await runShared(project(files), ['schedule', ...args, ...module])
     expect(ended).toMatchObject({ code: 2, stdout: '', stderr: `celeriac: ${message}\n` })
   })
 
   test('an impossible expression names its field', async () => {
-    const ended = await run(project(files), ['schedule', 'add', 'x', 'add', '--cron', '61 2 * * *', ...module])
+    const ended = await runShared(project(files), ['schedule', 'add', 'x', 'add', '--cron', '61 2 * * *', ...module])
     expect(ended.code).toBe(2)
     expect(ended.stderr).toMatch(/^celeriac: .*minute.*61.*\n$/)
   })

@@ -4,7 +4,7 @@ import { createLogger } from '../../src/std/log.ts'
 import { emptyRabbit } from '../rabbitmq/shared.ts'
 import { RedisServer } from '../redis/server.ts'
 import { printed, traces } from '../secrets.ts'
-import { project, run, start } from './harness.ts'
+import { project, run, runShared, start } from './harness.ts'
 
 const RIGHT = 's3,cret:w(rd)*!'
 const WRONG = "not-the~'s3cret'|one"
@@ -28,7 +28,7 @@ test.each(['status', 'status --json'])('%s shows no password, right or wrong', a
     [RIGHT, 'redis://:**@127.0.0.1'],
     [WRONG, 'WRONGPASS'],
   ] as const) {
-    const { stdout, stderr } = await run(folder, [...command.split(' '), '-A', 'tasks.ts', '-b', url(password)])
+    const { stdout, stderr } = await runShared(folder, [...command.split(' '), '-A', 'tasks.ts', '-b', url(password)])
     expect(stdout + stderr).toContain(said)
     expect([stdout + stderr, shows(stdout + stderr)]).toEqual([stdout + stderr, []])
   }
@@ -49,7 +49,7 @@ test('a worker shows none: banner, log, and what a debug log says of a failed st
 test('the parser shows none of an argument in a wrong place', async () => {
   const folder = project()
   for (const args of [['worker', '-A', 'tasks.ts', url(RIGHT)], [url(RIGHT)], ['call', '-A', url(RIGHT), 'add']]) {
-    const { code, stderr } = await run(folder, args)
+    const { code, stderr } = await runShared(folder, args)
     expect(code).toBe(2)
     expect([stderr, shows(stderr)]).toEqual([stderr, []])
   }

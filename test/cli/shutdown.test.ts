@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { RabbitServer } from '../rabbitmq/server.ts'
 import { RedisServer } from '../redis/server.ts'
 import { inFull } from '../tier.ts'
-import { project, type Running, run, send, start, startWorker } from './harness.ts'
+import { project, type Running, run, runShared, send, start, startWorker } from './harness.ts'
 
 /* Each stage of a stop, by real signals to real processes. */
 
@@ -43,7 +43,7 @@ async function holding(
 }
 
 async function stateOf(folder: string, id: string): Promise<string> {
-  const { stdout } = await run(folder, ['result', id])
+  const { stdout } = await runShared(folder, ['result', id])
   return /state: +(\w+)/.exec(stdout)?.[1] ?? stdout
 }
 
@@ -91,7 +91,7 @@ describe.each(['processes', ...inFull('inline', 'threads')])('%s', (pool) => {
     expect(stderr).toMatch(/hold\[a\] succeeded/)
     expect(stderr).toMatch(/hold\[b\] requeued/)
     await noneLeft(folder)
-    expect((await run(folder, ['status'])).stdout).toContain('waiting:   celery 1\n')
+    expect((await runShared(folder, ['status'])).stdout).toContain('waiting:   celery 1\n')
   })
 
   test('cold (SIGTERM with REMAP_SIGTERM=SIGQUIT): at once, requeued, exit code 1', async () => {
@@ -102,7 +102,7 @@ describe.each(['processes', ...inFull('inline', 'threads')])('%s', (pool) => {
     expect(stderr).not.toContain('waiting at most')
     expect(code).toBe(1)
     await noneLeft(folder)
-    expect((await run(folder, ['status'])).stdout).toContain('waiting:   celery 1\n')
+    expect((await runShared(folder, ['status'])).stdout).toContain('waiting:   celery 1\n')
   })
 })
 
@@ -164,7 +164,7 @@ test.each([['inline', 'redis'], ...inFull(['threads', 'redis'], ['processes', 'r
     const args = ['worker', '-A', 'tasks.ts', '-P', pool, '-c', '2', '--grace', '1s', '-b', broker.url]
     const worker = start(folder, args)
     await worker.until(/ ready"/)
-    await run(folder, ['call', 'hold', '"go-a"', '--task-id', 'a', '-b', broker.url])
+    await runShared(folder, ['call', 'hold', '"go-a"', '--task-id', 'a', '-b', broker.url])
     await expect.poll(() => begun(folder).length, { timeout: 50_000 }).toBe(1)
     await broker.leave()
     worker.child.kill('SIGTERM')

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { isFull } from '../tier.ts'
-import { project, run, send, startAtTerminal, startWorker } from './harness.ts'
+import { project, runShared, send, startAtTerminal, startWorker } from './harness.ts'
 
 /** Text without colours and other marks for the terminal. */
 function plain(text: string): string {
@@ -53,7 +53,7 @@ describe('at a terminal', () => {
       const { code, stdout } = await purge.ended
       expect(code).toBe(0)
       expect(stdout).toContain(answer === 'n' ? 'nothing was dropped' : 'celery: 1 message dropped')
-      expect(JSON.parse((await run(folder, ['status', '--json'])).stdout).queues).toEqual({ celery: left })
+      expect(JSON.parse((await runShared(folder, ['status', '--json'])).stdout).queues).toEqual({ celery: left })
     }
   })
 
@@ -65,7 +65,7 @@ describe('at a terminal', () => {
     const { code, stdout } = await call.ended
     expect(plain(stdout)).toContain('celeriac: the wait was interrupted; task f1 goes on (celeriac result f1 --wait')
     expect(code).toBe(1)
-    expect((await run(folder, ['result', 'f1'])).stdout).toContain('PENDING')
+    expect((await runShared(folder, ['result', 'f1'])).stdout).toContain('PENDING')
   })
 
   test('a beat writes one line for each run', async () => {
@@ -97,7 +97,7 @@ app.schedule('ticks', every('200ms'), 'tick')
         const { code, stdout } = await purge.ended
         expect(code).toBe(0)
         expect(stdout).not.toContain('Abort')
-        expect(JSON.parse((await run(folder, ['status', '--json'])).stdout).queues).toEqual({ celery: 1 })
+        expect(JSON.parse((await runShared(folder, ['status', '--json'])).stdout).queues).toEqual({ celery: 1 })
       }
     })
 

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { project, run } from './harness.ts'
+import { project, run, runShared } from './harness.ts'
 
 describe('wrong use: exit code 2 and one line', () => {
   test.each<[string[], RegExp]>([
@@ -81,7 +81,7 @@ describe('wrong use: exit code 2 and one line', () => {
     [['dev', 'nothing.ts'], /^celeriac: task module: expected .*nothing\.ts: no such file\n$/],
     [['purge'], /^celeriac: purge: expected --force/],
   ])('%j', async (args, line) => {
-    const { code, stdout, stderr } = await run(project(), args)
+    const { code, stdout, stderr } = await runShared(project(), args)
     expect(stderr).toMatch(line)
     expect(stderr.match(/\n/g)).toHaveLength(1)
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
@@ -99,7 +99,7 @@ describe('wrong use: exit code 2 and one line', () => {
   })
 
   test('a module without an app', async () => {
-    const { code, stderr } = await run(project({ 'tasks.ts': 'export const a = 1' }), ['worker', '-A', 'tasks'])
+    const { code, stderr } = await runShared(project({ 'tasks.ts': 'export const a = 1' }), ['worker', '-A', 'tasks'])
     expect(stderr).toMatch(/^celeriac: task module tasks: expected one app, .*\n$/)
     expect(code).toBe(2)
   })
@@ -113,7 +113,7 @@ describe('wrong use: exit code 2 and one line', () => {
   })
 
   test('dev without a module names those that it looks for', async () => {
-    const { code, stderr } = await run(project({}), ['dev'])
+    const { code, stderr } = await runShared(project({}), ['dev'])
     expect(stderr).toMatch(/^celeriac: dev: expected a module, or one of tasks\.ts, .*; there is none\n$/)
     expect(code).toBe(2)
   })
@@ -131,7 +131,7 @@ describe('failure: exit code 1 and one line', () => {
     async (...args) => {
       const folder = project()
       mkdirSync(join(folder, 'folder.db'))
-      const { code, stdout, stderr } = await run(folder, [...args, '-b', 'sqlite:folder.db'])
+      const { code, stdout, stderr } = await runShared(folder, [...args, '-b', 'sqlite:folder.db'])
       expect(stdout + stderr).toMatch(/cannot open the store .*folder\.db: /)
       expect(stderr.split('\n').length).toBeLessThanOrEqual(2)
       expect(code).toBe(1)
@@ -142,7 +142,7 @@ describe('failure: exit code 1 and one line', () => {
     const folder = project()
     const text = 'this is no database, whatever its name says'
     writeFileSync(join(folder, 'broken.db'), text)
-    const { code, stderr } = await run(folder, ['status', '-b', 'sqlite:broken.db'])
+    const { code, stderr } = await runShared(folder, ['status', '-b', 'sqlite:broken.db'])
     expect(stderr).toMatch(/^celeriac: .*broken\.db is no database; choose another file for the store\n$/)
     expect(code).toBe(2)
     expect(readFileSync(join(folder, 'broken.db'), 'utf8')).toBe(text)
@@ -163,7 +163,7 @@ describe('failure: exit code 1 and one line', () => {
 
 test('help and version', async () => {
   const folder = project()
-  const help = await run(folder, ['--help'])
+  const help = await runShared(folder, ['--help'])
   expect(help).toMatchObject({ code: 0, stderr: '' })
   for (const name of [
     'dev',

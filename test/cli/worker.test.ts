@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { inFull, isFull } from '../tier.ts'
-import { project, run, send, start, startWorker } from './harness.ts'
+import { project, runShared, send, start, startWorker } from './harness.ts'
 
 describe('worker', () => {
   test('banner on standard output, JSON lines on standard error', async () => {
@@ -17,7 +17,7 @@ describe('worker', () => {
     await send(folder, 'add', [1, 2], { taskId: 'a1' })
     await send(folder, 'boom', [], { taskId: 'b1' })
     await send(folder, 'nowhere', [], { taskId: 'n1' })
-    await run(folder, ['call', 'reports.render', '-A', 'tasks.ts', '--task-id', 'r1'])
+    await runShared(folder, ['call', 'reports.render', '-A', 'tasks.ts', '--task-id', 'r1'])
     await worker.until(/reports\.render\[r1\] succeeded/)
     const lines = worker.stderr
       .trim()
@@ -43,8 +43,8 @@ describe('worker', () => {
       const folder = project()
       const worker = start(folder, ['worker', '-A', 'tasks.ts', '-l', 'error'])
       await worker.until(/\[tasks\]/)
-      await run(folder, ['call', 'add', '1', '2', '--wait'])
-      await run(folder, ['call', 'boom', '--wait'])
+      await runShared(folder, ['call', 'add', '1', '2', '--wait'])
+      await runShared(folder, ['call', 'boom', '--wait'])
       await worker.until(/boom\S* failed/)
       expect(worker.stderr.trim().split('\n')).toHaveLength(1)
     })
@@ -52,9 +52,9 @@ describe('worker', () => {
   test('a forgotten promise of a task does not end the worker', async () => {
     const folder = project()
     const worker = await startWorker(folder)
-    expect(await run(folder, ['call', 'stray', '--wait'])).toMatchObject({ code: 0, stdout: '"ok"\n' })
+    expect(await runShared(folder, ['call', 'stray', '--wait'])).toMatchObject({ code: 0, stdout: '"ok"\n' })
     await worker.until(/"msg":"a promise was rejected without a handler: forgotten"/)
-    expect(await run(folder, ['call', 'add', '1', '2', '--wait'])).toMatchObject({ code: 0 })
+    expect(await runShared(folder, ['call', 'add', '1', '2', '--wait'])).toMatchObject({ code: 0 })
   })
 
   test('it goes on when nobody reads its log any more', async () => {
@@ -63,7 +63,7 @@ describe('worker', () => {
     worker.child.stdout?.destroy()
     worker.child.stderr?.destroy()
     for (const _ of [1, 2]) {
-      expect(await run(folder, ['call', 'add', '1', '2', '--wait'])).toMatchObject({ code: 0, stdout: '3\n' })
+      expect(await runShared(folder, ['call', 'add', '1', '2', '--wait'])).toMatchObject({ code: 0, stdout: '3\n' })
     }
   })
 
@@ -74,8 +74,8 @@ describe('worker', () => {
     const folder = project()
     const worker = await startWorker(folder, ...flags, '-c', '1')
     expect(worker.stdout).toContain(` .> concurrency: 1 (${kind})\n`)
-    expect(await run(folder, ['call', 'add', '1', '1', '--wait'])).toMatchObject({ code: 0, stdout: '2\n' })
-    expect(await run(folder, ['call', 'add', '20', '22', '--wait'])).toMatchObject({ code: 0, stdout: '42\n' })
+    expect(await runShared(folder, ['call', 'add', '1', '1', '--wait'])).toMatchObject({ code: 0, stdout: '2\n' })
+    expect(await runShared(folder, ['call', 'add', '20', '22', '--wait'])).toMatchObject({ code: 0, stdout: '42\n' })
   })
 })
 
@@ -94,7 +94,7 @@ describe('stopping a worker', () => {
       )
       expect(stderr).toContain('Task slow[s1] succeeded')
       expect(code).toBe(0)
-      expect((await run(folder, ['result', 's1'])).stdout).toContain('state:     SUCCESS\n')
+      expect((await runShared(folder, ['result', 's1'])).stdout).toContain('state:     SUCCESS\n')
     },
   )
 
@@ -134,7 +134,7 @@ describe('stopping a worker', () => {
     expect(performance.now() - since).toBeLessThan(3000)
     expect(stderr).toContain('"msg":"stopping at once: running tasks are requeued"')
     expect(code).toBe(1)
-    expect((await run(folder, ['status'])).stdout).toContain('waiting:   celery 1\n')
+    expect((await runShared(folder, ['status'])).stdout).toContain('waiting:   celery 1\n')
   })
 
   if (isFull)
@@ -145,7 +145,7 @@ describe('stopping a worker', () => {
       expect(first.stdout).toMatch(/ · celeriac@\S+\n/)
       expect(second.stdout).toMatch(/ · celeriac-2@\S+\n/)
       const names = /^workers: {3}celeriac-2@\S+, celeriac@\S+$/m
-      expect((await run(folder, ['status'])).stdout).toMatch(names)
+      expect((await runShared(folder, ['status'])).stdout).toMatch(names)
     })
 
   if (isFull)
@@ -154,9 +154,9 @@ describe('stopping a worker', () => {
       const worker = await startWorker(folder)
       await send(folder, 'forever', [], { taskId: 'f1' })
       await worker.until(/forever\[f1\] received/)
-      expect((await run(folder, ['status'])).stdout).toMatch(/^workers: {3}celeriac@\S+$/m)
+      expect((await runShared(folder, ['status'])).stdout).toMatch(/^workers: {3}celeriac@\S+$/m)
       worker.child.kill('SIGQUIT')
       expect((await worker.ended).code).toBe(1)
-      expect((await run(folder, ['status'])).stdout).toContain('waiting:   celery 1\n')
+      expect((await runShared(folder, ['status'])).stdout).toContain('waiting:   celery 1\n')
     })
 })

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { project, run, send, start, startWorker } from './harness.ts'
+import { project, run, runShared, send, start, startWorker } from './harness.ts'
 
 test('-X: the queues of the app and its tasks without these', async () => {
   const worker = await startWorker(project(), '-X', 'celery')
@@ -14,7 +14,7 @@ test('--purge: what waits is dropped, without a question, and counted', async ()
   await send(folder, 'add', [1, 2], { countdown: '1h' })
   const worker = await startWorker(folder, '--purge', '-Q', 'celery,reports')
   expect(worker.stdout).toContain('celery: 2 messages dropped\nreports: 0 messages dropped\n')
-  expect((await run(folder, ['result', 'a1'])).stdout).toContain('state:     REVOKED\n')
+  expect((await runShared(folder, ['result', 'a1'])).stdout).toContain('state:     REVOKED\n')
 })
 
 test('--max-tasks: it ends after so many, exit code 0', async () => {
@@ -24,7 +24,7 @@ test('--max-tasks: it ends after so many, exit code 0', async () => {
   expect(code).toBe(0)
   expect(stderr).toContain('"msg":"stopping: it has run as many tasks as --max-tasks allows"')
   expect(stderr.match(/ succeeded in /g)).toHaveLength(2)
-  expect((await run(folder, ['status'])).stdout).toContain('waiting:   celery 1\n')
+  expect((await runShared(folder, ['status'])).stdout).toContain('waiting:   celery 1\n')
 })
 
 test('--pidfile: written, refused while that process runs, removed at the end', async () => {
@@ -70,7 +70,7 @@ test.each<[string, (file: string) => void, RegExp]>([
   const folder = project()
   const file = join(folder, 'worker.pid')
   make(file)
-  const { code, stderr } = await run(folder, ['worker', '-A', 'tasks.ts', '--pidfile', 'worker.pid'])
+  const { code, stderr } = await runShared(folder, ['worker', '-A', 'tasks.ts', '--pidfile', 'worker.pid'])
   expect(stderr).toMatch(message)
   expect(stderr.trim().split('\n')).toHaveLength(1)
   expect(code).toBe(1)
@@ -78,7 +78,7 @@ test.each<[string, (file: string) => void, RegExp]>([
 })
 
 test('--pidfile: a folder that is not there is one line', async () => {
-  const { code, stderr } = await run(project(), ['worker', '-A', 'tasks.ts', '--pidfile', 'no/worker.pid'])
+  const { code, stderr } = await runShared(project(), ['worker', '-A', 'tasks.ts', '--pidfile', 'no/worker.pid'])
   expect(stderr).toMatch(/^celeriac: --pidfile no\/worker\.pid: cannot be written: ENOENT.*\n$/)
   expect(code).toBe(1)
 })
@@ -88,7 +88,7 @@ test('--autoscale: in the banner, begins with its min, and wrong pairs are refus
   const worker = await startWorker(folder, '-P', 'threads', '--autoscale', '3,1')
   expect(worker.stdout).toContain(' .> concurrency: 1 to 3 (threads)\n')
   const refused = async (...options: string[]): Promise<string> =>
-    (await run(folder, ['worker', '-A', 'tasks.ts', ...options])).stderr
+    (await runShared(folder, ['worker', '-A', 'tasks.ts', ...options])).stderr
   expect(await refused('-P', 'threads', '--autoscale', '1,3')).toBe(
     'celeriac: autoscale: expected max >= min, got max 1 and min 3\n',
   )

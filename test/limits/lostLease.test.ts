@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { until } from '../app/lab.ts'
-import { project, run, start } from '../cli/harness.ts'
+import { project, runShared, start } from '../cli/harness.ts'
 import { emptyRabbit } from '../rabbitmq/shared.ts'
 import { inFull } from '../tier.ts'
 
@@ -33,7 +33,7 @@ test.each(['sqlite' as const, ...inFull('rabbitmq beside sqlite' as const)])(
     const folder = project({ 'tasks.ts': TASKS.replace('$STORES', JSON.stringify(await STORES[stores]())) })
     const first = worker(folder, 'first@here')
     await first.until(/ ready/)
-    const called = await run(folder, ['call', 'work', '-A', 'tasks.ts'])
+    const called = await runShared(folder, ['call', 'work', '-A', 'tasks.ts'])
     const id = called.stdout.trim()
     await first.until(/begins/)
     first.child.kill('SIGSTOP')
@@ -43,11 +43,11 @@ test.each(['sqlite' as const, ...inFull('rabbitmq beside sqlite' as const)])(
       first.child.kill('SIGCONT')
       await first.until(/aborted: WorkerLostError: its lease is over/)
       // Its slot is free again, and what the other one runs is its own.
-      await run(folder, ['call', 'free', '-A', 'tasks.ts', '--wait'])
+      await runShared(folder, ['call', 'free', '-A', 'tasks.ts', '--wait'])
       expect(second.stdout).not.toContain('aborted')
       second.child.kill('SIGUSR2')
       await second.until(/ends/)
-      await until(async () => (await run(folder, ['result', id, '-A', 'tasks.ts'])).code === 0)
+      await until(async () => (await runShared(folder, ['result', id, '-A', 'tasks.ts'])).code === 0)
     } finally {
       first.child.kill('SIGCONT')
     }

@@ -2,12 +2,12 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { startWords } from '../fleet/pty.ts'
-import { project, Running, run } from '../harness.ts'
+import { project, Running, runShared } from '../harness.ts'
 
 /** A folder with the script for a shell in a file. */
 async function withScript(shell: string): Promise<string> {
   const folder = project({})
-  const { stdout } = await run(folder, ['completion', shell])
+  const { stdout } = await runShared(folder, ['completion', shell])
   expect(stdout).not.toMatch(/\beval\b/)
   writeFileSync(join(folder, 'script'), stdout)
   return folder

@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { expect, test } from 'vitest'
 import { commandTree } from '../../../src/cli/completion/commandTree.ts'
 import { program } from '../../../src/cli/program.ts'
-import { project, Running, run } from '../harness.ts'
+import { project, Running, run, runShared } from '../harness.ts'
 
 /* zsh and fish are not on every machine: their tests are in completion.full.test.ts, which needs both. */
 
@@ -79,6 +79,6 @@ test('every command and option of the program is in the tree', () => {
 })
 
 test('a shell that it does not know is wrong use', async () => {
-  const { code, stderr } = await run(project({}), ['completion', 'csh'])
+  const { code, stderr } = await runShared(project({}), ['completion', 'csh'])
   expect([code, stderr]).toEqual([2, expect.stringMatching(/^celeriac: .*'csh' is invalid.*bash, zsh, fish\.\n$/)])
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from 'vitest'
 import { onEachStore, useLab } from '../../app/lab.ts'
-import { project, Running, run, start, wordsOf } from '../harness.ts'
+import { project, Running, runShared, start, wordsOf } from '../harness.ts'
 import { shellText } from './pty.ts'
 
 onEachStore(
@@ -52,7 +52,7 @@ describe('its reader', () => {
 
 test('a broker that no other process receives from is an error', async () => {
   for (const command of ['events', 'top']) {
-    const { code, stderr } = await run(project({}), [command, '-b', 'memory:'])
+    const { code, stderr } = await runShared(project({}), [command, '-b', 'memory:'])
     expect(stderr).toMatch(new RegExp(`^celeriac: ${command}: expected a broker .*, got memory:\\n$`))
     expect(code).toBe(2)
   }

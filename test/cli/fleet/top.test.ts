@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { currentTask } from '../../../src/tasks/current.ts'
 import { useLab } from '../../app/lab.ts'
 import { eventually } from '../../wait.ts'
-import { type Ended, project, type Running, run } from '../harness.ts'
+import { type Ended, project, type Running, run, runShared } from '../harness.ts'
 import { shown, startInTerminal } from './pty.ts'
 
 /** The screen is left, the shell's is back, with a cursor; then what the shell writes. */
@@ -148,7 +148,7 @@ test('without a terminal: once, as text or as JSON', async () => {
     eventually(start, ({ stdout }) => /w@test[", ]+(?:"state": *")?online/.test(stdout))
   const [text, json, dumb] = await Promise.all([
     online(() => run(project({}), args)),
-    online(() => run(project({}), [...args, '--json', '--enable-events'])),
+    online(() => runShared(project({}), [...args, '--json', '--enable-events'])),
     online(() => startInTerminal(project({}), args, { TERM: 'dumb' }).ended),
   ])
   expect(text).toMatchObject({ code: 0, stderr: '' })

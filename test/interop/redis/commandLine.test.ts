@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { project, run, start } from '../../cli/harness.ts'
+import { project, runShared, start } from '../../cli/harness.ts'
 import { eventually } from '../../wait.ts'
 import { Fleet } from '../fleet.ts'
 
@@ -27,7 +27,7 @@ test('events, top and inspect show workers and tasks of both languages', async (
   expect(events.stdout).toContain(`task succeeded: py.add(${added.id}) args=(2, 40) kwargs={} clock=`)
   expect(events.stdout).toContain(`task started: ts.gated(${waiting.id}) args=('top',)`)
   const top = await eventually(
-    async () => JSON.parse((await run(cwd, ['top', '--json', ...shared])).stdout),
+    async () => JSON.parse((await runShared(cwd, ['top', '--json', ...shared])).stdout),
     ({ workers }) => workers.length === 2 && workers.every(({ state }: { state: string }) => state === 'online'),
   )
   expect(top.workers).toMatchObject([
@@ -38,9 +38,9 @@ test('events, top and inspect show workers and tasks of both languages', async (
   expect(top.queues.queues.map(({ name }: { name: string }) => name)).toEqual(
     expect.arrayContaining(['python', 'typescript']),
   )
-  const ping = await run(cwd, ['inspect', 'ping', '-j', ...shared, '-d', 'py@test,ts@test', '-t', '20'])
+  const ping = await runShared(cwd, ['inspect', 'ping', '-j', ...shared, '-d', 'py@test,ts@test', '-t', '20'])
   expect(JSON.parse(ping.stdout)).toEqual({ 'py@test': { ok: 'pong' }, 'ts@test': { ok: 'pong' } })
   await fleet.open('top')
   // These jobs have no metadata, and Redis lists no others.
-  expect((await run(cwd, ['list', ...shared])).stdout).toMatch(/^no job fits; listed are those sent over HTTP, /)
+  expect((await runShared(cwd, ['list', ...shared])).stdout).toMatch(/^no job fits; listed are those sent over HTTP, /)
 })
