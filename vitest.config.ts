@@ -4,6 +4,9 @@ import { defineConfig } from 'vitest/config'
 import { projects } from './test/projects.ts'
 import { SummaryReporter } from './test/reporter.ts'
 import { LongestFirst } from './test/sequencer.ts'
+import { useTemporaryFolder } from './test/temporary.ts'
+
+useTemporaryFolder()
 
 /** `import 'celeriac'` means src/ here, in the tests and in every Node process and thread that they start. */
 const conditions = ['source']
