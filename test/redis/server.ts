@@ -1,14 +1,14 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
+import { answerTo } from './answer.ts'
 import { guard } from './guard.ts'
 import { untilWritten } from './launch.ts'
 
-const MISSING = 'the tests need redis-server and redis-cli 7 or newer; please run: sudo apt-get install -y redis-server'
+const MISSING = 'the tests need redis-server 7 or newer; please run: sudo apt-get install -y redis-server'
 
 export interface RedisServerOptions {
   /** Default: a free one. */
@@ -62,16 +62,16 @@ export class RedisServer {
     return `redis://${requirepass ? `:${encodeURIComponent(requirepass)}@` : ''}127.0.0.1:${this.port}/${db}`
   }
 
-  /** What redis-cli prints for a command. Rejects when the server answers with an error. */
+  /**
+   * What redis-cli would print for a command, which may begin with `-n` and a database, or `-p` and the port of another
+   * server. Rejects when the server answers with an error.
+   */
   async cli(...args: readonly string[]): Promise<string> {
     const { requirepass } = this.#options
-    const env = requirepass ? { ...process.env, REDISCLI_AUTH: requirepass } : process.env
-    const run = promisify(execFile)
-    const { stdout } = await run('redis-cli', ['-e', '--no-auth-warning', '-p', String(this.port), ...args], {
-      env,
-      maxBuffer: 64 * 1024 * 1024,
-    })
-    return stdout.trimEnd()
+    const [option, value = ''] = args
+    const command = option === '-n' || option === '-p' ? args.slice(2) : args
+    const before = [...(requirepass ? [['AUTH', requirepass]] : []), ...(option === '-n' ? [['SELECT', value]] : [])]
+    return (await answerTo(option === '-p' ? Number(value) : this.port, command, before)).trimEnd()
   }
 
   /** End it and start it again on the same port: with its data (default), or empty as after a failover to an empty replica. */
