@@ -12,6 +12,11 @@ export async function within<Value>(what: () => string, promise: Promise<Value>,
   }
 }
 
+/** Keep the event loop of this thread from going on for so long, ms, without using the processor, which others need. */
+export function block(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
+
 /** Asks every 20 ms until the answer satisfies; rejects after `limit` ms with the last answer. */
 export async function eventually<Value>(
   ask: () => Promise<Value>,

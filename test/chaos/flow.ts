@@ -15,11 +15,12 @@ export interface FlowOptions {
   readonly lease: number
   /** How long calls wait for a store that is away, ms. */
   readonly storeTimeout?: number
+  /** Of each call on its way, before the next, ms. Default 10. */
+  readonly pause?: number | undefined
 }
 
-/** How many calls are on their way at once, and the pause of each before the next, ms. */
+/** How many calls are on their way at once. */
 const LANES = 5
-const PAUSE = 10
 
 /** Tasks that flow all the time: a producer and an inline worker in this process, each with an app of its own. */
 export class Flow {
@@ -35,10 +36,12 @@ export class Flow {
   readonly lost: string[] = []
   readonly #gate = Promise.withResolvers<void>()
   readonly #runs = new Map<string, number>()
+  readonly #pause: number
   #lanes: Promise<unknown> = Promise.resolve()
   #flowing = false
 
-  constructor({ producer, worker, backend, lease, storeTimeout }: FlowOptions) {
+  constructor({ producer, worker, backend, lease, storeTimeout, pause = 10 }: FlowOptions) {
+    this.#pause = pause
     const options = { backend, lease, storeTimeout, logger: createLogger('silent') }
     this.producer = new App({ broker: producer, ...options })
     this.app = new App({ broker: worker, ...options })
@@ -130,7 +133,7 @@ export class Flow {
       } catch (error) {
         this.refused.push(error as Error)
       }
-      await sleep(PAUSE)
+      await sleep(this.#pause)
     }
   }
 }

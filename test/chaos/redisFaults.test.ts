@@ -8,6 +8,8 @@ import { until } from './scene.ts'
 
 /** Longer than any fault here lasts, and short enough to be waited for. */
 const LEASE = 6000
+/** Between calls of a flow that goes on for long, ms. */
+const SLOW = 50
 /** For what a dead connection took with it to come back, on a slow machine, ms. */
 const BACK = LEASE + 10_000
 /** Within seconds, ms. */
@@ -21,8 +23,8 @@ async function open(options: RedisServerOptions = {}): Promise<{ server: RedisSe
   return { server, flow: await flowing(server.url(), server.url()) }
 }
 
-async function flowing(producer: string, worker: string, lease = LEASE): Promise<Flow> {
-  const flow = new Flow({ producer, worker, lease })
+async function flowing(producer: string, worker: string, pause?: number): Promise<Flow> {
+  const flow = new Flow({ producer, worker, lease: LEASE, pause })
   onTestFinished(() => flow.close())
   return flow.start()
 }
@@ -138,8 +140,8 @@ test('a half-open connection, which carries nothing and does not end, is noticed
   onTestFinished(() => server.stop())
   const proxy = await startProxy({ port: server.port })
   onTestFinished(() => proxy.stop())
-  const busy = await flowing(server.url(), proxy.url(server.url()))
-  const caller = await flowing(proxy.url(server.url(1)), server.url(1))
+  const busy = await flowing(server.url(), proxy.url(server.url()), SLOW)
+  const caller = await flowing(proxy.url(server.url(1)), server.url(1), SLOW)
   const idle = new Flow({ producer: server.url(2), worker: proxy.url(server.url(2)), lease: LEASE })
   onTestFinished(() => idle.close())
   await idle.worker.start()

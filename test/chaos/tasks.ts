@@ -2,6 +2,7 @@
 import { openSync, writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Celeriac, createLogger, currentTask } from 'celeriac'
+import { block } from '../wait.ts'
 import { Crasher } from './crash.ts'
 import { momentsFrom } from './moment.ts'
 import { limitsByKey, readSettings } from './settings.ts'
@@ -63,11 +64,10 @@ app.task('chaos.body', (members: readonly string[]) => {
   return `${members.join(',')}|${process.pid}:${moment()}:${Math.random()}`
 })
 
-/** Computes without a pause: the event loop stands still. */
+/** The event loop stands still. */
 app.task('chaos.block', (ms: number) => {
   takeEffect()
-  const end = performance.now() + ms
-  while (performance.now() < end);
+  block(ms)
   return process.pid
 })
 

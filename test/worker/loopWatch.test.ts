@@ -7,12 +7,7 @@ import { createLogger } from '../../src/std/log.ts'
 import { LoopWatch } from '../../src/worker/loopWatch.ts'
 import { WorkerState } from '../../src/worker/state.ts'
 import { next, until, useLab } from '../app/lab.ts'
-
-/** Keep the loop busy for this long, ms. */
-function block(time: number): void {
-  const end = performance.now() + time
-  while (performance.now() < end);
-}
+import { block } from '../wait.ts'
 
 const lab = useLab('memory')
 

@@ -5,7 +5,7 @@ import { AmqpBroker } from '../../../src/stores/rabbitmq/broker.ts'
 import { envelopeOf, idsOf, toQueue } from '../../../src/testing/factories.ts'
 import { pause, until } from '../../../src/testing/kit.ts'
 import { RabbitHost, rabbitCtl } from '../../rabbitmq/shared.ts'
-import { eventually } from '../../wait.ts'
+import { block, eventually } from '../../wait.ts'
 import { AmqpScene, read } from './scene.ts'
 
 const scene = new AmqpScene(RabbitHost.open)
@@ -174,8 +174,7 @@ test('an event loop that is blocked for longer than a confirmation may take: no 
   const sent = ['2', '3'].map((id) => broker.publish(envelopeOf(id), toQueue('blocked')))
   // They have left; their confirmations are there when all goes on, and not read yet.
   await new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)))
-  const end = performance.now() + 2500
-  while (performance.now() < end);
+  block(2500)
   await Promise.all(sent)
   expect(await broker.size('blocked')).toBe(3)
 })

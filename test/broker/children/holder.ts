@@ -3,6 +3,7 @@ import type { Settlement } from '../../../src/backend/unitOfWork.ts'
 import type { Delivery } from '../../../src/broker/broker.ts'
 import { ackAll, metaOf } from '../../../src/testing/factories.ts'
 import { openSqliteParts } from '../../stores/standalone.ts'
+import { block } from '../../wait.ts'
 
 type Command = { readonly settle: string } | { readonly block: number }
 
@@ -24,15 +25,13 @@ async function settle(result: string): Promise<void> {
   say({ settled: await Promise.all(ours) })
 }
 
-function block(ms: number): void {
-  const end = performance.now() + ms
-  while (performance.now() < end);
-  say({ blocked: ms })
-}
-
 process.on('message', async (command: Command) => {
-  if ('block' in command) block(command.block)
-  else await settle(command.settle)
+  if ('block' in command) {
+    block(command.block)
+    say({ blocked: command.block })
+    return
+  }
+  await settle(command.settle)
 })
 process.once('disconnect', () => close())
 

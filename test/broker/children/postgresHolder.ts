@@ -3,6 +3,7 @@ import { register } from '../../../src/stores/postgres/broker/leases.ts'
 import { Database } from '../../../src/stores/postgres/connection/database.ts'
 import { Session } from '../../../src/stores/postgres/connection/session.ts'
 import { parsePostgresUrl } from '../../../src/stores/postgres/connection/url.ts'
+import { block } from '../../wait.ts'
 
 type Command = { readonly block: number }
 
@@ -18,9 +19,8 @@ const text = 'INSERT INTO celeriac.claim (seq, consumer, fence) SELECT unnest($1
 await database.run([{ statement: { name: 'hold', text }, values: [`{${seqs}}`, consumer] }])
 say({ held: consumer })
 
-process.on('message', ({ block }: Command) => {
-  const end = performance.now() + block
-  while (performance.now() < end);
-  say({ blocked: block })
+process.on('message', (command: Command) => {
+  block(command.block)
+  say({ blocked: command.block })
 })
 process.once('disconnect', () => Promise.all([session.close(), database.close()]))

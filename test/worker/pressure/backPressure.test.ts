@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import type { Signals } from '../../../src/app/signals.ts'
 import { BackPressure, type Limit, limitsOf } from '../../../src/worker/pressure/backPressure.ts'
+import { block } from '../../wait.ts'
 
 type Report = Omit<Signals['worker:pressure'], 'hostname'>
 
@@ -87,12 +88,8 @@ it('of two limits either is enough', () => {
 
 it('how busy the loop is counts from one look to the next', async () => {
   const [limit] = limitsOf({ maxEventLoopUtilization: 0.5 }) as [Limit]
-  const spin = (ms: number): void => {
-    const end = performance.now() + ms
-    while (performance.now() < end);
-  }
   limit.measure()
-  spin(200)
+  block(200)
   await new Promise((resolve) => setImmediate(resolve))
   expect(limit.measure()).toBeGreaterThan(0.9)
   // What came before does not count. Node counts a busy machine's delays as use of the loop, for both alike.
