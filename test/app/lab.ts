@@ -132,6 +132,14 @@ export function onEachStore(suite: Suite, options: SuiteOptions = {}): void {
   onStores(NAMED ?? (isFull ? ALL : ALL.filter((store) => store !== 'postgres')), suite, options)
 }
 
+/**
+ * The same, but in `npm test` without RabbitMQ, too: for what is above the stores, and whose messages other suites send
+ * over it.
+ */
+export function onFewStores(suite: Suite, options: SuiteOptions = {}): void {
+  onStores(NAMED ?? (isFull ? ALL : ['memory', 'sqlite', 'redis']), suite, options)
+}
+
 /** Run a suite on these stores. */
 export function onStores(stores: readonly string[], suite: Suite, { memory = true }: SuiteOptions = {}): void {
   const local = memory ? (['memory', 'sqlite'] as const) : (['sqlite'] as const)

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
 import { Fatal } from '../../src/std/errors.ts'
 import { currentTask } from '../../src/tasks/current.ts'
-import { onEachStore } from './lab.ts'
+import { onFewStores } from './lab.ts'
 
-onEachStore((lab) => {
+onFewStores((lab) => {
   it('wraps sending, the first added outermost, and may change the call', async () => {
     const app = lab().app()
     const order: string[] = []

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { TaskOptions } from '../../src/config/taskOptions.ts'
 import { ArgumentError, ValidationError } from '../../src/std/errors.ts'
 import type { Schema } from '../../src/std/schema.ts'
-import { onEachStore, useLab } from './lab.ts'
+import { onFewStores, useLab } from './lab.ts'
 
 /** What was thrown, or what the call came to. */
 async function outcome(call: () => PromiseLike<unknown>): Promise<unknown> {
@@ -14,7 +14,7 @@ async function outcome(call: () => PromiseLike<unknown>): Promise<unknown> {
   }
 }
 
-onEachStore((lab) => {
+onFewStores((lab) => {
   it('an object task takes its input by position, by name and mixed, in the order of its schema', async () => {
     const app = lab().app()
     const input = z.object({ f: z.string(), a: z.number(), size: z.number().default(100) })

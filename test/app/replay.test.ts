@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { TaskEvent } from '../../src/calls/asyncResult.ts'
 import { ArgumentError, TimeoutError, UnknownJobError } from '../../src/std/errors.ts'
-import { onEachStore, until } from './lab.ts'
+import { onFewStores, until } from './lab.ts'
 import { storesOf } from './stores.ts'
 
 type Event = TaskEvent<unknown, unknown>
@@ -13,7 +13,7 @@ async function collect(events: AsyncIterable<Event>): Promise<string[]> {
 }
 
 describe('events({ after })', () => {
-  onEachStore((lab) => {
+  onFewStores((lab) => {
     it('tells every state of a task that was faster than anybody read, with retries, to whoever comes when it is over', async () => {
       const app = lab().app({ trackStarted: true })
       let runs = 0

@@ -4,7 +4,7 @@ import type { BackoffFunction, RetryOptions } from '../../src/config/retryOption
 import { Fatal, Ignore, Reject, RetryAfter } from '../../src/std/errors.ts'
 import type { Logger } from '../../src/std/log.ts'
 import { currentTask } from '../../src/tasks/current.ts'
-import { next, onEachStore, record, type Told, until } from './lab.ts'
+import { next, onFewStores, record, type Told, until } from './lab.ts'
 
 class Transient extends Error {
   override readonly name: string = 'Transient'
@@ -22,7 +22,7 @@ function delays(told: readonly Told[]): number[] {
   return tasks.flatMap((own) => own.toSorted((a, b) => a.retries - b.retries).map(({ delay }) => delay))
 }
 
-onEachStore((lab) => {
+onFewStores((lab) => {
   it('retry(): after its countdown; its cause is seen as state RETRY meanwhile', async () => {
     const app = lab().app()
     const at: number[] = []

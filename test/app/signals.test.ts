@@ -4,7 +4,7 @@ import type { Signals } from '../../src/app/signals.ts'
 import { Ignore, Reject } from '../../src/std/errors.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { currentTask } from '../../src/tasks/current.ts'
-import { next, onEachStore, record, type Told, until } from './lab.ts'
+import { next, onFewStores, record, type Told, until } from './lab.ts'
 import { storesOf } from './stores.ts'
 
 function names(told: readonly Told[]): string[] {
@@ -15,7 +15,7 @@ function facts<Name extends keyof Signals>(told: readonly Told[], wanted: Name):
   return told.flatMap(({ name, event }) => (name === wanted ? [event as Signals[Name]] : []))
 }
 
-onEachStore((lab) => {
+onFewStores((lab) => {
   it('tells the life of a task that succeeds, in order', async () => {
     const app = lab().app()
     const told = record(app)

@@ -4,7 +4,7 @@ import { WorkerCheck } from '../../src/calls/workerCheck.ts'
 import { createLogger } from '../../src/std/log.ts'
 import { currentTask } from '../../src/tasks/current.ts'
 import { ManualClock } from '../beat/clock.ts'
-import { onEachStore, until, useLab } from './lab.ts'
+import { onFewStores, until, useLab } from './lab.ts'
 import { storesOf } from './stores.ts'
 
 /** A logger that keeps its warnings. */
@@ -23,7 +23,7 @@ function checkOf(app: App): WorkerCheck {
   )
 }
 
-onEachStore((lab, kind) => {
+onFewStores((lab, kind) => {
   it('says once, with the store, that nothing has taken a task while no worker is connected', async () => {
     const { warnings, logger } = listener()
     const app = lab().app({ logger })

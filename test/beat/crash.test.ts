@@ -4,7 +4,7 @@ import { RUN_LEASE_MS, Ticker } from '../../src/beat/ticker.ts'
 import { every } from '../../src/beat/when/every.ts'
 import { StoreUnavailableError } from '../../src/std/errors.ts'
 import type { ScheduleStore } from '../../src/stores/scheduleStore.ts'
-import { type Lab, onEachStore, until } from '../app/lab.ts'
+import { type Lab, onFewStores, until } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
 import { Scene } from './scene.ts'
 
@@ -39,7 +39,7 @@ async function scheduled(lab: Lab, options = {}): Promise<Scene> {
 }
 
 describe('a beat that dies', () => {
-  onEachStore((lab) => {
+  onFewStores((lab) => {
     test('after it has sent what keeps no record: nothing is sent twice', async () => {
       const scene = await scheduled(lab(), { ignoreResult: true })
       if ((await storesOf(scene.app)).backend.notes === undefined) return
@@ -118,7 +118,7 @@ describe('a beat that dies', () => {
 })
 
 describe('a store that is away', () => {
-  onEachStore((lab, kind) => {
+  onFewStores((lab, kind) => {
     test('what was claimed is sent when it is back, and the schedule goes on', async () => {
       const scene = await scheduled(lab())
       const { unitOfWork } = await storesOf(scene.app)

@@ -8,11 +8,11 @@ import { cron } from '../../src/beat/when/cron.ts'
 import { every } from '../../src/beat/when/every.ts'
 import { Celeriac } from '../../src/celeriac.ts'
 import { createLogger } from '../../src/std/log.ts'
-import { onEachStore, until, useLab } from '../app/lab.ts'
+import { onFewStores, until, useLab } from '../app/lab.ts'
 import { Scene } from './scene.ts'
 
 describe('changes while it runs', () => {
-  onEachStore((lab) => {
+  onFewStores((lab) => {
     test('add, update, pause, resume, remove: beats obey at once', async () => {
       const scene = new Scene(lab())
       await scene.beat()

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { chain, group } from '../../src/calls/workflow.ts'
 import { ArgumentError } from '../../src/std/errors.ts'
-import { onEachStore, useLab } from '../app/lab.ts'
+import { onFewStores, useLab } from '../app/lab.ts'
 
 /* `after`: the order of several calls, without their results. */
 
@@ -18,7 +18,7 @@ function start(lab: ReturnType<ReturnType<typeof useLab>>) {
   return { app, order, step, boom }
 }
 
-onEachStore((lab) => {
+onFewStores((lab) => {
   test('it runs when all have succeeded, also workflows, and is a step like others', async () => {
     const { app, order, step } = start(lab())
     await lab().work(app)

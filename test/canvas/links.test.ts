@@ -2,10 +2,10 @@ import { expect, it } from 'vitest'
 import { chainData, groupData, taskData } from '../../src/protocol/canvas.ts'
 import { type Embed, encodeTask, NOTHING_EMBEDDED } from '../../src/protocol/message.ts'
 import { UNKNOWN } from '../../src/protocol/states.ts'
-import { onEachStore, until } from '../app/lab.ts'
+import { onFewStores, until } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
 
-onEachStore((lab) => {
+onFewStores((lab) => {
   it('groups and chains follow as links, and in a chain', async () => {
     const app = lab().app()
     app.task('add', (...numbers: number[]) => numbers.reduce((sum, one) => sum + one, 0))

@@ -3,7 +3,7 @@ import type { App } from '../../src/app/app.ts'
 import { chain, chord, group } from '../../src/calls/workflow.ts'
 import type { SignatureLike } from '../../src/protocol/signature.ts'
 import { currentTask } from '../../src/tasks/current.ts'
-import { onEachStore, useLab } from '../app/lab.ts'
+import { onFewStores, useLab } from '../app/lab.ts'
 
 function tasksOf(app: App) {
   const add = app.task('add', (x: number, y: number) => x + y)
@@ -27,7 +27,7 @@ function tasksOf(app: App) {
   return { add, sum, replaced, nesting, workflows }
 }
 
-onEachStore((lab) => {
+onFewStores((lab) => {
   it('a workflow takes the place of a task: its id, its callbacks, the rest of its chain', async () => {
     const app = lab().app()
     const { add, replaced } = tasksOf(app)

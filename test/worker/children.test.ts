@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
 import { childIds, childTuples } from '../../src/protocol/result.ts'
-import { next, onEachStore, useLab } from '../app/lab.ts'
+import { next, onFewStores, useLab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
 
-onEachStore((lab) => {
+onFewStores((lab) => {
   it('what a task sends while it runs is kept with its end', async () => {
     const app = lab().app()
     const leaf = app.task('leaf', (value: number) => value)

@@ -6,7 +6,7 @@ import { encodeTask, NOTHING_EMBEDDED, type TaskMessage } from '../../src/protoc
 import type { SignatureData } from '../../src/protocol/signature.ts'
 import { isFinal } from '../../src/protocol/states.ts'
 import { currentTask } from '../../src/tasks/current.ts'
-import { type Lab, next, onEachStore, until, useLab } from '../app/lab.ts'
+import { type Lab, next, onFewStores, until, useLab } from '../app/lab.ts'
 import { storesOf } from '../app/stores.ts'
 import { deadIn } from '../deadLetters.ts'
 
@@ -138,7 +138,7 @@ function refusals(lab: () => Lab, joins: boolean): void {
 
 const FOLLOWER = { hostname: 'celery@h', listed: true, owned: true, joins: false, check: () => undefined }
 
-onEachStore((lab) => {
+onFewStores((lab) => {
   it('callbacks and the next of a chain run with the result before their own arguments, and are its children', async () => {
     const app = lab().app()
     const { calls } = calculator(app)

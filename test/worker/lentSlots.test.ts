@@ -2,9 +2,9 @@ import { expect, it } from 'vitest'
 import { group } from '../../src/calls/workflow.ts'
 import { currentTask } from '../../src/tasks/current.ts'
 import { LentSlots } from '../../src/worker/lentSlots.ts'
-import { onEachStore, onSqliteOrEachStore, until } from '../app/lab.ts'
+import { onFewStores, onSqliteOrEachStore, until } from '../app/lab.ts'
 
-onEachStore((lab) => {
+onFewStores((lab) => {
   it('tasks that wait for tasks end in a pool of one slot, however deep, and behind each other', async () => {
     const app = lab().app()
     const down = app.task('down', async (depth: number): Promise<number> => {

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import type { App } from '../../src/app/app.ts'
 import { ConfigError } from '../../src/std/errors.ts'
 import { type PoolKind, Worker, type WorkerOptions } from '../../src/worker/worker.ts'
-import { onEachStore, onSqliteOrEachStore, record, type Told, until, useLab } from '../app/lab.ts'
+import { onFewStores, onSqliteOrEachStore, record, type Told, until, useLab } from '../app/lab.ts'
 import { definePools } from './modules/pools.ts'
 
 const module = new URL('./modules/pools.ts', import.meta.url).href
@@ -56,7 +56,7 @@ onSqliteOrEachStore(
   { memory: false },
 )
 
-onEachStore(
+onFewStores(
   (lab) => {
     it('a full pool keeps no task of another waiting, and its messages are for other workers', async () => {
       const app = definePools(lab().app())

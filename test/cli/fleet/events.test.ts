@@ -1,9 +1,9 @@
 import { describe, expect, it, test } from 'vitest'
-import { onEachStore, useLab } from '../../app/lab.ts'
+import { onFewStores, useLab } from '../../app/lab.ts'
 import { project, Running, runShared, start, wordsOf } from '../harness.ts'
 import { shellText } from './pty.ts'
 
-onEachStore(
+onFewStores(
   (lab) => {
     it('celeriac events: a line for each event that fits, until Ctrl-C', async () => {
       const app = lab().app()

@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
 import { Fatal } from '../../../src/std/errors.ts'
-import { onEachStore } from '../../app/lab.ts'
+import { onFewStores } from '../../app/lab.ts'
 
 const Input = z.object({ n: z.number(), key: z.string().default('') })
 
-onEachStore((lab) => {
+onFewStores((lab) => {
   it('gathers its size, also beyond the concurrency, and gives each item its own result', async () => {
     const app = lab().app()
     const sizes: number[] = []
