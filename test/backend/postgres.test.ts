@@ -20,7 +20,7 @@ import { changeSuite } from '../../src/testing/suites/jobs/changeSuite.ts'
 import { notesSuite } from '../../src/testing/suites/notesSuite.ts'
 import { revokedSuite } from '../../src/testing/suites/revokedSuite.ts'
 import { type OpenedStores, unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
-import { emptySchema } from '../postgres/shared.ts'
+import { emptySchema, giveBack } from '../postgres/shared.ts'
 import { PlainListening, StandalonePostgresBackend } from '../postgres/standalone.ts'
 import { inFull } from '../tier.ts'
 
@@ -45,7 +45,12 @@ async function openBackend(more: Partial<BackendOptions> = {}): Promise<OpenedBa
     rows.add(id, text, text === undefined ? record : null, text ? 'application/json' : 'application/x-msgpack')
     await backend.database.run([SPOIL.step(rows)])
   }
-  return { backend, second, spoil, close: () => backend.close() }
+  const close = async (): Promise<void> => {
+    await backend.empty()
+    await backend.close()
+    giveBack(url)
+  }
+  return { backend, second, spoil, close }
 }
 
 for (const serializer of ['json', ...inFull('msgpack' as const)] as const) {

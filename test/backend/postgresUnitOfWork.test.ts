@@ -3,7 +3,7 @@ import { openStores } from '../../src/stores/open.ts'
 import { changeSuite } from '../../src/testing/suites/jobs/changeSuite.ts'
 import { deadLetterSuite, SUITE_DEAD_LETTERS } from '../../src/testing/suites/jobs/deadLetterSuite.ts'
 import { type OpenedStores, unitOfWorkSuite } from '../../src/testing/suites/unitOfWorkSuite.ts'
-import { emptyPostgres } from '../postgres/shared.ts'
+import { emptySchema } from '../postgres/shared.ts'
 import { inFull } from '../tier.ts'
 
 for (const [name, isShared, serializer] of [
@@ -11,9 +11,9 @@ for (const [name, isShared, serializer] of [
   ...inFull(['one schema, msgpack', true, 'msgpack'] as const, ['two schemas', false, 'json'] as const),
 ] as const) {
   const open = async (): Promise<OpenedStores> => {
-    const broker = await emptyPostgres()
+    const broker = await emptySchema()
     return openStores(
-      { broker, backend: isShared ? broker : `${broker}?celeriac_schema=results` },
+      { broker, backend: isShared ? broker : await emptySchema() },
       {
         lease: 30_000,
         visibilityTimeout: 3_600_000,

@@ -92,6 +92,13 @@ export class StandalonePostgresBackend extends PostgresBackend {
     await this.database.close()
   }
 
+  /** Delete all rows of all tables, but for the version of the tables. */
+  async empty(): Promise<void> {
+    const tables = `SELECT tablename FROM pg_tables WHERE schemaname = '${this.database.schema}' AND tablename <> 'meta'`
+    await this.value(`DO $$ DECLARE name text; BEGIN FOR name IN ${tables} LOOP
+      EXECUTE format('DELETE FROM celeriac.%I', name); END LOOP; END $$`)
+  }
+
   /** The first column of the first row. */
   async value(text: string, ...values: readonly (string | number)[]): Promise<string | null | undefined> {
     this.#statements.set(text, this.#statements.get(text) ?? `test_${this.#statements.size}`)
