@@ -14,7 +14,7 @@ const modules = {
   numpy: 'python3-numpy',
   ephem: 'python3-ephem',
 }
-const programs = { 'redis-server': 'redis-server', 'redis-cli': 'redis-tools' }
+const programs = { 'redis-server': 'redis-server' }
 /** Of `npm run test:full` alone. */
 const fullPrograms = { zsh: 'zsh', fish: 'fish' }
 // Looked for by name: run with --version, rabbitmq-server starts a server.
