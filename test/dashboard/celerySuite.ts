@@ -43,6 +43,9 @@ export function celerySuite(browser: () => Browser, options: FleetOptions): void
     await limitsAreSet(scene)
     await runIsTerminated(scene)
     await consumersChange(scene)
+    await queueHasDepth(scene)
+    await jobsAreShown(scene)
+    await failureIsShown(scene)
     expect(watch).toEqual({ strays: [], faults: [] })
   })
 }
@@ -143,4 +146,55 @@ async function consumersChange({ page, python }: Scene): Promise<void> {
     ['Enable events', 'task events enabled'],
   ] as const)
     await press(page, action, answer)
+}
+
+/** Without a consumer its messages wait; with one again they run. */
+async function queueHasDepth({ page, python }: Scene): Promise<void> {
+  await page.getByRole('button', { name: 'Cancel consumer of python' }).click()
+  await page.getByText('It takes from no queue.').waitFor()
+  const ids: string[] = []
+  for (let count = 0; count < 3; count++) ids.push(await python.send('py.add', [2, 40 + count]))
+  await visit(page, 'Queues')
+  await page.getByRole('row', { name: /^python\b.*\b3\b/ }).waitFor()
+  await openWorker(page)
+  await page.getByRole('form', { name: 'Add consumer' }).getByLabel('Queue').fill('python')
+  await press(page, 'Add consumer', 'add consumer python')
+  expect(await Promise.all(ids.map(async (id) => (await python.get(id)).result))).toEqual([42, 43, 44])
+  await page.getByRole('row', { name: /^py\.add 3 yes$/ }).waitFor()
+  await visit(page, 'Queues')
+  await page.getByRole('row', { name: /^python\b.*\b0\b/ }).waitFor()
+}
+
+/** Jobs with their states, and one with its result and its worker. */
+async function jobsAreShown({ page, python }: Scene): Promise<void> {
+  const id = await python.send('py.add', [30, 3])
+  expect((await python.get(id)).result).toBe(33)
+  await visit(page, 'Jobs')
+  const row = (text: string, state: string) =>
+    page.getByRole('row').filter({ hasText: text }).filter({ hasText: state }).first()
+  await row('py.sleep', 'REVOKED').waitFor()
+  await row('[30, 3]', 'SUCCESS').getByRole('link', { name: 'py.add' }).click()
+  await page.getByRole('heading', { level: 1, name: 'py.add' }).getByText('SUCCESS').waitFor()
+  await section(page, 'Result').getByText('33').waitFor()
+  await page.getByRole('link', { name: PYTHON }).first().waitFor()
+}
+
+async function failureIsShown({ page, python }: Scene): Promise<void> {
+  const id = await python.send('py.fail', ['boom <b>'])
+  expect((await python.get(id)).status).toBe('FAILURE')
+  await visit(page, 'Failures')
+  const group = page.getByRole('row').filter({ hasText: 'py.fail' })
+  await group.getByText('boom <b>').waitFor()
+  await group.getByRole('link').first().click()
+  await page.getByRole('heading', { level: 1, name: 'ValueError' }).waitFor()
+  const traceback = page.getByRole('region', { name: 'Last traceback' })
+  await traceback.getByText('raise ValueError').waitFor()
+  await page.goto(`${page.url().split('#')[0]}#/jobs/${id}`)
+  await page.getByRole('heading', { level: 1, name: 'py.fail' }).getByText('FAILURE').waitFor()
+  await section(page, 'Error').getByText('boom <b>').first().waitFor()
+  await section(page, 'Error').getByText('tasks.py').first().waitFor()
+}
+
+function section(page: Page, name: string) {
+  return page.locator('section.card').filter({ has: page.getByRole('heading', { level: 2, name }) })
 }
