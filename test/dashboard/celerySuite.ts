@@ -46,6 +46,7 @@ export function celerySuite(browser: () => Browser, options: FleetOptions): void
     await queueHasDepth(scene)
     await jobsAreShown(scene)
     await failureIsShown(scene)
+    await workerIsShutDown(scene)
     expect(watch).toEqual({ strays: [], faults: [] })
   })
 }
@@ -193,6 +194,14 @@ async function failureIsShown({ page, python }: Scene): Promise<void> {
   await page.getByRole('heading', { level: 1, name: 'py.fail' }).getByText('FAILURE').waitFor()
   await section(page, 'Error').getByText('boom <b>').first().waitFor()
   await section(page, 'Error').getByText('tasks.py').first().waitFor()
+}
+
+async function workerIsShutDown({ page, python }: Scene): Promise<void> {
+  await openWorker(page)
+  await page.getByRole('button', { name: 'Shut down' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Shut down' }).click()
+  await page.getByRole('heading', { name: 'No worker of this name answers' }).waitFor()
+  expect(await python.call('ping', { destination: [PYTHON] })).toEqual([])
 }
 
 function section(page: Page, name: string) {
