@@ -1,10 +1,9 @@
-import type { ComponentType, JSX } from 'preact'
+import type { JSX } from 'preact'
 import { isAsked } from '../api/token.ts'
 import { Confirmation } from '../parts/ask/confirm.tsx'
 import { Loading } from '../parts/loading.tsx'
 import { Problem } from '../parts/problem.tsx'
 import { Toasts } from '../parts/toasts.tsx'
-import { useLoaded } from './loaded.ts'
 import { here } from './location.ts'
 import { LogIn } from './logIn.tsx'
 import { ROUTES } from './routes.ts'
@@ -42,27 +41,11 @@ function Page(): JSX.Element {
   const { segments } = here.value
   const [name = '', id] = segments
   const route = ROUTES.find((one) => one.name === name)
-  if (!route || segments.length > 2 || (id !== undefined && !route.loadOne)) return <Nowhere />
-  if (id === undefined || !route.loadOne) return <Loaded load={route.load} title={route.title} />
-  return <LoadedOne load={route.loadOne} id={id} title={route.title} />
-}
-
-function Loaded({ load, title }: { load: () => Promise<ComponentType>; title: string }): JSX.Element {
-  const { value: Found, error, retry } = useLoaded(load)
-  document.title = `${title} · celeriac`
-  if (error) return <Problem error={error} retry={retry} />
-  return Found ? <Found /> : <Loading />
-}
-
-function LoadedOne(props: {
-  load: () => Promise<ComponentType<{ readonly id: string }>>
-  id: string
-  title: string
-}): JSX.Element {
-  const { value: Found, error, retry } = useLoaded(props.load)
-  document.title = `${props.id} · ${props.title} · celeriac`
-  if (error) return <Problem error={error} retry={retry} />
-  return Found ? <Found key={props.id} id={props.id} /> : <Loading />
+  const { title, all: All, one: One } = route ?? {}
+  document.title = [id, title, 'celeriac'].filter((part) => part !== undefined).join(' · ')
+  if (segments.length < 3 && All && id === undefined) return <All />
+  if (segments.length < 3 && One && id !== undefined) return <One key={id} id={id} />
+  return <Nowhere />
 }
 
 function Nowhere(): JSX.Element {

@@ -1,83 +1,45 @@
 import type { ComponentType } from 'preact'
+import { Call } from '../pages/call/call.tsx'
+import { CallTask } from '../pages/call/callTask.tsx'
+import { DeadLetter } from '../pages/dead/deadLetter.tsx'
+import { DeadLetters } from '../pages/dead/deadLetters.tsx'
+import { Failure } from '../pages/failures/failure.tsx'
+import { Failures } from '../pages/failures/failures.tsx'
+import { Health } from '../pages/health/health.tsx'
+import { Job } from '../pages/job/job.tsx'
+import { Jobs } from '../pages/jobs/jobs.tsx'
+import { Overview } from '../pages/overview/overview.tsx'
+import { Queue } from '../pages/queues/queue.tsx'
+import { Queues } from '../pages/queues/queues.tsx'
+import { Schedule } from '../pages/schedules/schedule.tsx'
+import { Schedules } from '../pages/schedules/schedules.tsx'
+import { Worker } from '../pages/workers/worker.tsx'
+import { Workers } from '../pages/workers/workers.tsx'
+import { Workflow } from '../pages/workflows/workflow.tsx'
+import { Workflows } from '../pages/workflows/workflows.tsx'
 
-/** One page. Its code is loaded when it is opened first. */
+/** One page. */
 export interface Route {
   /** First segment of its path; `''`: the first page. */
   readonly name: string
   readonly title: string
   /** In the navigation, reached by `g` and this key. */
-  readonly key?: string
+  readonly key: string
+  readonly all: ComponentType
   /** Of a page about one thing, as `#/jobs/ID`. */
-  readonly load: () => Promise<ComponentType>
-  readonly loadOne?: () => Promise<ComponentType<{ readonly id: string }>>
+  readonly one?: ComponentType<{ readonly id: string }>
 }
-
-/** One file for all of them: small pages compress well together. */
-const pages = () => import('../pages/pages.ts')
 
 /** In the order of the navigation. */
 export const ROUTES: readonly Route[] = [
-  {
-    name: '',
-    title: 'Overview',
-    key: 'o',
-    load: async () => (await pages()).Overview,
-  },
-  {
-    name: 'jobs',
-    title: 'Jobs',
-    key: 'j',
-    load: async () => (await pages()).Jobs,
-    loadOne: async () => (await pages()).Job,
-  },
-  {
-    name: 'workflows',
-    title: 'Workflows',
-    key: 'f',
-    load: async () => (await pages()).Workflows,
-    loadOne: async () => (await pages()).Workflow,
-  },
-  {
-    name: 'queues',
-    title: 'Queues',
-    key: 'q',
-    load: async () => (await pages()).Queues,
-    loadOne: async () => (await pages()).Queue,
-  },
-  {
-    name: 'dead',
-    title: 'Dead letters',
-    key: 'd',
-    load: async () => (await pages()).DeadLetters,
-    loadOne: async () => (await pages()).DeadLetter,
-  },
-  {
-    name: 'workers',
-    title: 'Workers',
-    key: 'w',
-    load: async () => (await pages()).Workers,
-    loadOne: async () => (await pages()).Worker,
-  },
-  {
-    name: 'schedules',
-    title: 'Schedules',
-    key: 's',
-    load: async () => (await pages()).Schedules,
-    loadOne: async () => (await pages()).Schedule,
-  },
-  {
-    name: 'failures',
-    title: 'Failures',
-    key: 'x',
-    load: async () => (await pages()).Failures,
-    loadOne: async () => (await pages()).Failure,
-  },
-  { name: 'health', title: 'Health', key: 'h', load: async () => (await pages()).Health },
-  {
-    name: 'call',
-    title: 'Call a task',
-    key: 'c',
-    load: async () => (await pages()).Call,
-    loadOne: async () => (await pages()).CallTask,
-  },
+  { name: '', title: 'Overview', key: 'o', all: Overview },
+  { name: 'jobs', title: 'Jobs', key: 'j', all: Jobs, one: Job },
+  { name: 'workflows', title: 'Workflows', key: 'f', all: Workflows, one: Workflow },
+  { name: 'queues', title: 'Queues', key: 'q', all: Queues, one: Queue },
+  { name: 'dead', title: 'Dead letters', key: 'd', all: DeadLetters, one: DeadLetter },
+  { name: 'workers', title: 'Workers', key: 'w', all: Workers, one: Worker },
+  { name: 'schedules', title: 'Schedules', key: 's', all: Schedules, one: Schedule },
+  { name: 'failures', title: 'Failures', key: 'x', all: Failures, one: Failure },
+  { name: 'health', title: 'Health', key: 'h', all: Health },
+  { name: 'call', title: 'Call a task', key: 'c', all: Call, one: CallTask },
 ]

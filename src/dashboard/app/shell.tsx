@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks'
 import { Button } from '../parts/ask/button.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { KeyList } from './keyList.tsx'
-import { type Binding, useKeys } from './keys.ts'
+import { useKeys } from './keys.ts'
 import { go, here, to } from './location.ts'
 import { ROUTES } from './routes.ts'
 import { logOut, me } from './session.ts'
@@ -12,11 +12,8 @@ import { nextTheme, theme } from './theme.ts'
 /** What is around every page: the navigation, who the user is, and the keys that work everywhere. */
 export function Shell({ children }: { children: ComponentChildren }): JSX.Element {
   const [isListed, setListed] = useState(false)
-  const pages = ROUTES.flatMap(({ key, name, title }): Binding[] =>
-    key === undefined ? [] : [{ keys: `g ${key}`, does: `Go to ${title}`, run: () => go(to(name)) }],
-  )
   useKeys([
-    ...pages,
+    ...ROUTES.map(({ key, name, title }) => ({ keys: `g ${key}`, does: `Go to ${title}`, run: () => go(to(name)) })),
     { keys: '/', does: 'Search', run: focusSearch },
     { keys: '?', does: 'Show the keys', run: () => setListed(true) },
   ])
