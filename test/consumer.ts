@@ -110,7 +110,8 @@ import { Worker } from 'celeriac/worker'
 type Refused<T> = {
   [K in keyof T]-?: {} extends Pick<T, K> ? ({ [P in K]: undefined } extends Pick<T, K> ? never : K) : never
 }[keyof T]
-type Takes<Name, T> = [Refused<T>] extends [never] ? true : [Name, Refused<T>]
+// An option that is a text or a number has no members.
+type Takes<Name, T> = [Refused<Extract<T, object>>] extends [never] ? true : [Name, Refused<T>]
 // @ts-expect-error proves that the next lines can fail
 export const proof: true = true as Takes<'proof', { option?: string }>
 

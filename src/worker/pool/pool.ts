@@ -32,7 +32,7 @@ export interface RunOptions {
   /** Called with each state that it says of itself. */
   report(report: Report): void
   /** Called with each event that it sends; absent where they go nowhere. */
-  sendEvent?(type: string, fields: Readonly<Record<string, unknown>>): void
+  readonly sendEvent?: ((type: string, fields: Readonly<Record<string, unknown>>) => void) | undefined
   /**
    * The task begins to wait for another one: where this pool can run one more meanwhile, it says so here. The returned
    * function ends that; undefined where too many wait. Absent where no slot is lent.
@@ -41,7 +41,7 @@ export interface RunOptions {
   /** Takes what the task emits, in the order of its reports; absent where no store keeps it. */
   readonly emit?: Emit | undefined
   /** As `JobHost.completing`. */
-  completing?(): Promise<Completing>
+  readonly completing?: (() => Promise<Completing>) | undefined
   /**
    * The jobs that run together: `job` is the first of them. The end of each goes to its part; the outcome is how the
    * whole has ended: by its own end (`success`, and then each part has its end), or as one job.
