@@ -51,18 +51,19 @@ export function History({ queue }: { queue: string }): JSX.Element | null {
   )
 }
 
-/** Sent above started: the queue grows. */
+/** Sent above started: the queue grows. Without events of callers, what started alone. */
 function Lines({ points }: { points: readonly StatsPointDocument[] }): JSX.Element {
   // The minute that is not over yet would look like a fall.
   const end = Math.floor(now.value / MINUTE_MS) * MINUTE_MS
   const { times, lines } = useMemo(() => {
     const steps = stepsOf(points, end - MINUTES * MINUTE_MS, end, MINUTE_MS)
     const sent = steps.points.map((point) => point?.sent ?? 0)
+    const isSent = sent.some((value) => value > 0)
     const started = steps.points.map((point) => point?.started ?? 0)
     return {
       times: steps.times,
       lines: [
-        { label: 'Sent', color: '--warn', dashed: true, values: sent },
+        ...(isSent ? [{ label: 'Sent', color: '--warn', dashed: true, values: sent }] : []),
         { label: 'Started', color: '--run', values: started },
       ],
     }
@@ -71,13 +72,15 @@ function Lines({ points }: { points: readonly StatsPointDocument[] }): JSX.Eleme
 }
 
 function Table({ points }: { points: readonly StatsPointDocument[] }): JSX.Element {
+  // Callers say what they send only where they were asked to (`taskSentEvents`).
+  const isSent = points.some(({ sent }) => sent > 0)
   return (
     <div class="scroll">
       <table class="history">
         <thead>
           <tr>
             <th>Minute</th>
-            <th class="right">Sent</th>
+            {isSent && <th class="right">Sent</th>}
             <th class="right">Started</th>
             <th class="right">Succeeded</th>
             <th class="right">Failed</th>
@@ -92,7 +95,7 @@ function Table({ points }: { points: readonly StatsPointDocument[] }): JSX.Eleme
               <td>
                 <time dateTime={point.at}>{time.format(new Date(point.at))}</time>
               </td>
-              <td class="right">{count(point.sent)}</td>
+              {isSent && <td class="right">{count(point.sent)}</td>}
               <td class="right">{count(point.started)}</td>
               <td class="right">{count(point.succeeded)}</td>
               <td class="right">{count(point.failed)}</td>
