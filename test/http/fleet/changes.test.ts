@@ -29,12 +29,12 @@ class Source implements Part {
     for (const written of this.#watching) written()
   }
 
-  async read(): Promise<string | undefined> {
+  async read(isWanted: boolean): Promise<string | undefined> {
     this.reads++
     if (this.isDown) throw new StoreUnavailableError('down')
     const count = this.#waiting
     this.#waiting = 0
-    return count === 0 ? undefined : message('jobs', { count })
+    return count === 0 && !isWanted ? undefined : message('jobs', { count })
   }
 }
 
@@ -90,6 +90,21 @@ test('what cannot be read is reported once, and read again when it can be', asyn
     source.isDown = false
   }, 100)
   expect(dataOf(await next())).toEqual({ count: 7 })
+  end.abort()
+})
+
+test('a message ends a problem, also where nothing has changed meanwhile', async () => {
+  const source = new Source()
+  const { end, next } = open(source)
+  await next()
+  source.isDown = true
+  source.record(0)
+  expect(await next()).toContain('event: problem')
+  source.isDown = false
+  expect(dataOf(await next())).toEqual({ count: 0 })
+  source.record(0)
+  source.record(2)
+  expect(dataOf(await next())).toEqual({ count: 2 })
   end.abort()
 })
 

@@ -24,7 +24,7 @@ export function failurePart(
     interval: INTERVAL_MS,
     idle: INTERVAL_MS,
     isRecorded: true,
-    async read() {
+    async read(isWanted) {
       const { groups } = await recording.failures({ ...query, limit: MAX_GROUPS })
       const recent = clock.now() - (isResumed ? RESUMED_MS : RECENT_MS)
       const before = known
@@ -32,7 +32,7 @@ export function failurePart(
       const changed = groups.filter((group) =>
         before ? before.get(group.fingerprint) !== known?.get(group.fingerprint) : group.lastAt >= recent,
       )
-      if (changed.length === 0) return undefined
+      if (changed.length === 0 && !isWanted) return undefined
       return message('failures', { changed: changed.map(failureDocument) } satisfies LiveFailuresDocument)
     },
   }

@@ -20,7 +20,7 @@ export function jobPart(
     interval: INTERVAL_MS,
     idle: IDLE_MS,
     isRecorded: true,
-    async read() {
+    async read(isWanted) {
       const { jobs, more, last, isMissed } = await recording.changes({ ...query, after: position })
       const before = position
       position = last
@@ -28,7 +28,7 @@ export function jobPart(
       isOpen = true
       if (isMissed) return message('reset', { after: before, before: last + 1 } satisfies LiveResetDocument, last)
       // The first one says where the client goes on when the stream breaks off.
-      if (jobs.length === 0 && !isFirst) return undefined
+      if (jobs.length === 0 && !isFirst && !isWanted) return undefined
       const document: LiveJobsDocument = { jobs: jobs.map((job) => recordedDocument(job, base)), more }
       return message('jobs', document, last)
     },

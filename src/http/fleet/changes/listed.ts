@@ -2,6 +2,9 @@ interface Named {
   readonly name: string
 }
 
+/** Of a message that only says that the list is known. */
+export const NO_CHANGES = { changed: [], gone: [] } as const
+
 /** Which of a list have changed since they were sent last. */
 export class Listed<Item extends Named> {
   readonly #isSame: (one: Item, other: Item) => boolean

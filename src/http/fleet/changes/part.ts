@@ -13,8 +13,11 @@ export interface Part {
   readonly idle: number
   /** Nothing can have changed but by what was recorded. */
   readonly isRecorded: boolean
-  /** The next message as it is written; undefined where nothing has changed. Rejects with StoreUnavailableError. */
-  read(): Promise<string | undefined>
+  /**
+   * The next message as it is written; undefined where nothing has changed, unless `isWanted`: a message ends the problem
+   * that one before has reported. Rejects with StoreUnavailableError.
+   */
+  read(isWanted: boolean): Promise<string | undefined>
 }
 
 /** A part reads for at most this share of the time. */
@@ -77,12 +80,12 @@ export class PartReader {
     if (left > 0) await pause(left, this.#clock, this.#signal, true)
   }
 
-  /** What cannot be read is reported once, and tried again. */
+  /** What cannot be read is reported once, and tried again; the message behind it ends the problem. */
   async #read(): Promise<string | undefined> {
     const { subject, interval, idle } = this.#part
     const began = performance.now()
     try {
-      const text = await this.#part.read()
+      const text = await this.#part.read(this.#isFailing)
       const took = performance.now() - began
       this.#notBefore = began + Math.max(text === undefined ? idle : interval, took / READING_SHARE)
       this.#isFailing = false

@@ -2,7 +2,7 @@ import type { App } from '../../../app/app.ts'
 import type { LiveQueuesDocument } from '../../../protocol/liveDocument.ts'
 import type { QueueDocument } from '../../../protocol/queueDocument.ts'
 import { liveQueues } from '../live/queueView.ts'
-import { Listed } from './listed.ts'
+import { Listed, NO_CHANGES } from './listed.ts'
 import { message, type Part } from './part.ts'
 
 /** A little more than an answer about the queues is used again, ms. */
@@ -17,13 +17,13 @@ export function queuePart(app: App): Part {
     interval: INTERVAL_MS,
     idle: INTERVAL_MS,
     isRecorded: false,
-    async read() {
+    async read(isWanted) {
       const { queues, ...others } = await liveQueues(app)
       const changes = listed.changes(queues)
       const before = totals
       totals = JSON.stringify(others)
-      if (!changes && totals === before) return undefined
-      const document: LiveQueuesDocument = { ...(changes ?? { changed: [], gone: [] }), ...others }
+      if (!changes && totals === before && !isWanted) return undefined
+      const document: LiveQueuesDocument = { ...(changes ?? NO_CHANGES), ...others }
       return message('queues', document)
     },
   }

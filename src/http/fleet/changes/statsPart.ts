@@ -28,7 +28,7 @@ export function statsPart(
     interval: INTERVAL_MS,
     idle: INTERVAL_MS,
     isRecorded: true,
-    async read() {
+    async read(isWanted) {
       const now = Math.floor(clock.now())
       const from = Math.max(0, now - MAX_AGE_MS, Math.min(now, newest) - OPEN_MS)
       const stats = await recording.stats({ ...query, from, to: now + AHEAD_MS, step: '1s' })
@@ -40,7 +40,8 @@ export function statsPart(
         return changed.length > 0 ? [{ name, points: changed.map(pointDocument) }] : []
       })
       forget(sent, from - INTERVAL_MS)
-      return series.length > 0 ? message('stats', { step: '1s', series } satisfies LiveStatsDocument) : undefined
+      if (series.length === 0 && !isWanted) return undefined
+      return message('stats', { step: '1s', series } satisfies LiveStatsDocument)
     },
   }
 }

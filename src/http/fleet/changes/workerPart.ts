@@ -2,7 +2,7 @@ import type { App } from '../../../app/app.ts'
 import type { LiveWorkersDocument } from '../../../protocol/liveDocument.ts'
 import type { RunningTaskDocument, WorkerDocument } from '../../../protocol/workerDocument.ts'
 import { liveWorkers } from '../live/workerAnswers.ts'
-import { Listed } from './listed.ts'
+import { Listed, NO_CHANGES } from './listed.ts'
 import { message, type Part } from './part.ts'
 
 /** A little more than an answer of the workers is used again, ms. */
@@ -19,8 +19,8 @@ export function workerPart(app: App): Part {
     interval: INTERVAL_MS,
     idle: INTERVAL_MS,
     isRecorded: false,
-    async read() {
-      const changes = listed.changes(await liveWorkers(app).all())
+    async read(isWanted) {
+      const changes = listed.changes(await liveWorkers(app).all()) ?? (isWanted ? NO_CHANGES : undefined)
       return changes && message('workers', changes satisfies LiveWorkersDocument)
     },
   }
