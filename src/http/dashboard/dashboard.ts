@@ -25,6 +25,8 @@ export interface DashboardOptions {
 
 /** A page of another origin must not learn a token from `Referer`, and no cache keeps a login. */
 const LOGIN_HEADERS = { 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' }
+/** From `/` and `/login`, also where a proxy has put a path before them. */
+const PAGES = 'dashboard'
 const START = { dashboard: '/dashboard', docs: '/docs', openapi: '/openapi.json', api: '/v1', login: '/login' }
 
 /**
@@ -54,9 +56,13 @@ export function createDashboard(app: App, { tokens, readOnly, proxies, alerts }:
 /** A browser gets the pages, a program where the resources are. */
 function start(c: Context): Response {
   const headers = { 'cache-control': 'no-store', vary: 'accept' }
-  const isBrowser = c.req.header('accept')?.includes('text/html') === true
-  if (isBrowser) return new Response(null, { status: 303, headers: { ...headers, location: '/dashboard' } })
+  if (isBrowser(c)) return new Response(null, { status: 303, headers: { ...headers, location: PAGES } })
   return Response.json(START, { headers })
+}
+
+/** A person looks at the answer. */
+function isBrowser(c: Context): boolean {
+  return c.req.header('accept')?.includes('text/html') === true
 }
 
 function authorizing(byToken: Authorize, sessions: Sessions): Authorize {
@@ -76,8 +82,9 @@ function addLogin(dashboard: Hono, { byToken, sessions, clientOf: client }: Logi
   dashboard.get('/login', (c) => {
     const { isSecure, address } = client(c)
     const identity = identityOf(byToken, c.req.query('token'), address)
-    if (!identity) return refused(c)
-    return answer(303, { location: '/dashboard', 'set-cookie': sessions.open(identity, isSecure) })
+    // The link of an earlier start: the page asks for the token of this one, unless a session is open.
+    if (!identity) return isBrowser(c) ? answer(303, { location: PAGES }) : refused(c)
+    return answer(303, { location: PAGES, 'set-cookie': sessions.open(c.req.raw, identity, isSecure) })
   })
   dashboard.post('/login', (c) => {
     const foreign = crossOriginProblem('POST', headersOf(c), undefined)
@@ -85,7 +92,7 @@ function addLogin(dashboard: Hono, { byToken, sessions, clientOf: client }: Logi
     const { isSecure, address } = client(c)
     const identity = byToken(c.req.raw, { address }) as Identity | undefined
     if (!identity) return refused(c)
-    return answer(204, { 'set-cookie': sessions.open(identity, isSecure) })
+    return answer(204, { 'set-cookie': sessions.open(c.req.raw, identity, isSecure) })
   })
   dashboard.post('/logout', (c) => {
     const foreign = crossOriginProblem('POST', headersOf(c), undefined)

@@ -3,6 +3,8 @@ import type { Clock } from '../../std/clock.ts'
 import type { Identity } from '../access/identity.ts'
 
 const COOKIE = 'celeriac_session'
+/** The end of `Host`, where the server has a port of its own. */
+const PORT = /:(\d{1,5})$/
 const ID_BYTES = 32
 /** A session ends so long after its login, ms. */
 const LIFETIME_MS = 12 * 3_600_000
@@ -26,14 +28,14 @@ export class Sessions {
   }
 
   /** A new session: the value of `Set-Cookie`. `isSecure`: the browser came over TLS. */
-  open(identity: Identity, isSecure: boolean): string {
+  open(request: Request, identity: Identity, isSecure: boolean): string {
     const id = randomBytes(ID_BYTES).toString('base64url')
     this.#sessions.set(hashOf(id), { identity, ends: this.#clock.now() + LIFETIME_MS })
     for (const oldest of this.#sessions.keys()) {
       if (this.#sessions.size <= MAX_SESSIONS) break
       this.#sessions.delete(oldest)
     }
-    return cookie(id, LIFETIME_MS / 1000, isSecure)
+    return cookie(`${nameFor(request)}=${id}`, LIFETIME_MS / 1000, isSecure)
   }
 
   /** Who has logged in by the browser that sends this; undefined where no session of it is open. */
@@ -51,18 +53,25 @@ export class Sessions {
   close(request: Request, isSecure: boolean): string {
     const id = idIn(request)
     if (id !== undefined) this.#sessions.delete(hashOf(id))
-    return cookie('', 0, isSecure)
+    return cookie(`${nameFor(request)}=`, 0, isSecure)
   }
 }
 
-function cookie(value: string, seconds: number, isSecure: boolean): string {
-  const parts = [`${COOKIE}=${value}`, 'Path=/', 'HttpOnly', 'SameSite=Strict', `Max-Age=${seconds}`]
+/** Browsers send a cookie to all ports of a host: by its name, several dashboards there have a session each. */
+function nameFor(request: Request): string {
+  const port = PORT.exec(request.headers.get('host') ?? '')?.[1]
+  return port === undefined ? COOKIE : `${COOKIE}_${port}`
+}
+
+function cookie(pair: string, seconds: number, isSecure: boolean): string {
+  const parts = [pair, 'Path=/', 'HttpOnly', 'SameSite=Strict', `Max-Age=${seconds}`]
   return (isSecure ? [...parts, 'Secure'] : parts).join('; ')
 }
 
 function idIn(request: Request): string | undefined {
   const pairs = (request.headers.get('cookie') ?? '').split(';').map((pair) => pair.trim())
-  const own = pairs.find((pair) => pair.startsWith(`${COOKIE}=`))?.slice(COOKIE.length + 1)
+  const start = `${nameFor(request)}=`
+  const own = pairs.find((pair) => pair.startsWith(start))?.slice(start.length)
   return own !== undefined && /^[\w-]{43}$/.test(own) ? own : undefined
 }
 

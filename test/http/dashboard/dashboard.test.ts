@@ -65,11 +65,11 @@ test('what there is to begin with needs no token; everything of the fleet does',
 
 test('a browser exchanges the token for a session, until it logs out, or for twelve hours', async () => {
   const login = await get(`/login?token=${TOKEN}`)
-  expect([login.status, login.headers.get('location')]).toEqual([303, '/dashboard'])
+  expect([login.status, login.headers.get('location')]).toEqual([303, 'dashboard'])
   expect(login.headers.get('referrer-policy')).toBe('no-referrer')
   expect(login.headers.get('cache-control')).toBe('no-store')
   const set = login.headers.get('set-cookie') ?? ''
-  expect(set).toMatch(/^celeriac_session=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=43200$/)
+  expect(set).toMatch(/^celeriac_session_\d+=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=43200$/)
   const cookie = set.split(';', 1)[0] as string
   expect(traces(TOKEN).filter((trace) => set.includes(trace))).toEqual([])
   expect((await get('/v1/schedules', { cookie: `a=b; ${cookie}` })).status).toBe(200)
@@ -101,6 +101,31 @@ test('a browser exchanges the token for a session, until it logs out, or for twe
   ahead = 12 * HOUR_MS
   expect((await get('/v1/schedules', { cookie: again })).status).toBe(401)
   ahead = 0
+})
+
+test('dashboards on several ports of a host have a session each, as the browser keeps their cookies together', async () => {
+  const other = await open()
+  const cookies = await Promise.all(
+    [url, other].map(async (base) => {
+      const login = await fetch(`${base}/login?token=${TOKEN}`, { redirect: 'manual' })
+      return (login.headers.get('set-cookie') ?? '').split(';', 1)[0] as string
+    }),
+  )
+  expect(new Set(cookies.map((pair) => pair.split('=')[0])).size).toBe(2)
+  const headers = { cookie: cookies.join('; ') }
+  for (const base of [url, other]) expect((await fetch(`${base}/v1/schedules`, { headers })).status).toBe(200)
+  const logout = await fetch(`${other}/logout`, { method: 'POST', headers })
+  expect(logout.headers.get('set-cookie')).toContain(`${cookies[1]?.split('=')[0]}=;`)
+  expect((await fetch(`${url}/v1/schedules`, { headers })).status).toBe(200)
+  expect((await fetch(`${other}/v1/schedules`, { headers })).status).toBe(401)
+})
+
+test('a browser that opens the link of an earlier start gets the page, which asks for the token', async () => {
+  const old = `/login?token=${TOKEN.replace('start', 'other')}`
+  const page = await get(old, { accept: 'text/html,*/*' })
+  expect([page.status, page.headers.get('location')]).toEqual([303, 'dashboard'])
+  expect(page.headers.get('set-cookie')).toBeNull()
+  expect((await get(old, { accept: 'application/json' })).status).toBe(401)
 })
 
 test('jobs of every task are there, and an admin calls any; a viewer changes nothing', async () => {
