@@ -141,6 +141,10 @@ export class Recorder implements Service, Recording {
     return this.#reader.call('tasks', this.#now)
   }
 
+  queues(): Promise<readonly string[]> {
+    return this.#reader.call('queues', this.#now)
+  }
+
   facets(filter: JobFilter): Promise<Facets> {
     return this.#reader.call('facets', filter, this.#now)
   }

@@ -371,8 +371,9 @@ export interface Recording {
   facets(filter: JobFilter): Promise<Facets>
   changes(query: ChangeQuery): Promise<Changes>
   workflows(query: WorkflowQuery): Promise<RecordedWorkflowPage>
-  /** Names of the tasks that there are jobs of. */
+  /** Names of the tasks that there are jobs of, and of the queues that these were in: some, where there are many. */
   tasks(): Promise<readonly string[]>
+  queues(): Promise<readonly string[]>
   /** Asks the result backend for what is missing. Undefined where nothing is known. */
   job(id: string): Promise<RecordedHistory | undefined>
   stats(query: StatsQuery): Promise<Stats>

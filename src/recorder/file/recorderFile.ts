@@ -75,6 +75,7 @@ export interface FileCalls {
   changes(query: ChangeQuery, now: number): Changes
   workflows(query: WorkflowQuery, now: number): RecordedWorkflowPage
   tasks(now: number): readonly string[]
+  queues(now: number): readonly string[]
   history(id: string, now: number): RecordedHistory | undefined
   stats(query: StatsQuery, now: number): Stats
   failures(query: FailureQuery, now: number): FailurePage
@@ -142,7 +143,8 @@ export class RecorderFile {
     jobs: (query, now) => this.#open(now).jobs.jobs(query),
     changes: (query, now) => this.#open(now).changes.changes(query),
     workflows: (query, now) => this.#open(now).workflows.workflows(query),
-    tasks: (now) => this.#open(now).jobs.tasks(),
+    tasks: (now) => this.#open(now).jobs.values('task'),
+    queues: (now) => this.#open(now).jobs.values('queue'),
     facets: (filter, now) => this.#open(now).jobs.facets(filter),
     history: (id, now) => this.#open(now).jobs.history(id),
     stats: (query, now) => {

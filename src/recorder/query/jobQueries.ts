@@ -21,7 +21,7 @@ import { COUNTED_COLUMNS, Scan, type ScanStep } from './scan.ts'
 const SEARCH_MS = 120
 const MAX_FACET_VALUES = 100
 const MAX_STEPS = 1000
-const MAX_TASKS = 5000
+const MAX_VALUES = { task: 5000, queue: 1000 }
 
 /** Answers questions about jobs. Only reads. */
 export class JobQueries {
@@ -96,12 +96,12 @@ export class JobQueries {
     }
   }
 
-  /** Names of the tasks that there are jobs of. */
-  tasks(): string[] {
+  /** The tasks, or queues, that there are jobs of: where there are too many, the ones that were known last. */
+  values(column: 'task' | 'queue'): string[] {
     const names: string[] = []
-    const next = this.#db.prepare('SELECT min(task) AS task FROM job WHERE task > ?')
-    for (let number: number | null = 0; names.length < MAX_TASKS; ) {
-      number = (next.get(number) as { task: number | null }).task
+    const next = this.#db.prepare(`SELECT max(${column}) AS number FROM job WHERE ${column} < ?`)
+    for (let number: number | null = Number.MAX_SAFE_INTEGER; names.length < MAX_VALUES[column]; ) {
+      number = (next.get(number) as { number: number | null }).number
       if (number === null) break
       names.push(this.names.text(number) ?? '')
     }

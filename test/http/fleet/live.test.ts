@@ -116,6 +116,21 @@ test('queues: one whose last worker is gone is listed as long as messages wait i
   await until(async () => (await left()) === undefined)
 })
 
+test('queues: where a recorder runs, one that no worker ever took from is listed while messages wait in it', async () => {
+  const app = { recorder: true, taskSentEvents: true } as never
+  await using recorded = await build('sqlite:', define, { http: { authorize, fleet: true }, app })
+  const { recorderOf } = await import('../../../src/recorder/recorder.ts')
+  await (await recorderOf(recorded.app)).start()
+  await recorded.app.send('add', [1, 2], { queue: 'mistyped' })
+  const list = async (): Promise<Answer['json']> =>
+    (await recorded.ask('GET', '/v1/queues', { headers: PEOPLE.viewer })).json.queues
+  const found = async () => (await list()).find(({ name }: { name: string }) => name === 'mistyped')
+  await until(async () => (await found()) !== undefined)
+  expect(await found()).toMatchObject({ waiting: 1, declared: false, workers: [] })
+  await recorded.app.purge('mistyped')
+  await until(async () => (await found()) === undefined)
+})
+
 test('peek: the next messages, none of them taken; their content for admins', async () => {
   await house.app.send('hold', ['secret'], { queue: 'slow', priority: 5, owner: 'ann' })
   const { messages } = (await get('/v1/queues/slow/messages?limit=2', 'operator')).json

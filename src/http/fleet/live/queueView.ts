@@ -18,7 +18,8 @@ const lists = new WeakMap<App, Recent<QueueListDocument>>()
 
 /**
  * The queues of a fleet: those of the app's options and tasks, those that workers take from, those that are paused, and
- * those that workers took from where something waits. What is found is shared by all who ask within a second. Rejects
+ * where something waits, those that workers took from, and those of recorded jobs: a job in a queue that no worker takes
+ * from is what one looks for. What is found is shared by all who ask within a second. Rejects
  * with StoreUnavailableError.
  */
 export function liveQueues(app: App): Promise<QueueListDocument> {
@@ -50,10 +51,17 @@ async function find(app: App): Promise<QueueListDocument> {
   const named = Object.entries(app.config.queues).flatMap(([name, { broadcast }]) => (broadcast ? [] : [name]))
   const declared = new Set([...queuesOf(app), ...named])
   const paused = await pausedQueues(app)
-  const names = [...new Set([...declared, ...everTaken(app, takers.keys()), ...(paused ?? [])])]
+  const taken = everTaken(app, takers.keys())
+  const names = [...new Set([...declared, ...taken, ...(paused ?? []), ...(await recordedQueues(app))])]
   const shown = names.filter((name) => !OF_PROGRAMS.test(name)).toSorted()
   const { queues, ...others } = await look(app, shown, { takers, declared, paused })
   return { queues: queues.filter((queue) => isOfFleet(queue)), ...others }
+}
+
+/** Where a recorder is open. */
+async function recordedQueues(app: App): Promise<readonly string[]> {
+  const { openRecorderOf } = await import('../../../recorder/recorder.ts')
+  return (await openRecorderOf(app)?.queues()) ?? []
 }
 
 /** Else a worker took from it once, and nothing is left. */
