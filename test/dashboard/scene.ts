@@ -81,7 +81,7 @@ const axe = readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js
 /** Asserts that axe-core finds nothing serious, nor worse, in what the page shows now. */
 export async function expectAccessible(page: Page): Promise<void> {
   // By the protocol of the browser: the policy of the page allows no script of another place.
-  await page.evaluate(await axe)
+  if (!(await page.evaluate("'axe' in window"))) await page.evaluate(await axe)
   const found = (await page.evaluate(`axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) =>
     violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
       .map(({ id, nodes }) => id + ': ' + nodes.map(({ target, failureSummary }) => target + ' ' + failureSummary).join('; ')))`)) as string[]

@@ -1,13 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { isFull } from '../tier.ts'
-import { openPage, startDashboard, useBrowser } from './scene.ts'
 
 const MAX_BYTES = 120 * 1024
-const MAX_FIRST_PAINT_MS = 1000
 const built = new URL('../../dist/dashboard/', import.meta.url)
-const browser = useBrowser()
 
 test('all pages together have at most 120 KB with gzip', () => {
   const sizes = readdirSync(built)
@@ -22,34 +18,3 @@ test('the licences of what is part of them go with them', () => {
   for (const name of ['preact', '@preact/signals'])
     expect(text).toMatch(new RegExp(`^${name}\\n\\n.*(?:MIT|Permission is hereby granted)`, 'ms'))
 })
-
-test('every page opens, asks this server alone, and breaks no rule of its policy', async () => {
-  const scene = await startDashboard()
-  const { page, watch } = await openPage(browser(), scene)
-  const titles = await page.getByRole('navigation').getByRole('link').allTextContents()
-  expect(titles.length).toBeGreaterThan(8)
-  for (const title of titles.map((text) => text.trim())) {
-    await page.getByRole('navigation').getByRole('link', { name: title, exact: true }).click()
-    await page.getByRole('heading', { level: 1, name: title, exact: true }).waitFor()
-  }
-  expect(watch).toEqual({ strays: [], faults: [] })
-  await page.close()
-  await scene[Symbol.asyncDispose]()
-})
-
-if (isFull)
-  test('the first paint comes within a second, without a cache', async ({ annotate }) => {
-    const scene = await startDashboard()
-    const times: number[] = []
-    for (let count = 0; count < 5; count++) {
-      const context = await browser().newContext()
-      const page = await context.newPage()
-      await page.goto(scene.url)
-      await page.getByRole('heading', { level: 1 }).waitFor()
-      times.push((await page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")) as number)
-      await context.close()
-    }
-    await annotate(`first paint, ms: ${times.map(Math.round).join(', ')}`)
-    expect(times.toSorted((a, b) => a - b)[2]).toBeLessThan(MAX_FIRST_PAINT_MS)
-    await scene[Symbol.asyncDispose]()
-  })

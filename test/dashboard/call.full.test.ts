@@ -3,7 +3,6 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { bearer } from '../../src/http/access/auth.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { PIXEL } from '../http/scene.ts'
-import { isFull } from '../tier.ts'
 import { defineTasks } from './form/tasks.ts'
 import {
   type DashboardScene,
@@ -206,24 +205,23 @@ test('a task without a schema, and one with a hostile name, are called by their 
   await page.getByRole('status').getByText('REVOKED').waitFor()
 })
 
-if (isFull)
-  test('a viewer sees why it may not; what does not load says so', async () => {
-    const authorize = bearer({ 'token-of-vera-1234': { id: 'vera', scopes: ['viewer'] } })
-    const own = await startDashboard({ define: defineTasks, http: { authorize } })
-    const { page } = await openPage(browser(), own, '#/call/math.add')
-    await page.getByLabel('Token').fill('token-of-vera-1234')
-    await press(page, 'Log in')
-    const run = page.getByRole('button', { name: 'Run', exact: true })
-    expect(await run.getAttribute('title')).toBe('This needs the role operator')
-    expect(await command(page)).toContain('-H "authorization: Bearer $TOKEN"')
-    await page.route('**/openapi.json', (route) => route.abort())
-    await page.goto(`${own.url}#/call`)
-    await page.getByRole('alert').waitFor()
-    await page.unroute('**/openapi.json')
-    await press(page, 'Try again')
-    await page.getByRole('link', { name: 'math.add' }).waitFor()
-    await page.goto(`${own.url}#/call/nowhere`)
-    await page.getByText('This task is not exposed').waitFor()
-    await page.close()
-    await own[Symbol.asyncDispose]()
-  })
+test('a viewer sees why it may not; what does not load says so', async () => {
+  const authorize = bearer({ 'token-of-vera-1234': { id: 'vera', scopes: ['viewer'] } })
+  const own = await startDashboard({ define: defineTasks, http: { authorize } })
+  const { page } = await openPage(browser(), own, '#/call/math.add')
+  await page.getByLabel('Token').fill('token-of-vera-1234')
+  await press(page, 'Log in')
+  const run = page.getByRole('button', { name: 'Run', exact: true })
+  expect(await run.getAttribute('title')).toBe('This needs the role operator')
+  expect(await command(page)).toContain('-H "authorization: Bearer $TOKEN"')
+  await page.route('**/openapi.json', (route) => route.abort())
+  await page.goto(`${own.url}#/call`)
+  await page.getByRole('alert').waitFor()
+  await page.unroute('**/openapi.json')
+  await press(page, 'Try again')
+  await page.getByRole('link', { name: 'math.add' }).waitFor()
+  await page.goto(`${own.url}#/call/nowhere`)
+  await page.getByText('This task is not exposed').waitFor()
+  await page.close()
+  await own[Symbol.asyncDispose]()
+})

@@ -1,8 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Alerts } from '../../src/alerts/alerts.ts'
-import { clockText } from '../../src/dashboard/pages/health/clock.ts'
-import { versionGroups } from '../../src/dashboard/pages/health/versionGroups.ts'
 import { bearer } from '../../src/http/access/auth.ts'
 import type { Celeriac } from '../../src/index.ts'
 import { Worker } from '../../src/worker/worker.ts'
@@ -140,16 +138,4 @@ test('a viewer sees no audit log, and what it may; a failed examination', async 
   expect(await page.getByRole('heading', { name: 'Audit log' }).count()).toBe(0)
   await page.close()
   await closed[Symbol.asyncDispose]()
-})
-
-test('clocks and versions in words', () => {
-  expect([undefined, 2300, -65_000].map(clockText)).toEqual([
-    'right',
-    'at least 2.30 s ahead',
-    'at least 1 min 5 s behind',
-  ])
-  expect(versionGroups(['celeriac 1', 'Celery 5', 'celeriac 1'])).toEqual([
-    { program: 'celeriac 1', count: 2 },
-    { program: 'Celery 5', count: 1 },
-  ])
 })
