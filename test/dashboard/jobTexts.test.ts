@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
-import { jsonProblem, placeOfPointer } from '../../src/dashboard/pages/job/actions/jsonPlace.ts'
+import { placeOfPointer } from '../../src/dashboard/pages/job/actions/jsonPlace.ts'
 import { diffOf } from '../../src/dashboard/pages/job/failure/diff.ts'
 import { readTraceback } from '../../src/dashboard/pages/job/failure/traceback.ts'
 import { LineBuffer, OutputText } from '../../src/dashboard/pages/job/output/lineBuffer.ts'
+import { jsonFault } from '../../src/dashboard/parts/ask/jsonFault.ts'
 import { jsonRows, MAX_ROWS } from '../../src/dashboard/parts/text/jsonRows.ts'
 import { random as randomFrom } from '../random.ts'
 
@@ -106,21 +107,7 @@ test('a diff has both texts in it, and the least that differs', () => {
   expect(diffOf('a '.repeat(5000), 'b '.repeat(5000)).length).toBeLessThan(5)
 })
 
-test('a text that is no JSON: where, and what was expected', () => {
-  const of = (text: string) => {
-    const problem = jsonProblem(text)
-    return problem && `${problem.place.line}:${problem.place.column} ${problem.detail}`
-  }
-  expect(of('{\n  "a": 1,\n}')).toBe('3:1 expected a name in double quotes, got }')
-  expect(of('[1, 2')).toBe('1:6 expected , or the end of the list or object, got the end')
-  expect(of('{"a" 1}')).toBe('1:6 expected :, got 1}')
-  expect(of('[1}')).toBe('1:3 expected , or the end of the list or object, got }')
-  expect(of('01')).toBe('1:1 expected a value, got 01')
-  expect(of('')).toBe('1:1 expected a value, got the end')
-  expect(of('1 2')).toBe('1:3 expected nothing more, got 2')
-})
-
-test('it agrees with the parser of the platform on every text', () => {
+test('what is wrong with JSON agrees with the parser of the platform on every text', () => {
   const random = randomOf(11)
   const parts = [
     '{',
@@ -151,7 +138,7 @@ test('it agrees with the parser of the platform on every text', () => {
     } catch {
       isJson = false
     }
-    expect(jsonProblem(text) === undefined, JSON.stringify(text)).toBe(isJson)
+    expect(jsonFault(text) === undefined, JSON.stringify(text)).toBe(isJson)
   }
 })
 

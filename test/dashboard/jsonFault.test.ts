@@ -7,6 +7,8 @@ test.each([
   ['{"a" 1}', 'line 1, column 6: expected a colon, got 1}'],
   ['[1 2]', 'line 1, column 4: expected a comma or ], got 2]'],
   ['{"a": [1, 2}', 'line 1, column 12: expected a comma or ], got }'],
+  ['[1}', 'line 1, column 3: expected a comma or ], got }'],
+  ['1 2', 'line 1, column 3: expected the end of the text, got 2'],
   ['[1,]', 'line 1, column 4: expected a value, got ]'],
   ['{"a": 1,}', 'line 1, column 9: expected a name in double quotes, got }'],
   ['{', 'line 1, column 2: expected a name in double quotes or }, got the end'],

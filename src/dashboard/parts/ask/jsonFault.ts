@@ -1,8 +1,12 @@
-/** Where a text stops being JSON, and what was expected there. */
-export interface JsonFault {
-  /** Both from 1. */
+/** Lines and columns are from 1. */
+export interface TextPlace {
   readonly line: number
   readonly column: number
+  readonly offset: number
+}
+
+/** Where a text stops being JSON, and what was expected there. */
+export interface JsonFault extends TextPlace {
   readonly expected: string
   /** What is there, shortened. */
   readonly got: string
@@ -97,10 +101,13 @@ function stringEnd(text: string, start: number): number | { readonly at: number;
   return { at: text.length, expected: 'a closing double quote' }
 }
 
+export function placeAt(text: string, offset: number): TextPlace {
+  const before = text.slice(0, offset)
+  return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n'), offset }
+}
+
 function faultAt(text: string, at: number, expected: string): JsonFault {
-  const before = text.slice(0, at)
-  const line = before.split('\n').length
-  const column = at - before.lastIndexOf('\n')
   const rest = text.slice(at, at + SHOWN).split('\n', 1)[0] ?? ''
-  return { line, column, expected, got: rest === '' && at >= text.length ? 'the end' : rest || 'a line break' }
+  const got = rest === '' && at >= text.length ? 'the end' : rest || 'a line break'
+  return { ...placeAt(text, at), expected, got }
 }

@@ -7,8 +7,8 @@ import { client } from '../../../api/client.ts'
 import { whyNot } from '../../../app/session.ts'
 import { Button } from '../../../parts/ask/button.tsx'
 import { Dialog } from '../../../parts/ask/dialog.tsx'
+import { jsonFault } from '../../../parts/ask/jsonFault.ts'
 import { InputEditor } from './inputEditor.tsx'
-import { jsonProblem } from './jsonPlace.ts'
 
 type Fields = Readonly<Record<'eta' | 'queue' | 'priority' | 'input', string>>
 
@@ -83,7 +83,7 @@ function Field(props: {
 function wrongIn({ eta, queue, priority, input }: Fields): string | undefined {
   if ([eta, queue, priority, input].every((value) => value.trim() === '')) return 'Nothing is changed'
   if (priority !== '' && !/^\d+$/.test(priority)) return 'The priority is a whole number'
-  if (input.trim() !== '' && jsonProblem(input)) return 'The input is no JSON'
+  if (input.trim() !== '' && jsonFault(input)) return 'The input is no JSON'
   return undefined
 }
 

@@ -1,16 +1,12 @@
 import type { JSX } from 'preact'
 import { useId, useRef } from 'preact/hooks'
-import { ProblemError } from '../../../../client/problem.ts'
+import { jsonFault, type TextPlace } from '../../../parts/ask/jsonFault.ts'
+import { type FieldProblem, fieldProblems } from '../../../parts/fieldProblems.ts'
 import { Problem } from '../../../parts/problem.tsx'
 import { visible } from '../../../parts/text/outside.tsx'
-import { jsonProblem, placeOfPointer, type TextPlace } from './jsonPlace.ts'
+import { placeOfPointer } from './jsonPlace.ts'
 
-/** What the server found in an input. */
-interface Found {
-  readonly pointer: string
-  readonly detail: string
-  readonly place: TextPlace
-}
+const MAX_FOUND = 20
 
 export interface InputEditorProps {
   /** JSON, as the user writes it. */
@@ -25,8 +21,8 @@ export interface InputEditorProps {
 export function InputEditor({ text, change, refusal, label }: InputEditorProps): JSX.Element {
   const field = useRef<HTMLTextAreaElement>(null)
   const id = useId()
-  const wrong = text.trim() === '' ? undefined : jsonProblem(text)
-  const found = wrong ? [] : foundIn(refusal, text)
+  const wrong = text.trim() === '' ? undefined : jsonFault(text)
+  const found = wrong ? [] : fieldProblems(refusal).slice(0, MAX_FOUND)
   const goTo = ({ offset }: TextPlace): void => {
     field.current?.focus()
     field.current?.setSelectionRange(offset, offset)
@@ -45,9 +41,14 @@ export function InputEditor({ text, change, refusal, label }: InputEditorProps):
         onInput={(event) => change(event.currentTarget.value)}
       />
       <div id={`${id}-wrong`} class="wrong" aria-live="polite">
-        {wrong && <Place place={wrong.place} goTo={goTo} text={wrong.detail} />}
-        {found.map(({ pointer, detail, place }) => (
-          <Place key={`${pointer} ${detail}`} place={place} goTo={goTo} text={`${pointerText(pointer)}${detail}`} />
+        {wrong && <Place place={wrong} goTo={goTo} text={`expected ${wrong.expected}, got ${wrong.got}`} />}
+        {found.map((one) => (
+          <Place
+            key={`${one.pointer} ${one.detail}`}
+            place={placeOfPointer(text, one.pointer)}
+            goTo={goTo}
+            text={problemText(one)}
+          />
         ))}
       </div>
       {refusal && found.length === 0 && !wrong && <Problem error={refusal} />}
@@ -67,20 +68,7 @@ function Place(props: { place: TextPlace; text: string; goTo: (place: TextPlace)
   )
 }
 
-function pointerText(pointer: string): string {
+function problemText({ pointer, detail }: FieldProblem): string {
   const path = pointer.replace(/^#\/?/, '')
-  return path === '' ? '' : `${path}: `
+  return path === '' ? detail : `${path}: ${detail}`
 }
-
-/** The entries of a problem that say which part of the input they are about. */
-function foundIn(refusal: Error | undefined, text: string): readonly Found[] {
-  const errors: unknown = refusal instanceof ProblemError ? refusal.problem.errors : undefined
-  if (!Array.isArray(errors)) return []
-  return errors.slice(0, MAX_FOUND).flatMap((entry: unknown) => {
-    const { pointer, detail } = (entry ?? {}) as Record<string, unknown>
-    if (typeof pointer !== 'string' || typeof detail !== 'string') return []
-    return [{ pointer, detail, place: placeOfPointer(text, pointer) }]
-  })
-}
-
-const MAX_FOUND = 20

@@ -1,27 +1,6 @@
 /* Where something is in a text of JSON that the user writes. */
-import { syntaxProblem } from './jsonSyntax.ts'
-
-/** From 1. */
-export interface TextPlace {
-  readonly line: number
-  readonly column: number
-  readonly offset: number
-}
-
-/** What is wrong with a text that is no JSON, and where; undefined where it is JSON. */
-export function jsonProblem(text: string): { readonly detail: string; readonly place: TextPlace } | undefined {
-  const problem = syntaxProblem(text)
-  if (!problem) return undefined
-  const { offset, expected } = problem
-  const got = offset >= text.length ? 'the end' : text.slice(offset, offset + 12).split('\n', 1)[0]
-  return { detail: `expected ${expected}, got ${got}`, place: placeAt(text, offset) }
-}
-
-export function placeAt(text: string, offset: number): TextPlace {
-  const before = text.slice(0, offset)
-  const start = before.lastIndexOf('\n') + 1
-  return { line: before.split('\n').length, column: offset - start + 1, offset }
-}
+import { stepsOf } from '../../../form/model/json.ts'
+import { placeAt, type TextPlace } from '../../../parts/ask/jsonFault.ts'
 
 /**
  * Where the value of a pointer begins, as of `#/tags/1/name` (RFC 6901 as a URI fragment), or what is around it, where
@@ -29,22 +8,12 @@ export function placeAt(text: string, offset: number): TextPlace {
  */
 export function placeOfPointer(text: string, pointer: string): TextPlace {
   let at = pastSpace(text, 0)
-  for (const part of pointer.replace(/^#?\/?/, '').split('/')) {
-    if (part === '') break
-    const child = childAt(text, at, nameOf(part))
+  for (const name of stepsOf(pointer)) {
+    const child = childAt(text, at, name)
     if (child === undefined) break
     at = child
   }
   return placeAt(text, at)
-}
-
-function nameOf(part: string): string {
-  try {
-    return decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~')
-  } catch {
-    // A lone % that was not escaped.
-    return part
-  }
 }
 
 /** Where the value of a member, or an item, begins in the value that begins at `at`. */

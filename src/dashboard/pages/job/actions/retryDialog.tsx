@@ -8,10 +8,10 @@ import { useResource } from '../../../api/resource.ts'
 import { can } from '../../../app/session.ts'
 import { Button } from '../../../parts/ask/button.tsx'
 import { Dialog } from '../../../parts/ask/dialog.tsx'
+import { jsonFault } from '../../../parts/ask/jsonFault.ts'
 import { Loading } from '../../../parts/loading.tsx'
 import { problemLine } from '../../../parts/problemText.ts'
 import { InputEditor } from './inputEditor.tsx'
-import { jsonProblem } from './jsonPlace.ts'
 
 /** A longer input is not put into the field, characters. */
 const MAX_EDITED = 1_000_000
@@ -39,7 +39,7 @@ export function RetryDialog(props: { id: string; close: () => void; done: (id: s
       setRefusal(reason as Error)
     }
   }
-  const isWrong = text.trim() === '' || jsonProblem(text) !== undefined
+  const isWrong = text.trim() === '' || jsonFault(text) !== undefined
   return (
     <Dialog title="Retry with another input" close={close} size="wide">
       {isLoaded ? (
