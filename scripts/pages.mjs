@@ -13,7 +13,7 @@ const pages = [
   { html: 'docs/index.html', script: 'docs/main.tsx', name: 'docs', to: 'docs.html' },
 ]
 /** What is part of the scripts, whose licences go with them. */
-const bundled = ['preact', '@preact/signals', '@preact/signals-core']
+const bundled = ['preact']
 
 /** Builds all of them into dist/dashboard/. @returns {Promise<{ files: number, bytes: number, zipped: number }>} */
 export async function buildPages() {

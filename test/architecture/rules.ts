@@ -231,7 +231,7 @@ export function clientProblems(sources: readonly Source[]): string[] {
 }
 
 /** What is part of the bundled pages; users do not install it. */
-const pagePackages = new Set(['preact', '@preact/signals'])
+const pagePackages = new Set(['preact'])
 
 /** What the pages import beside themselves, the client, and types of documents: they speak to the server by HTTP. */
 export function dashboardProblems(sources: readonly Source[]): string[] {

@@ -15,6 +15,5 @@ test('all pages together have at most 120 KB with gzip', () => {
 
 test('the licences of what is part of them go with them', () => {
   const text = readFileSync(new URL('LICENSES.txt', built), 'utf8')
-  for (const name of ['preact', '@preact/signals'])
-    expect(text).toMatch(new RegExp(`^${name}\\n\\n.*(?:MIT|Permission is hereby granted)`, 'ms'))
+  expect(text).toMatch(/^preact\n\n.*(?:MIT|Permission is hereby granted)/ms)
 })

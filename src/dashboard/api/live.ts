@@ -1,8 +1,8 @@
-import { type Signal, signal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import type { LiveMessage } from '../../client/events.ts'
 import type { LiveOptions } from '../../client/fleet/live.ts'
 import { client } from './client.ts'
+import { type Signal, signal, useValue } from './signal.ts'
 import { isVisible } from './visible.ts'
 
 /** Whether changes come now. `paused`: the tab is hidden. `broken`: the server does not answer, and is asked again. */
@@ -28,7 +28,7 @@ export function useLive(use: LiveUse | undefined): void {
   const latest = useRef(use)
   latest.current = use
   const key = use && JSON.stringify(use.watch)
-  const visible = isVisible.value
+  const visible = useValue(isVisible)
   useEffect(() => {
     if (!use) return
     if (!visible) {

@@ -1,5 +1,5 @@
-import { type Signal, signal } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
+import { type Signal, signal, useValue } from './signal.ts'
 import { isVisible } from './visible.ts'
 
 /** What was loaded from the API, as far as it is there. */
@@ -34,13 +34,13 @@ export function useResource<T>(
     void loader.reload()
     return () => loader.stop()
   }, [loader])
-  const visible = isVisible.value
+  const visible = useValue(isVisible)
   useEffect(() => {
     if (every === undefined || !visible) return
     const timer = setInterval(() => void loader.reload(), every)
     return () => clearInterval(timer)
   }, [loader, every, visible])
-  const { data, error, isLoading } = loader.state.value
+  const { data, error, isLoading } = useValue(loader.state)
   return { data, error, isLoading, reload: loader.reload, update: loader.update }
 }
 

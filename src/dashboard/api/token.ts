@@ -1,4 +1,4 @@
-import { type Signal, signal } from '@preact/signals'
+import { type Signal, signal } from './signal.ts'
 
 const KEY = 'celeriac.token'
 

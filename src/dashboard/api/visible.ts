@@ -1,4 +1,4 @@
-import { type Signal, signal } from '@preact/signals'
+import { type Signal, signal } from './signal.ts'
 
 /** The tab is in front: only then is anything loaded by itself, or followed. */
 export const isVisible: Signal<boolean> = signal(document.visibilityState === 'visible')

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { useValue } from '../api/signal.ts'
 import { isAsked } from '../api/token.ts'
 import { Confirmation } from '../parts/ask/confirm.tsx'
 import { Loading } from '../parts/loading.tsx'
@@ -12,6 +13,11 @@ import { Shell } from './shell.tsx'
 
 /** All of it: the frame, and the page that the URL names. */
 export function App(): JSX.Element {
+  // All that is shown is drawn again with these: it may read them as they are.
+  useValue(here)
+  useValue(me)
+  useValue(problem)
+  useValue(isAsked)
   return (
     <>
       <Content />

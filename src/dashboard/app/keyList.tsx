@@ -1,10 +1,11 @@
 import type { JSX } from 'preact'
+import { useValue } from '../api/signal.ts'
 import { Dialog } from '../parts/ask/dialog.tsx'
 import { bindings } from './keys.ts'
 
 /** The keys that work on this page. */
 export function KeyList({ close }: { close: () => void }): JSX.Element {
-  const newest = new Map(bindings.value.map((binding) => [binding.keys, binding]))
+  const newest = new Map(useValue(bindings).map((binding) => [binding.keys, binding]))
   return (
     <Dialog title="Keys" close={close}>
       <dl class="keys">

@@ -1,5 +1,5 @@
-import { type Signal, signal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
+import { type Signal, signal } from '../api/signal.ts'
 
 /** What keys do on a page, for the list at `?`. */
 export interface Binding {

@@ -1,4 +1,4 @@
-import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals'
+import { type Signal, signal } from '../api/signal.ts'
 
 /** Where the user is: all of it is in the URL behind `#`, so that it can be shared, and goes back and forth. */
 export interface Location {
@@ -7,12 +7,12 @@ export interface Location {
   readonly query: URLSearchParams
 }
 
-const hash: Signal<string> = signal(window.location.hash)
-window.addEventListener('hashchange', () => {
-  hash.value = window.location.hash
-})
+export const here: Signal<Location> = signal(parse(window.location.hash))
+window.addEventListener('hashchange', look)
 
-export const here: ReadonlySignal<Location> = computed(() => parse(hash.value))
+function look(): void {
+  here.value = parse(window.location.hash)
+}
 
 /** The link to a page: `to('jobs', { state: 'FAILURE' })`, `to(['jobs', id])`. Words that are empty are left out. */
 export function to(path: string | readonly string[], query: Readonly<Record<string, string | undefined>> = {}): string {
@@ -36,7 +36,7 @@ export function setQuery(changes: Readonly<Record<string, string | undefined>>, 
     return
   }
   window.history.replaceState(null, '', link)
-  hash.value = window.location.hash
+  look()
 }
 
 function parse(text: string): Location {

@@ -1,7 +1,7 @@
-import { type Signal, signal } from '@preact/signals'
 import type { AbilitiesDocument, MeDocument } from '../../protocol/meDocument.ts'
 import { authorizedFetch, client } from '../api/client.ts'
 import { place } from '../api/place.ts'
+import { type Signal, signal } from '../api/signal.ts'
 import { keepToken } from '../api/token.ts'
 
 /** Who uses the pages, and what the server lets them do; undefined until it has answered. */

@@ -1,5 +1,6 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { useState } from 'preact/hooks'
+import { useValue } from '../api/signal.ts'
 import { Button } from '../parts/ask/button.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { KeyList } from './keyList.tsx'
@@ -64,7 +65,7 @@ function Who({ showKeys }: { showKeys: () => void }): JSX.Element {
       {session?.readOnly && <p class="quiet">Read-only</p>}
       <div class="row">
         <Button kind="icon" label={`Colors: ${theme.value}`} onPress={nextTheme}>
-          <Icon name={`theme-${theme.value}`} />
+          <Icon name={`theme-${useValue(theme)}`} />
         </Button>
         <Button kind="icon" label="Keys" onPress={showKeys}>
           <Icon name="keys" />

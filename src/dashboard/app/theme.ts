@@ -1,4 +1,4 @@
-import { type Signal, signal } from '@preact/signals'
+import { type Signal, signal } from '../api/signal.ts'
 
 /** `system`: as the browser is set. */
 export type Theme = 'system' | 'light' | 'dark'

@@ -1,6 +1,6 @@
-import { type Signal, signal } from '@preact/signals'
 import { createClient } from '../../client/client.ts'
 import { place } from '../api/place.ts'
+import { type Signal, signal } from '../api/signal.ts'
 import type { CallApi } from '../calls/api.ts'
 
 const KEY = 'token'

@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { place } from '../api/place.ts'
 import { useResource } from '../api/resource.ts'
+import { useValue } from '../api/signal.ts'
 import { here, to } from '../app/location.ts'
 import { type ExposedTask, type OpenApi, tasksOf } from '../calls/openApi.ts'
 import { Schemas } from '../form/model/schemas.ts'
@@ -18,12 +19,12 @@ type Found = { readonly document: OpenApi } | { readonly asks: Scheme }
 
 /** The page of an API: reads openapi.json beside it, and shows what is in the address behind the #. */
 export function Docs(): JSX.Element {
-  const found = useResource(load, [authorization.value])
+  const found = useResource(load, [useValue(authorization)])
   const { data, error } = found
   const document31 = data && 'document' in data ? data.document : undefined
   const tasks = document31 ? tasksOf(document31) : []
   const scheme = data && ('asks' in data ? data.asks : schemeOf(data.document))
-  const [, name] = here.value.segments
+  const [, name] = useValue(here).segments
   useHeadingFocus(name)
   if (document31) document.title = `${document31.info.title} API`
   return (

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { type LiveState, liveState } from '../api/live.ts'
+import { useValue } from '../api/signal.ts'
 
 const WORDS: Readonly<Record<LiveState, string>> = {
   off: 'Not live',
@@ -10,9 +11,10 @@ const WORDS: Readonly<Record<LiveState, string>> = {
 
 /** Whether the page follows what happens. */
 export function Live(): JSX.Element {
+  const state = useValue(liveState)
   return (
-    <span class={`live ${liveState.value}`} role="status">
-      {WORDS[liveState.value]}
+    <span class={`live ${state}`} role="status">
+      {WORDS[state]}
     </span>
   )
 }

@@ -1,5 +1,5 @@
-import { type Signal, signal } from '@preact/signals'
 import type { JSX } from 'preact'
+import { type Signal, signal, useValue } from '../api/signal.ts'
 import { Icon } from './icon.tsx'
 
 interface Toast {
@@ -29,7 +29,7 @@ function close(toast: Toast): void {
 export function Toasts(): JSX.Element {
   return (
     <div class="toasts" role="status">
-      {toasts.value.map((toast) => (
+      {useValue(toasts).map((toast) => (
         <div key={toast.number} class={`toast ${toast.kind}`}>
           <Icon name={toast.kind === 'done' ? 'done' : 'alert'} />
           <p>{toast.text}</p>

@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { JobDiagnosisDocument } from '../../../protocol/doctorDocument.ts'
 import { client } from '../../api/client.ts'
+import { useValue } from '../../api/signal.ts'
 import { useKeys } from '../../app/keys.ts'
 import { whyNot } from '../../app/session.ts'
 import { Button } from '../../parts/ask/button.tsx'
@@ -28,7 +29,8 @@ export function Diagnosis({ job: { id, createdAt, state } }: { job: JobView }): 
       setError(reason as Error)
     }
   }
-  const isLate = createdAt === undefined || now.value - Date.parse(createdAt) > PATIENCE_MS
+  const time = useValue(now)
+  const isLate = createdAt === undefined || time - Date.parse(createdAt) > PATIENCE_MS
   useEffect(() => {
     if (isLate && !isAsked.current && barred === undefined) void ask()
   }, [isLate, barred])

@@ -1,6 +1,6 @@
-import { type Signal, signal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
+import { type Signal, signal, useValue } from '../../api/signal.ts'
 import { Button } from '../../parts/ask/button.tsx'
 import { Copy } from '../../parts/text/copy.tsx'
 
@@ -12,7 +12,7 @@ const template: Signal<string> = signal(localStorage.getItem(KEY) ?? '')
 export function Trace({ traceparent }: { traceparent: string }): JSX.Element {
   const [isEdited, setEdited] = useState(false)
   const [, traceId = '', spanId = ''] = traceparent.split('-')
-  const link = linkOf(template.value, traceId, spanId)
+  const link = linkOf(useValue(template), traceId, spanId)
   return (
     <section class="card" aria-labelledby="job-trace">
       <h2 id="job-trace">Trace</h2>

@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { useLive } from '../../api/live.ts'
 import { type Resource, useResource } from '../../api/resource.ts'
+import { useValue } from '../../api/signal.ts'
 import { isVisible } from '../../api/visible.ts'
 import { here } from '../../app/location.ts'
 import { can, me } from '../../app/session.ts'
@@ -80,7 +81,7 @@ interface ListedProps {
 }
 
 function Listed({ filter, list, selection, facets, isRecorded }: ListedProps): JSX.Element {
-  list.rows.version.value
+  useValue(list.rows.version)
   const total = facets && { count: facets.total, isPartial: facets.isPartial }
   const isNone = list.rows.state === 'ended' && list.rows.count === 0
   if (isNone) return isAll(filter) ? <NoJobs /> : <NoneFits />
@@ -131,7 +132,7 @@ function useFacets(filter: JobsFilter, list: JobList, isRecorded: boolean): Reso
   useEffect(() => {
     counted.current = list.changes
     const timer = setInterval(() => {
-      if (list.changes === counted.current || !isVisible.peek()) return
+      if (list.changes === counted.current || !isVisible.value) return
       counted.current = list.changes
       void facets.reload()
     }, COUNT_MS)

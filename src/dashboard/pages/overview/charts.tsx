@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import { useMemo } from 'preact/hooks'
 import type { GapDocument, StatsPointDocument } from '../../../protocol/recordedDocument.ts'
+import { useValue } from '../../api/signal.ts'
 import { Chart } from '../../parts/chart/chart.tsx'
 import { count, dateTime, duration } from '../../parts/text/format.ts'
 import { now } from '../../parts/text/time.tsx'
@@ -18,7 +19,7 @@ export function Charts(props: {
   const { points, gaps, range } = props
   const step = STEP_MS[range.step]
   // The step that is not over yet would look like a fall.
-  const end = Math.floor(now.value / step) * step
+  const end = Math.floor(useValue(now) / step) * step
   const steps = useMemo(() => stepsOf(points, end - range.length, end, step), [points, end, range.length, step])
   const rates = useMemo(() => ratesOf(steps), [steps])
   const times = useMemo(() => timesOf(steps), [steps])

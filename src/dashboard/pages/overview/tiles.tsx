@@ -2,6 +2,7 @@ import type { ComponentChildren, JSX } from 'preact'
 import type { QueueListDocument } from '../../../protocol/queueDocument.ts'
 import type { StatsPointDocument } from '../../../protocol/recordedDocument.ts'
 import type { WorkerDocument } from '../../../protocol/workerDocument.ts'
+import { useValue } from '../../api/signal.ts'
 import { to } from '../../app/location.ts'
 import { count, counted, duration, percent } from '../../parts/text/format.ts'
 import { now } from '../../parts/text/time.tsx'
@@ -20,10 +21,11 @@ const RATE_S = 10
 
 /** The numbers that are looked at first. */
 export function Tiles({ points, range, queues, workers }: TilesProps): JSX.Element {
+  const time = useValue(now)
   const sums = sumsOf(points)
   const share = failureShare(sums)
   const waiting = queues?.queues.reduce((sum, queue) => sum + queue.waiting, 0)
-  const oldest = oldestOf(queues)
+  const oldest = oldestOf(queues, time)
   const running = workers?.reduce((sum, worker) => sum + (worker.running?.length ?? 0), 0)
   const silent = workers?.filter(({ answers }) => !answers).length ?? 0
   return (
@@ -33,7 +35,7 @@ export function Tiles({ points, range, queues, workers }: TilesProps): JSX.Eleme
       </Tile>
       {range.step === '1s' && (
         <Tile name="Rate" note={`last ${RATE_S} s`}>
-          {rateOf(points)}
+          {rateOf(points, time)}
         </Tile>
       )}
       <Tile name="Failed" href={to('failures')} note={counted(sums.failed, 'job')} alarm={(share ?? 0) >= 0.05}>
@@ -89,8 +91,8 @@ function sumsOf(points: readonly StatsPointDocument[]): { succeeded: number; fai
 }
 
 /** Of the last seconds that are over. */
-function rateOf(points: readonly StatsPointDocument[]): string {
-  const end = Math.floor(now.value / 1000) * 1000 - 1000
+function rateOf(points: readonly StatsPointDocument[], time: number): string {
+  const end = Math.floor(time / 1000) * 1000 - 1000
   const { succeeded, failed } = sumsOf(points.filter(({ at }) => inside(Date.parse(at), end)))
   const rate = (succeeded + failed) / RATE_S
   return `${rate >= 10 ? count(Math.round(rate)) : rate.toFixed(1)}/s`
@@ -100,10 +102,10 @@ function inside(at: number, end: number): boolean {
   return at < end && at >= end - RATE_S * 1000
 }
 
-function oldestOf(queues: QueueListDocument | undefined): { name: string; age: number } | undefined {
+function oldestOf(queues: QueueListDocument | undefined, time: number): { name: string; age: number } | undefined {
   const known = queues?.queues.filter(({ oldest }) => oldest !== undefined) ?? []
   const [first] = known.toSorted((a, b) => Date.parse(a.oldest as string) - Date.parse(b.oldest as string))
-  return first && { name: first.name, age: Math.max(0, now.value - Date.parse(first.oldest as string)) }
+  return first && { name: first.name, age: Math.max(0, time - Date.parse(first.oldest as string)) }
 }
 
 function slotsOf(workers: readonly WorkerDocument[] | undefined): string | undefined {

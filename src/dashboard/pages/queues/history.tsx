@@ -3,6 +3,7 @@ import { useMemo } from 'preact/hooks'
 import type { StatsPointDocument } from '../../../protocol/recordedDocument.ts'
 import { client } from '../../api/client.ts'
 import { useResource } from '../../api/resource.ts'
+import { useValue } from '../../api/signal.ts'
 import { can } from '../../app/session.ts'
 import { Chart } from '../../parts/chart/chart.tsx'
 import { Shown } from '../../parts/page.tsx'
@@ -54,7 +55,7 @@ export function History({ queue }: { queue: string }): JSX.Element | null {
 /** Sent above started: the queue grows. Without events of callers, what started alone. */
 function Lines({ points }: { points: readonly StatsPointDocument[] }): JSX.Element {
   // The minute that is not over yet would look like a fall.
-  const end = Math.floor(now.value / MINUTE_MS) * MINUTE_MS
+  const end = Math.floor(useValue(now) / MINUTE_MS) * MINUTE_MS
   const { times, lines } = useMemo(() => {
     const steps = stepsOf(points, end - MINUTES * MINUTE_MS, end, MINUTE_MS)
     const sent = steps.points.map((point) => point?.sent ?? 0)

@@ -3,6 +3,7 @@ import type { QueueDocument, QueueListDocument } from '../../../protocol/queueDo
 import { client } from '../../api/client.ts'
 import { liveState, merged, useLive } from '../../api/live.ts'
 import { type Resource, useResource } from '../../api/resource.ts'
+import { useValue } from '../../api/signal.ts'
 
 /** Without live changes the list is loaded so often, ms. */
 const RELOAD_MS = 5000
@@ -15,7 +16,7 @@ export interface LiveQueues extends Resource<QueueListDocument> {
 /** All queues, as they are now. */
 export function useQueues(): LiveQueues {
   const [trouble, setTrouble] = useState<string>()
-  const options = liveState.value === 'broken' ? { every: RELOAD_MS } : {}
+  const options = useValue(liveState) === 'broken' ? { every: RELOAD_MS } : {}
   const queues = useResource((signal) => client.queues.list({ signal }), [], options)
   useLive({
     watch: { watch: 'queues' },

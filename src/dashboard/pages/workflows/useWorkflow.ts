@@ -5,6 +5,7 @@ import type { WorkflowTree } from '../../../protocol/workflowTree.ts'
 import { client } from '../../api/client.ts'
 import { useLive } from '../../api/live.ts'
 import { type Resource, useResource } from '../../api/resource.ts'
+import { useValue } from '../../api/signal.ts'
 import { useThrottled } from '../../api/throttled.ts'
 import { isVisible } from '../../api/visible.ts'
 import { isEnded } from '../../parts/state.tsx'
@@ -101,7 +102,7 @@ function isOver(tree: WorkflowTree | undefined): boolean {
 
 /** While nothing says that something has changed, ask. */
 function usePolling(isNeeded: boolean, reload: () => Promise<void>): void {
-  const isOn = isNeeded && isVisible.value
+  const isOn = useValue(isVisible) && isNeeded
   useEffect(() => {
     if (!isOn) return
     const timer = setInterval(() => void reload(), POLL_MS)

@@ -1,11 +1,10 @@
-import { useComputed } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { Icon } from '../../parts/icon.tsx'
 import { kindOf, State } from '../../parts/state.tsx'
 import { count, duration } from '../../parts/text/format.ts'
 import { Outside } from '../../parts/text/outside.tsx'
-import type { Focus } from './flow/focus.ts'
+import { type Focus, useIsLit } from './flow/focus.ts'
 import type { Flow, FlowNode } from './flow/model.ts'
 import type { Order, Row } from './flow/order.ts'
 import { placeOf, runOf, type TimeScale, ticksOf, waitOf } from './flow/times.ts'
@@ -90,7 +89,7 @@ function Ticks({ scale }: { scale: TimeScale }): JSX.Element {
 function WaterfallRow(props: WaterfallProps & { row: Row; index: number }): JSX.Element {
   const { flow, critical, focus, scale, now, row, index } = props
   const { id } = row
-  const isLit = useComputed(() => focus.lit.value === id || focus.open.value === id).value
+  const isLit = useIsLit(focus, id)
   const node = flow.nodes.get(id)
   const isCritical = critical.has(id)
   const light = (): void => {

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { useMemo } from 'preact/hooks'
+import { useValue } from '../../api/signal.ts'
 import { to } from '../../app/location.ts'
 import { useRowKeys } from '../../app/rowKeys.ts'
 import { whyNot } from '../../app/session.ts'
@@ -85,13 +86,13 @@ function Whole({ flow, data, changed }: WholeProps): JSX.Element {
   const focus = useMemo(newFocus, [])
   const order = useMemo(() => orderOf(flow), [flow])
   const isOver = flow.done === flow.total
-  const at = isOver ? 0 : now.value
+  const at = useValue(now, (time) => (isOver ? 0 : time))
   const path = useMemo(() => criticalPath(flow, at), [flow, at])
   const ids = path?.ids.join() ?? ''
   const critical = useMemo(() => new Set(path?.ids), [ids])
   const pinned = useMemo(() => new Set(isOver ? path?.ids.slice(-MAX_PINNED) : []), [isOver && ids])
   const scale = timeScale(flow, at)
-  const open = focus.open.value === undefined ? undefined : flow.nodes.get(focus.open.value)
+  const open = flow.nodes.get(useValue(focus.open) ?? '')
   return (
     <>
       <Notices flow={flow} data={data} />

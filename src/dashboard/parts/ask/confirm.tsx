@@ -1,6 +1,6 @@
-import { type Signal, signal } from '@preact/signals'
 import type { ComponentChildren, JSX } from 'preact'
 import { useState } from 'preact/hooks'
+import { type Signal, signal, useValue } from '../../api/signal.ts'
 import { Outside, visible } from '../text/outside.tsx'
 import { Button } from './button.tsx'
 import { Dialog } from './dialog.tsx'
@@ -39,7 +39,7 @@ export function confirm(question: Question): Promise<boolean> {
 
 /** Rendered once, beside the pages. */
 export function Confirmation(): JSX.Element | null {
-  const question = open.value
+  const question = useValue(open)
   return question ? <Asked key={question.title} question={question} /> : null
 }
 

@@ -1,4 +1,4 @@
-import { type Signal, signal } from '@preact/signals'
+import { type Signal, signal } from '../../api/signal.ts'
 
 /** A part of a list, and where the next one begins. */
 export interface Portion<T> {

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import type { JobStepDocument } from '../../../../protocol/recordedDocument.ts'
+import { useValue } from '../../../api/signal.ts'
 import { to } from '../../../app/location.ts'
 import { isEnded } from '../../../parts/state.tsx'
 import { count, duration } from '../../../parts/text/format.ts'
@@ -15,11 +16,12 @@ const MAX_DRAWN = 50
 
 /** The runs of a job side by side, and where their time went. */
 export function Attempts({ job, steps }: { job: JobView; steps: readonly JobStepDocument[] }): JSX.Element | null {
+  const time = useValue(now)
   const all = attemptsOf(steps, job)
   if (all.length === 0) return null
   const drawn = all.slice(-MAX_DRAWN)
   // What has ended stays as it is: it needs no clock.
-  const end = isEnded(job.state) ? (drawn.at(-1)?.endedAt ?? Date.now()) : now.value
+  const end = isEnded(job.state) ? (drawn.at(-1)?.endedAt ?? Date.now()) : time
   return (
     <section class="card" aria-labelledby="job-timeline">
       <h2 id="job-timeline">{all.length > 1 ? `${count(all.length)} attempts` : 'Timeline'}</h2>

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
+import { useValue } from '../../../api/signal.ts'
 import { useKeys } from '../../../app/keys.ts'
 import { Button } from '../../../parts/ask/button.tsx'
 import { Meter } from '../../../parts/meter.tsx'
@@ -20,7 +21,7 @@ export interface OutputProps {
 
 /** What a job says while it runs: progress, output, log; live. */
 export function Output({ stream, isOver, isWaiting }: OutputProps): JSX.Element {
-  useVersion(stream)
+  useValue(stream.version)
   const { lines, output, progress, problem, isCut } = stream
   const isSilent = lines.count === 0 && output.text === '' && progress === undefined
   return (
@@ -35,11 +36,6 @@ export function Output({ stream, isOver, isWaiting }: OutputProps): JSX.Element 
       )}
     </>
   )
-}
-
-/** The stream changes in place: what draws it has to be drawn again with each version. */
-function useVersion({ version }: JobStream): number {
-  return version.value
 }
 
 /** As a share, where it has the usual members; always as it is, too. */
@@ -78,7 +74,7 @@ function shareOf(value: unknown): number | undefined {
 }
 
 function Emitted({ stream }: { stream: JobStream }): JSX.Element {
-  useVersion(stream)
+  useValue(stream.version)
   const { text, dropped, attempt } = stream.output
   const end = useRef<HTMLPreElement>(null)
   useEffect(() => {
@@ -105,7 +101,7 @@ function Log({ stream }: { stream: JobStream }): JSX.Element {
   const [isFollowing, follow] = useState(true)
   const [level, setLevel] = useState('debug')
   const [word, setWord] = useState('')
-  const version = useVersion(stream)
+  const version = useValue(stream.version)
   const { lines } = stream
   const rows = chosenRows(lines.rows, level, word)
   useKeys([{ keys: 'e', does: 'Follow the end of the log', run: () => follow(!isFollowing) }])

@@ -1,7 +1,7 @@
-import { type Signal, signal } from '@preact/signals'
 import { useEffect, useMemo, useRef } from 'preact/hooks'
 import type { JobEvent } from '../../../../client/types.ts'
 import { client } from '../../../api/client.ts'
+import { type Signal, signal, useValue } from '../../../api/signal.ts'
 import { isVisible } from '../../../api/visible.ts'
 import { LineBuffer, OutputText } from './lineBuffer.ts'
 
@@ -78,7 +78,7 @@ export function useJobStream(id: string, isOn: boolean, changed: () => void): Jo
   const stream = useMemo(() => new JobStream(), [id])
   const latest = useRef(changed)
   latest.current = changed
-  const visible = isVisible.value
+  const visible = useValue(isVisible)
   useEffect(() => {
     if (!isOn || !visible) return
     const stop = new AbortController()

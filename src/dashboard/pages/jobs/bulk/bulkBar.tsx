@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
+import { useValue } from '../../../api/signal.ts'
 import { useKeys } from '../../../app/keys.ts'
 import { whyNot } from '../../../app/session.ts'
 import { Button } from '../../../parts/ask/button.tsx'
@@ -24,8 +25,9 @@ const NEEDS_RECORDER = 'This needs a recorder: the list is of the result backend
 
 /** How many there are, and what can be done with those that are selected, or with all. */
 export function BulkBar({ filter, list, selection, total, isRecorded }: BulkBarProps): JSX.Element {
+  useValue(list.rows.version)
   const [asked, setAsked] = useState<{ action: Action; target: Target }>()
-  const chosen = selection.chosen.value.size
+  const chosen = useValue(selection.chosen).size
   const barred = ({ ability }: Action): string | undefined =>
     whyNot(ability) ?? (isRecorded ? undefined : NEEDS_RECORDER)
   const ask = (action: Action, isAll: boolean): void => {
@@ -84,7 +86,6 @@ export function BulkBar({ filter, list, selection, total, isRecorded }: BulkBarP
 }
 
 function totalText({ rows }: JobList, total: BulkBarProps['total']): string {
-  rows.version.value
   const isPartial = rows.state === 'ended' ? false : (total?.isPartial ?? true)
   const number = rows.state === 'ended' ? rows.count : Math.max(rows.count, total?.count ?? 0)
   return isPartial ? `${count(number)}+ jobs` : counted(number, 'job')

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { useEffect, useMemo, useState } from 'preact/hooks'
+import { useValue } from '../../../api/signal.ts'
 import { Button } from '../../../parts/ask/button.tsx'
 import { Dialog } from '../../../parts/ask/dialog.tsx'
 import { Problem } from '../../../parts/problem.tsx'
@@ -24,7 +25,7 @@ export function BulkDialog(props: {
     void run.count()
     return () => run.stop()
   }, [])
-  const state = run.state.value
+  const state = useValue(run.state)
   const leave = (): void => {
     // Without the dialog it could not be stopped.
     if (state.phase === 'running') run.stop()
@@ -84,7 +85,7 @@ function singular(reason: string): string {
 }
 
 function Answers({ action, run, close }: { action: Action; run: BulkRun; close: () => void }): JSX.Element {
-  const { phase, fitting, changed } = run.state.value
+  const { phase, fitting, changed } = useValue(run.state)
   const [typed, setTyped] = useState('')
   const isTyped = action.isFinal && fitting > TYPED
   const barred = isTyped && typed.trim() !== String(fitting) ? `Type ${fitting} to confirm` : undefined

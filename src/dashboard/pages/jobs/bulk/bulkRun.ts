@@ -1,4 +1,4 @@
-import { type Signal, signal } from '@preact/signals'
+import { type Signal, signal } from '../../../api/signal.ts'
 import type { Plan } from './action.ts'
 
 /** `counting` and `counted`: nothing is changed so far. */

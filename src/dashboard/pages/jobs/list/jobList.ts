@@ -1,5 +1,5 @@
-import { type Signal, signal } from '@preact/signals'
 import type { LiveJobsDocument } from '../../../../protocol/liveDocument.ts'
+import { type Signal, signal } from '../../../api/signal.ts'
 import { type LoadPortion, PagedList } from '../../../parts/rows/pagedList.ts'
 import { type JobRow, ofRecorded } from './jobRow.ts'
 

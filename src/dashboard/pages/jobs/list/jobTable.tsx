@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
+import { useValue } from '../../../api/signal.ts'
 import { useKeys } from '../../../app/keys.ts'
 import { go, to } from '../../../app/location.ts'
 import { Button } from '../../../parts/ask/button.tsx'
@@ -21,7 +22,9 @@ export interface JobTableProps {
 /** The list itself. */
 export function JobTable({ list, selection, total, isRecorded }: JobTableProps): JSX.Element {
   const { rows } = list
-  rows.version.value
+  useValue(rows.version)
+  const chosen = useValue(selection.chosen)
+  const current = useValue(selection.current)
   const control = useRef<RowsControl>(null) as { current: RowsControl | null }
   const isAway = useRef(false)
   list.isReading = () =>
@@ -35,7 +38,6 @@ export function JobTable({ list, selection, total, isRecorded }: JobTableProps):
     if (isRange) selection.extend(index, (at) => rows.at(at))
     else if (row) selection.toggle(index, row)
   }
-  const chosen = selection.chosen.value
   return (
     <div class="list">
       <NewJobsButton list={list} toTop={() => control.current?.toTop()} selection={selection} />
@@ -53,7 +55,7 @@ export function JobTable({ list, selection, total, isRecorded }: JobTableProps):
               index={index}
               job={job}
               isChosen={job !== undefined && chosen.has(job.id)}
-              isCurrent={selection.current.value === index}
+              isCurrent={current === index}
               toggle={toggle}
             />
           )
@@ -80,7 +82,7 @@ function isAsking(): boolean {
 /** What has come while the user read. */
 function NewJobsButton(props: { list: JobList; selection: Selection; toTop: () => void }): JSX.Element | null {
   const { list, selection, toTop } = props
-  const { count: number, isMore } = list.fresh.value
+  const { count: number, isMore } = useValue(list.fresh)
   if (number === 0 && !isMore) return null
   const words = number === 0 ? 'New jobs' : isMore ? `${count(number)}+ new jobs` : counted(number, 'new job')
   return (
@@ -138,7 +140,7 @@ function useListKeys({ list: { rows }, selection, control, known }: KeyUse): voi
     const next = current.value === undefined ? 0 : current.value + step
     current.value = Math.min(known - 1, Math.max(0, next))
   }
-  const index = current.value
+  const index = useValue(current)
   useEffect(() => {
     if (index === undefined) return
     control.current?.show(index)

@@ -1,4 +1,4 @@
-import { type Signal, signal } from '@preact/signals'
+import { type Signal, signal } from '../../../api/signal.ts'
 import type { JobRow } from './jobRow.ts'
 
 /** The jobs that the user has chosen, and the row that keys move. */

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import { useEffect, useId, useMemo, useRef, useState } from 'preact/hooks'
 import { client } from '../../../api/client.ts'
+import { useValue } from '../../../api/signal.ts'
 import { whyNot } from '../../../app/session.ts'
 import { Button } from '../../../parts/ask/button.tsx'
 import { Problem } from '../../../parts/problem.tsx'
@@ -117,7 +118,7 @@ function SlotChoice({ slots, slot, stacks, choose }: ChoiceProps): JSX.Element {
 }
 
 function Countdown({ end }: { end: number }): JSX.Element {
-  const left = Math.ceil((end - now.value) / 1000)
+  const left = Math.ceil((end - useValue(now)) / 1000)
   return <>{left > 0 ? `Taking the profile: ${left} s left` : 'The profile is on its way'}</>
 }
 

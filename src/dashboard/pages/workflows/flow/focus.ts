@@ -1,4 +1,4 @@
-import { type Signal, signal } from '@preact/signals'
+import { type Signal, signal, useValue } from '../../../api/signal.ts'
 
 /** What the user looks at, in the graph and in the waterfall at once. */
 export interface Focus {
@@ -10,4 +10,11 @@ export interface Focus {
 
 export function newFocus(): Focus {
   return { lit: signal(undefined), open: signal(undefined) }
+}
+
+/** The user looks at this job. */
+export function useIsLit({ lit, open }: Focus, job: string): boolean {
+  const isJob = (id: string | undefined): boolean => id === job
+  const isPointed = useValue(lit, isJob)
+  return useValue(open, isJob) || isPointed
 }

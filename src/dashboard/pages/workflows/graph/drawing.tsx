@@ -1,5 +1,6 @@
-import type { JSX } from 'preact'
+import type { ComponentChildren, JSX } from 'preact'
 import { useMemo, useRef, useState } from 'preact/hooks'
+import { useValue } from '../../../api/signal.ts'
 import type { Focus } from '../flow/focus.ts'
 import type { FlowNode } from '../flow/model.ts'
 import { GraphBox } from './graphBox.tsx'
@@ -38,15 +39,21 @@ export function Drawing(props: DrawingProps): JSX.Element {
         if (viewport.wasMoved) event.stopPropagation()
       }}
     >
-      <g transform={viewport.transform}>
+      <Moved viewport={viewport}>
         {groups.map((group) => (
           <GraphBox key={group.id} group={group} box={boxIn(layout, group.id)} />
         ))}
         {lines}
         <Jobs {...props} go={(id) => goTo(drawing.current, id)} />
-      </g>
+      </Moved>
     </svg>
   )
+}
+
+/** Moves what is in it; that is not drawn again. */
+function Moved({ viewport, children }: { viewport: Viewport; children: ComponentChildren }): JSX.Element {
+  const { x, y, scale } = useValue(viewport.view)
+  return <g transform={`translate(${x} ${y}) scale(${scale})`}>{children}</g>
 }
 
 /** One of them is in the order of the Tab key; the arrow keys go from it to the others. */

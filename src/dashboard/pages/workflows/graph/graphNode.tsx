@@ -1,9 +1,9 @@
-import { useComputed } from '@preact/signals'
 import type { ComponentChildren, JSX } from 'preact'
+import { useValue } from '../../../api/signal.ts'
 import { iconPath } from '../../../parts/icon.tsx'
 import { kindOf } from '../../../parts/state.tsx'
 import { now } from '../../../parts/text/time.tsx'
-import type { Focus } from '../flow/focus.ts'
+import { type Focus, useIsLit } from '../flow/focus.ts'
 import type { FlowNode } from '../flow/model.ts'
 import { byUrgency } from '../flow/stateWords.ts'
 import type { Box } from './layout.ts'
@@ -29,10 +29,12 @@ export function JobNode({
   ...common
 }: Common & { node: FlowNode; isCritical: boolean }): JSX.Element {
   const { focus } = common
-  const isLit = useComputed(() => focus.lit.value === node.id || focus.open.value === node.id).value
+  const isLit = useIsLit(focus, node.id)
   const kind = kindOf(node.state)
   // Only what runs changes with the time.
-  const words = nodeWords(node, node.endedAt === undefined && node.startedAt !== undefined ? now.value : 0, isCritical)
+  const isRunning = node.endedAt === undefined && node.startedAt !== undefined
+  const time = useValue(now, (at) => (isRunning ? at : 0))
+  const words = nodeWords(node, time, isCritical)
   const [short, full] = [shortName(node.task), nameOf(node.task)]
   return (
     <Node
@@ -51,9 +53,7 @@ export function JobNode({
 /** Many jobs as one: opened, some of them are drawn by themselves. */
 export function BundleNode({ bundle, graph, ...common }: Common & { bundle: Bundle; graph: ShownGraph }): JSX.Element {
   const { focus } = common
-  const isLit = useComputed(
-    () => focus.lit.value !== undefined && graph.drawnAs.get(focus.lit.value) === bundle.id,
-  ).value
+  const isLit = useValue(focus.lit, (id) => id !== undefined && graph.drawnAs.get(id) === bundle.id)
   const [[state = 'PENDING'] = []] = byUrgency(bundle.states)
   const kind = kindOf(state)
   const label = `${bundleName(bundle)} ${bundleStates(bundle)}. Enter shows some of them.`

@@ -1,6 +1,6 @@
-import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals'
+import { type Signal, signal } from '../../../api/signal.ts'
 
-interface View {
+export interface View {
   /** Of the drawing's corner, in the window's pixels. */
   readonly x: number
   readonly y: number
@@ -21,21 +21,13 @@ const LEFT = 48
 
 /** What is seen of a drawing: moved and zoomed by pointers, wheel and keys. */
 export class Viewport {
-  readonly transform: ReadonlySignal<string>
-  readonly #view: Signal<View> = signal({ x: 0, y: 0, scale: 1 })
+  readonly view: Signal<View> = signal({ x: 0, y: 0, scale: 1 })
   readonly #pointers = new Map<number, { readonly x: number; readonly y: number }>()
   #window: Size = { width: 0, height: 0 }
   #drawing: Size = { width: 0, height: 0 }
   /** The user has chosen what is seen: a change of the size does not change that. */
   #isChosen = false
   #moved = 0
-
-  constructor() {
-    this.transform = computed(() => {
-      const { x, y, scale } = this.#view.value
-      return `translate(${x} ${y}) scale(${scale})`
-    })
-  }
 
   /** The sizes have changed. */
   resize(inside: Size, drawing: Size): void {
@@ -54,26 +46,26 @@ export class Viewport {
     )
     const x = (width - this.#drawing.width * scale) / 2
     const y = (height - this.#drawing.height * scale) / 2
-    this.#view.value = { x, y, scale }
+    this.view.value = { x, y, scale }
     this.#isChosen = false
   }
 
   /** Around a point of the window; default: its middle. */
   zoom(factor: number, at = { x: this.#window.width / 2, y: this.#window.height / 2 }): void {
-    const { x, y, scale } = this.#view.peek()
+    const { x, y, scale } = this.view.value
     const next = Math.min(MAX_SCALE, Math.max(MIN_SCALE, scale * factor))
     const by = next / scale
     this.#show({ x: at.x - (at.x - x) * by, y: at.y - (at.y - y) * by, scale: next })
   }
 
   move(dx: number, dy: number): void {
-    const { x, y, scale } = this.#view.peek()
+    const { x, y, scale } = this.view.value
     this.#show({ x: x + dx, y: y + dy, scale })
   }
 
   /** Moved as little as it takes until this part of the drawing is in sight. */
   reveal(box: { readonly x: number; readonly y: number; readonly width: number; readonly height: number }): void {
-    const { x, y, scale } = this.#view.peek()
+    const { x, y, scale } = this.view.value
     const shift = (from: number, size: number, whole: number): number => {
       if (from < MARGIN) return MARGIN - from
       return from + size > whole - MARGIN ? Math.max(MARGIN - from, whole - MARGIN - from - size) : 0
@@ -119,7 +111,7 @@ export class Viewport {
     const within = (at: number, size: number, whole: number): number =>
       Math.min(whole - LEFT, Math.max(LEFT - size * scale, at))
     this.#isChosen = true
-    this.#view.value = {
+    this.view.value = {
       x: within(x, this.#drawing.width, width),
       y: within(y, this.#drawing.height, height),
       scale,
