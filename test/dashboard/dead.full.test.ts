@@ -101,7 +101,7 @@ test('letters are filtered by the URL, sent again with a rate and progress, and 
   await dialog.getByText('Expected a number per second').waitFor()
   await dialog.getByLabel(/^No faster than/).fill('20/s')
   await dialog.getByRole('button', { name: 'Redrive 4 messages' }).click()
-  await dialog.getByText('4 of 4 sent').waitFor()
+  await dialog.getByText('Done. 4 messages of 4 are sent again.').waitFor()
   await dialog.getByRole('button', { name: 'Close', exact: true }).last().click()
   // That of the address which bounces dies again.
   await page.getByRole('cell', { name: 'Reject: no address bounce@example.com' }).waitFor()

@@ -107,13 +107,13 @@ test('one group: its facts, its traceback, its jobs, a copy as text, and its job
   isMended = true
   await page.getByRole('button', { name: 'Retry the group' }).click()
   const dialog = page.getByRole('dialog', { name: 'Retry this group' })
-  await dialog.getByText('4 jobs can be submitted again').waitFor()
+  await dialog.getByText('4 jobs will be submitted again.').waitFor()
   await expectAccessible(page)
   await dialog.getByRole('button', { name: 'Cancel' }).click()
   expect((await client().recorded.jobs({ task: 'rows.load' })).jobs).toHaveLength(4)
   await page.getByRole('button', { name: 'Retry the group' }).click()
   await dialog.getByRole('button', { name: 'Retry 4 jobs' }).click()
-  await dialog.getByText('4 jobs were submitted again, each as a new job').waitFor()
+  await dialog.getByText('Done. 4 jobs of 4 are submitted again.').waitFor()
   await until('the new jobs to succeed', async () => {
     const { jobs } = await client().recorded.jobs({ task: 'rows.load', state: 'SUCCESS' })
     return jobs.length === 4
@@ -121,8 +121,8 @@ test('one group: its facts, its traceback, its jobs, a copy as text, and its job
   await dialog.getByRole('button', { name: 'Close' }).last().click()
   await page.getByRole('button', { name: 'Retry the group' }).click()
   await dialog.getByRole('button', { name: 'Retry 4 jobs' }).click()
-  await dialog.getByText('0 jobs were submitted again').waitFor()
-  await dialog.getByText('4 jobs were submitted again before').waitFor()
+  await dialog.getByText('Done. 0 jobs of 4 are submitted again.').waitFor()
+  await dialog.getByText('4 jobs were submitted again before: left out').waitFor()
   await page.keyboard.press('Escape')
   await page.getByRole('link', { name: 'Show in Jobs' }).click()
   await page.getByRole('heading', { level: 1, name: 'Jobs' }).waitFor()

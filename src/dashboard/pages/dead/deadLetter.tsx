@@ -17,7 +17,7 @@ import { notify } from '../../parts/toasts.tsx'
 import { Deaths } from './deaths.tsx'
 import { EditInput, whyNotEdited } from './editInput.tsx'
 import { REASONS } from './reasons.ts'
-import { redrivenWords } from './redriveRun.ts'
+import { redrivenWords } from './redrivePlan.ts'
 
 /** One dead letter: why it died, with what it was sent, and what can be done. */
 export function DeadLetter({ id }: { readonly id: string }): JSX.Element {

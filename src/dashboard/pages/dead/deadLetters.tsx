@@ -17,7 +17,7 @@ import { dropMatching } from './dropLetters.tsx'
 import { Filters } from './filters.tsx'
 import { REASONS } from './reasons.ts'
 import { RedriveDialog } from './redriveDialog.tsx'
-import { redrivenWords } from './redriveRun.ts'
+import { redrivenWords } from './redrivePlan.ts'
 
 const RELOAD_MS = 5000
 const PAGE = 50

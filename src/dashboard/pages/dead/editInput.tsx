@@ -9,7 +9,7 @@ import { problemAt } from '../../parts/fieldProblems.ts'
 import { Problem } from '../../parts/problem.tsx'
 import { jsonText } from '../../parts/text/jsonText.ts'
 import { notify } from '../../parts/toasts.tsx'
-import { redrivenWords } from './redriveRun.ts'
+import { redrivenWords } from './redrivePlan.ts'
 
 /** The server shows this in place of what a task calls `sensitive`. */
 const CONCEALED = '"…"'

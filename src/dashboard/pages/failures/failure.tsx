@@ -8,6 +8,8 @@ import { to } from '../../app/location.ts'
 import { useRowKeys } from '../../app/rowKeys.ts'
 import { whyNot } from '../../app/session.ts'
 import { Button } from '../../parts/ask/button.tsx'
+import { type BulkAction, BulkDialog } from '../../parts/bulk/bulkDialog.tsx'
+import { retrySeries } from '../../parts/bulk/retrySeries.ts'
 import { Facts } from '../../parts/facts.tsx'
 import { Icon } from '../../parts/icon.tsx'
 import { Live } from '../../parts/live.tsx'
@@ -18,7 +20,6 @@ import { Moment } from '../../parts/text/time.tsx'
 import { notify } from '../../parts/toasts.tsx'
 import { GroupJobs, useGroupJobs } from './groupJobs.tsx'
 import { Regressed } from './regressed.tsx'
-import { RetryDialog } from './retryDialog.tsx'
 
 /** One group of failures: what it is, its last traceback, and its jobs. */
 export function Failure({ id }: { readonly id: string }): JSX.Element {
@@ -64,9 +65,22 @@ export function Failure({ id }: { readonly id: string }): JSX.Element {
         </section>
       )}
       {failure.data && <GroupJobs jobs={jobs} />}
-      {isAsked && <RetryDialog fingerprint={id} close={() => setAsked(false)} />}
+      {isAsked && (
+        <BulkDialog
+          title="Retry this group"
+          action={RETRY}
+          plan={{ series: [retrySeries((asked) => client.recorded.retryFailure(id, asked))], left: {} }}
+          close={() => setAsked(false)}
+        />
+      )}
     </Page>
   )
+}
+
+const RETRY: BulkAction = {
+  verb: 'Retry',
+  done: 'submitted again',
+  says: 'Each is submitted once more, as a new job with the same input.',
 }
 
 interface ActionsProps {

@@ -1,5 +1,8 @@
 import type { RecordedFilterOptions } from '../../../../client/fleet/recorded.ts'
 import { client } from '../../../api/client.ts'
+import type { BulkAction } from '../../../parts/bulk/bulkDialog.tsx'
+import type { Plan, Series, Step } from '../../../parts/bulk/plan.ts'
+import { retrySeries } from '../../../parts/bulk/retrySeries.ts'
 import { isEnded } from '../../../parts/state.tsx'
 import { type JobsFilter, optionsOf } from '../filter/jobsFilter.ts'
 import type { JobRow } from '../list/jobRow.ts'
@@ -7,62 +10,35 @@ import type { JobRow } from '../list/jobRow.ts'
 /** What can be done to many jobs. */
 export type ActionName = 'retry' | 'revoke' | 'terminate' | 'forget'
 
-/** What one request did, or would do. */
-export interface Step {
-  readonly count: number
-  /** How many were left out, by the reason. */
-  readonly left: Readonly<Record<string, number>>
-  readonly cursor?: string | undefined
-}
-
-/** Requests that follow each other by cursor. */
-export type Series = (asked: {
-  readonly cursor: string | undefined
-  readonly dryRun: boolean
-  readonly signal: AbortSignal
-}) => Promise<Step>
-
 /** Some jobs: what was selected, or all that fit a filter. */
 export type Target =
   | { readonly kind: 'selected'; readonly rows: readonly JobRow[] }
   | { readonly kind: 'all'; readonly filter: JobsFilter; readonly at: number }
 
-/** All requests of an action; and what is left out before one is sent. */
-export interface Plan {
-  readonly series: readonly Series[]
-  readonly left: Readonly<Record<string, number>>
-}
-
-export interface Action {
+export interface Action extends BulkAction {
   readonly name: ActionName
   /** On the button. */
   readonly title: string
-  /** As `Retry 3 jobs`. */
-  readonly verb: string
-  /** As `3 jobs are retried`. */
-  readonly done: string
   readonly ability: 'retry' | 'revoke' | 'forget'
-  /** It cannot be taken back, so a large number has to be typed. */
-  readonly isFinal: boolean
-  readonly says: string
 }
 
 export const ACTIONS: readonly Action[] = [
   {
-    ...{ name: 'retry', title: 'Retry', verb: 'Retry', done: 'submitted again', ability: 'retry', isFinal: false },
+    ...{ name: 'retry', title: 'Retry', verb: 'Retry', done: 'submitted again', ability: 'retry' },
     says: 'Each is submitted once more, as a new job with the same input.',
   },
   {
-    ...{ name: 'revoke', title: 'Revoke', verb: 'Revoke', done: 'revoked', ability: 'revoke', isFinal: false },
+    ...{ name: 'revoke', title: 'Revoke', verb: 'Revoke', done: 'revoked', ability: 'revoke', isHarsh: true },
     says: 'Those that wait do not run. Those that run go on, unless their task looks at its signal.',
   },
   {
     ...{ name: 'terminate', title: 'Revoke and terminate', verb: 'Terminate', done: 'revoked', ability: 'revoke' },
-    isFinal: true,
+    ...{ isHarsh: true, isFinal: true },
     says: 'Those that wait do not run. Those that run are ended by force, where their pool can.',
   },
   {
-    ...{ name: 'forget', title: 'Forget', verb: 'Forget', done: 'forgotten', ability: 'forget', isFinal: true },
+    ...{ name: 'forget', title: 'Forget', verb: 'Forget', done: 'forgotten', ability: 'forget' },
+    ...{ isHarsh: true, isFinal: true },
     says: 'All that is kept of them is removed: record, input, result, events. This cannot be taken back.',
   },
 ]
@@ -71,9 +47,6 @@ const RETRIED = ['FAILURE', 'REVOKED', 'SUCCESS']
 const OPEN = ['PENDING', 'RECEIVED', 'STARTED', 'RETRY']
 /** Ids of one request: they are in its URL. */
 const IDS = 100
-/** Jobs of one request of a filter: a large one would take long until it can be stopped. */
-const CHANGED = 200
-const COUNTED = 1000
 
 /** Why an action can do nothing with the jobs of this filter; undefined where it can. */
 export function barrierOf(name: ActionName, { state }: JobsFilter): string | undefined {
@@ -128,26 +101,13 @@ function isOpen({ state }: JobRow): boolean {
 type Chosen = RecordedFilterOptions & { readonly id?: readonly string[] }
 
 function retry(chosen: Chosen): Series {
-  return async ({ cursor, dryRun, signal }) => {
-    const limit = dryRun ? COUNTED : CHANGED
-    const answer = await client.recorded.retryJobs({ ...chosen, cursor, dryRun, limit, signal })
-    const { ids, inputNotKept, unfit, before, retried } = answer
-    const count = dryRun ? ids.length - inputNotKept.length : Object.keys(retried).length
-    const left = {
-      'have no input that was kept': inputNotKept.length,
-      'have no record any more, or another state': unfit.length,
-      'were submitted again before': before.length,
-    }
-    return { count, left, cursor: answer.cursor }
-  }
+  return retrySeries((asked) => client.recorded.retryJobs({ ...chosen, ...asked }))
 }
 
 function revoke(chosen: Chosen, terminate: boolean): Series {
-  return async ({ cursor, dryRun, signal }) => {
-    const limit = dryRun ? COUNTED : CHANGED
-    const answer = await client.recorded.revokeJobs({ ...chosen, cursor, dryRun, terminate, limit, signal })
-    const count = dryRun ? answer.ids.length : answer.revoked
-    return { count, left: { 'had ended before': answer.ended.length }, cursor: answer.cursor }
+  return async (asked) => {
+    const { ids, revoked, ended, cursor } = await client.recorded.revokeJobs({ ...chosen, ...asked, terminate })
+    return { count: asked.dryRun ? ids.length : revoked, left: { 'had ended before': ended.length }, cursor }
   }
 }
 

@@ -5,13 +5,14 @@ import { useKeys } from '../../../app/keys.ts'
 import { whyNot } from '../../../app/session.ts'
 import { Button } from '../../../parts/ask/button.tsx'
 import { Menu } from '../../../parts/ask/menu.tsx'
+import { BulkDialog } from '../../../parts/bulk/bulkDialog.tsx'
+import type { Plan } from '../../../parts/bulk/plan.ts'
 import { count, counted } from '../../../parts/text/format.ts'
 import { notify } from '../../../parts/toasts.tsx'
 import type { JobsFilter } from '../filter/jobsFilter.ts'
 import type { JobList } from '../list/jobList.ts'
 import type { Selection } from '../list/selection.ts'
-import { ACTIONS, type Action, barrierOf, type Target } from './action.ts'
-import { BulkDialog } from './bulkDialog.tsx'
+import { ACTIONS, type Action, barrierOf, planOf, type Target } from './action.ts'
 
 export interface BulkBarProps {
   readonly filter: JobsFilter
@@ -26,7 +27,7 @@ const NEEDS_RECORDER = 'This needs a recorder: the list is of the result backend
 /** How many there are, and what can be done with those that are selected, or with all. */
 export function BulkBar({ filter, list, selection, total, isRecorded }: BulkBarProps): JSX.Element {
   useValue(list.rows.version)
-  const [asked, setAsked] = useState<{ action: Action; target: Target }>()
+  const [asked, setAsked] = useState<{ action: Action; target: Target; plan: Plan }>()
   const chosen = useValue(selection.chosen).size
   const barred = ({ ability }: Action): string | undefined =>
     whyNot(ability) ?? (isRecorded ? undefined : NEEDS_RECORDER)
@@ -34,7 +35,7 @@ export function BulkBar({ filter, list, selection, total, isRecorded }: BulkBarP
     const target: Target = isAll
       ? { kind: 'all', filter, at: Date.now() }
       : { kind: 'selected', rows: selection.latest(list.rows.kept()) }
-    setAsked({ action, target })
+    setAsked({ action, target, plan: planOf(action.name, target) })
   }
   const press = (action: Action): void => {
     const reason = barred(action) ?? (chosen === 0 ? 'Select jobs first, by x' : undefined)
@@ -72,14 +73,20 @@ export function BulkBar({ filter, list, selection, total, isRecorded }: BulkBarP
       )}
       {asked && (
         <BulkDialog
-          {...asked}
+          title={`${asked.action.title}: ${asked.target.kind === 'all' ? 'all that fit' : 'selected jobs'}`}
+          action={asked.action}
+          plan={asked.plan}
           close={(isChanged) => {
             setAsked(undefined)
             if (!isChanged) return
             selection.clear()
             void list.restart()
           }}
-        />
+        >
+          {asked.action.name === 'retry' && asked.target.kind === 'all' && filter.state.length === 0 && (
+            <p class="quiet">Of all states, those that have failed are retried.</p>
+          )}
+        </BulkDialog>
       )}
     </div>
   )

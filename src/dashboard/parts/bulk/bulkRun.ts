@@ -1,5 +1,5 @@
-import { type Signal, signal } from '../../../api/signal.ts'
-import type { Plan } from './action.ts'
+import { type Signal, signal } from '../../api/signal.ts'
+import type { Plan } from './plan.ts'
 
 /** `counting` and `counted`: nothing is changed so far. */
 export type Phase = 'counting' | 'counted' | 'running' | 'stopped' | 'done' | 'failed'
@@ -14,6 +14,10 @@ export interface RunState {
   readonly left: Readonly<Record<string, number>>
   readonly error?: Error
 }
+
+/** Jobs of one request that counts, and of one that changes them: it can be stopped after each. */
+const COUNTED = 1000
+const CHANGED = 200
 
 /** Counts the jobs of a plan, then changes them, request by request; it can be stopped between two, and go on. */
 export class BulkRun {
@@ -59,9 +63,10 @@ export class BulkRun {
   async #walk(dryRun: boolean): Promise<boolean> {
     this.#stop = new AbortController()
     const { signal: stop } = this.#stop
+    const limit = dryRun ? COUNTED : CHANGED
     try {
       for (let series = this.#plan.series[this.#at]; series; series = this.#plan.series[this.#at]) {
-        const { count, left, cursor } = await series({ cursor: this.#cursor, dryRun, signal: stop })
+        const { count, left, cursor } = await series({ cursor: this.#cursor, dryRun, limit, signal: stop })
         if (stop.aborted) return false
         this.#cursor = cursor
         if (cursor === undefined) this.#at++
