@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import { here, setQuery } from '../../app/location.ts'
 import { Button } from '../../parts/ask/button.tsx'
+import { isoOf, localOf } from '../../parts/text/localTime.ts'
 import { FILTERS, type FilterName } from './deadFilter.ts'
 import { REASONS } from './reasons.ts'
 
@@ -68,15 +69,4 @@ export function Filters(): JSX.Element {
 /** Another filter begins at the first page. */
 function choose(name: FilterName, value: string): void {
   setQuery({ [name]: value.trim(), cursor: undefined })
-}
-
-/** As the field has it: in the time zone of the browser. */
-function localOf(text: string | null): string {
-  const at = text === null ? Number.NaN : Date.parse(text)
-  if (Number.isNaN(at)) return ''
-  return new Date(at - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(0, 16)
-}
-
-function isoOf(local: string): string {
-  return local === '' ? '' : new Date(local).toISOString()
 }

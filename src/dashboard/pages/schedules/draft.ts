@@ -7,6 +7,7 @@ import type {
 } from '../../../protocol/scheduleDocument.ts'
 import { readJson } from '../../parts/ask/jsonField.tsx'
 import { jsonText } from '../../parts/text/jsonText.ts'
+import { isoOf, localOf } from '../../parts/text/localTime.ts'
 import { fieldText, spanText } from './whenWords.ts'
 
 /** What the form holds: texts, as they are typed. */
@@ -175,16 +176,4 @@ function memberText(name: Member, draft: Draft): string {
 function jsonOf(text: string): unknown {
   const read = readJson(text)
   return read.fault === undefined ? read.value : undefined
-}
-
-/** ISO 8601 as a field for date and time has it. */
-function localOf(text: string | undefined): string {
-  const at = text === undefined ? Number.NaN : Date.parse(text)
-  if (Number.isNaN(at)) return ''
-  return new Date(at - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(0, 19)
-}
-
-function isoOf(local: string): string {
-  const at = Date.parse(local)
-  return Number.isNaN(at) ? local : new Date(at).toISOString()
 }

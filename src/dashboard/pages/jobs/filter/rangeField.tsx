@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { setQuery } from '../../../app/location.ts'
+import { isoOf, localOf } from '../../../parts/text/localTime.ts'
 import { type JobsFilter, RANGES } from './jobsFilter.ts'
 
 /** When the jobs were first seen. */
@@ -41,25 +42,15 @@ export function RangeField({ filter }: { filter: JobsFilter }): JSX.Element {
 
 function MomentField(props: { name: 'since' | 'until'; label: string; value: Date | undefined }): JSX.Element {
   const { name, label, value } = props
-  const change = (text: string): void => {
-    const moment = new Date(text)
-    setQuery({ [name]: Number.isNaN(moment.getTime()) ? undefined : moment.toISOString() }, { push: true })
-  }
   return (
     <label class="choice">
       {label}
       <input
         type="datetime-local"
         step={1}
-        value={value ? localText(value) : ''}
-        onChange={(event) => change(event.currentTarget.value)}
+        value={localOf(value)}
+        onChange={(event) => setQuery({ [name]: isoOf(event.currentTarget.value) }, { push: true })}
       />
     </label>
   )
-}
-
-/** As a field of local time has it. */
-function localText(moment: Date): string {
-  const local = new Date(moment.getTime() - moment.getTimezoneOffset() * 60_000)
-  return local.toISOString().slice(0, 19)
 }
