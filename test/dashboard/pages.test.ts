@@ -137,7 +137,7 @@ test('failures: a group and its jobs, which are submitted again', async () => {
   isMended = true
   await press('Retry the group')
   await inDialog('Retry 4 jobs')
-  await page.getByRole('dialog').getByText('3 jobs were submitted again, each as a new job').waitFor()
+  await page.getByRole('dialog').getByText('3 jobs of 4 are submitted again').waitFor()
   await inDialog('Close')
   await until('the new jobs to succeed', async () => (await jobsIn('mail.send', 'SUCCESS')) === 3)
 })
