@@ -9,7 +9,14 @@ import { until } from '../../src/testing/kit.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { deadIn } from '../deadLetters.ts'
 import type { Watch } from '../http/browser.ts'
-import { type DashboardScene, expectAccessible, openPage, startDashboard, useBrowser } from './scene.ts'
+import {
+  type DashboardScene,
+  expectAccessible,
+  expectNoOverflow,
+  openPage,
+  startDashboard,
+  useBrowser,
+} from './scene.ts'
 
 /* Each page once: opened, with real data, its most important button pressed, and looked at by axe. The full tier has the rest. */
 
@@ -283,6 +290,25 @@ test('health: what was found, examined again, and the audit log', async () => {
     .getByRole('row', { name: /queue\.pause queue mail 204/ })
     .first()
     .waitFor()
+  await expectAccessible(page)
+})
+
+test('in the dark, on a small screen, nothing is wider than it', async () => {
+  await page.emulateMedia({ colorScheme: 'dark' })
+  await page.setViewportSize({ width: 360, height: 640 })
+  const { jobs } = await client().recorded.jobs({ task: 'mail.send' })
+  for (const [hash, title] of [
+    ['#/', 'Overview'],
+    ['#/jobs', 'Jobs'],
+    [`#/jobs/${jobs[0]?.id}`, 'mail.send'],
+    ['#/queues/celery', 'celery'],
+    [`#/workers/${NAME}`, NAME],
+    ['#/schedules', 'Schedules'],
+    ['#/call/math.add', 'math.add'],
+  ] as const) {
+    await go(hash, title)
+    await expectNoOverflow(page)
+  }
   await expectAccessible(page)
 })
 
