@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { placeOfPointer } from '../../src/dashboard/pages/job/actions/jsonPlace.ts'
 import { diffOf } from '../../src/dashboard/pages/job/failure/diff.ts'
 import { readTraceback } from '../../src/dashboard/pages/job/failure/traceback.ts'
 import { LineBuffer, OutputText } from '../../src/dashboard/pages/job/output/lineBuffer.ts'
 import { jsonFault } from '../../src/dashboard/parts/ask/jsonFault.ts'
+import { placeOfPointer } from '../../src/dashboard/parts/ask/jsonPlace.ts'
 import { jsonRows, MAX_ROWS } from '../../src/dashboard/parts/text/jsonRows.ts'
 import { random as randomFrom } from '../random.ts'
 

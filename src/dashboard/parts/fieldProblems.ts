@@ -14,11 +14,20 @@ export function fieldProblems(error: Error | undefined): readonly FieldProblem[]
   return errors.filter((one) => typeof one?.pointer === 'string' && typeof one.detail === 'string')
 }
 
-/** What is wrong with the value at a pointer, or inside it, in one text. */
+/** What is wrong with the value at a pointer, or inside it. `path`: from the value on, as `/tags/0`. */
+export function problemsIn(
+  error: Error | undefined,
+  pointer: string,
+): readonly (FieldProblem & { readonly path: string })[] {
+  return fieldProblems(error)
+    .filter((one) => one.pointer === pointer || one.pointer.startsWith(`${pointer}/`))
+    .map((one) => ({ ...one, path: one.pointer.slice(pointer.length) }))
+}
+
+/** The same in one text. */
 export function problemAt(error: Error | undefined, pointer: string): string | undefined {
-  const found = fieldProblems(error).filter((one) => one.pointer === pointer || one.pointer.startsWith(`${pointer}/`))
-  if (found.length === 0) return undefined
-  return found
-    .map((one) => (one.pointer === pointer ? one.detail : `${one.pointer.slice(pointer.length + 1)}: ${one.detail}`))
-    .join('; ')
+  const found = problemsIn(error, pointer).map(({ path, detail }) =>
+    path === '' ? detail : `${path.slice(1)}: ${detail}`,
+  )
+  return found.length === 0 ? undefined : found.join('; ')
 }

@@ -5,7 +5,7 @@ import { client } from '../../api/client.ts'
 import { go, to } from '../../app/location.ts'
 import { Button } from '../../parts/ask/button.tsx'
 import { JsonField, readJson } from '../../parts/ask/jsonField.tsx'
-import { problemAt } from '../../parts/fieldProblems.ts'
+import { problemsIn } from '../../parts/fieldProblems.ts'
 import { Problem } from '../../parts/problem.tsx'
 import { jsonText } from '../../parts/text/jsonText.ts'
 import { notify } from '../../parts/toasts.tsx'
@@ -52,7 +52,6 @@ export function EditInput({ letter, saved, close }: EditInputProps): JSX.Element
     if (isSent) go(to(['jobs', id]))
   }
   const reason = whyNotSaved(text, read)
-  const wrong = problemAt(error, '#')
   return (
     <section ref={section} class="card confirm" aria-label="Edit the input">
       <JsonField
@@ -61,14 +60,14 @@ export function EditInput({ letter, saved, close }: EditInputProps): JSX.Element
         rows={Math.min(24, Math.max(6, text.split('\n').length))}
         text={text}
         change={setText}
-        wrong={wrong}
+        refusal={error}
       />
       {text.includes(CONCEALED) && (
         <p class="notice">
           {CONCEALED} is where the server hides a sensitive value: write the value there, it is not kept by itself.
         </p>
       )}
-      {error && wrong === undefined && <Problem error={error} />}
+      {error && problemsIn(error, '#').length === 0 && <Problem error={error} />}
       <div class="row">
         <Button kind="primary" disabled={reason} onPress={() => press(true)}>
           Save and redrive

@@ -33,7 +33,8 @@ export function CallFields({ draft, change, error, isConcealed }: PartProps & { 
         hint="An array of JSON, by position"
         rows={3}
         text={draft.args}
-        wrong={problemAt(error, '#/args')}
+        refusal={error}
+        at="#/args"
         change={(args) => change({ args })}
       />
       <JsonField
@@ -41,7 +42,8 @@ export function CallFields({ draft, change, error, isConcealed }: PartProps & { 
         hint="An object of JSON: the input of a task that takes an object"
         rows={4}
         text={draft.kwargs}
-        wrong={problemAt(error, '#/kwargs')}
+        refusal={error}
+        at="#/kwargs"
         change={(kwargs) => change({ kwargs })}
       />
       <details open={draft.options !== '{}'}>
@@ -51,7 +53,8 @@ export function CallFields({ draft, change, error, isConcealed }: PartProps & { 
           hint='An object of JSON, as {"priority": 5, "expires": "1h", "tags": ["nightly"]}'
           rows={3}
           text={draft.options}
-          wrong={problemAt(error, '#/options')}
+          refusal={error}
+          at="#/options"
           change={(options) => change({ options })}
         />
       </details>

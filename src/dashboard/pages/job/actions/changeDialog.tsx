@@ -8,7 +8,9 @@ import { whyNot } from '../../../app/session.ts'
 import { Button } from '../../../parts/ask/button.tsx'
 import { Dialog } from '../../../parts/ask/dialog.tsx'
 import { jsonFault } from '../../../parts/ask/jsonFault.ts'
-import { InputEditor } from './inputEditor.tsx'
+import { JsonField } from '../../../parts/ask/jsonField.tsx'
+import { fieldProblems } from '../../../parts/fieldProblems.ts'
+import { Problem } from '../../../parts/problem.tsx'
 
 type Fields = Readonly<Record<'eta' | 'queue' | 'priority' | 'input', string>>
 
@@ -46,8 +48,9 @@ export function ChangeDialog(props: { id: string; close: () => void; done: (job:
       )}
       {/* What the server refuses is shown here, whichever field it is about. */}
       {(barred === undefined || refusal) && (
-        <InputEditor label="New input, as JSON" text={fields.input} change={set('input')} refusal={refusal} />
+        <JsonField label="New input, as JSON" rows={12} text={fields.input} change={set('input')} refusal={refusal} />
       )}
+      {refusal && fieldProblems(refusal).length === 0 && <Problem error={refusal} />}
       <footer>
         <Button onPress={close}>Cancel</Button>
         <Button onPress={() => submit({ eta: new Date() })}>Run it now</Button>

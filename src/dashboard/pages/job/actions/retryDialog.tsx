@@ -9,9 +9,11 @@ import { can } from '../../../app/session.ts'
 import { Button } from '../../../parts/ask/button.tsx'
 import { Dialog } from '../../../parts/ask/dialog.tsx'
 import { jsonFault } from '../../../parts/ask/jsonFault.ts'
+import { JsonField } from '../../../parts/ask/jsonField.tsx'
+import { fieldProblems } from '../../../parts/fieldProblems.ts'
 import { Loading } from '../../../parts/loading.tsx'
+import { Problem } from '../../../parts/problem.tsx'
 import { problemLine } from '../../../parts/problemText.ts'
-import { InputEditor } from './inputEditor.tsx'
 
 /** A longer input is not put into the field, characters. */
 const MAX_EDITED = 1_000_000
@@ -45,7 +47,8 @@ export function RetryDialog(props: { id: string; close: () => void; done: (id: s
       {isLoaded ? (
         <>
           <p class="quiet">{hintOf(data, error, isCall)}</p>
-          <InputEditor
+          <JsonField
+            rows={12}
             label={isCall ? 'Arguments, as JSON with args and kwargs' : 'Input, as JSON'}
             text={text}
             change={(value) => {
@@ -54,6 +57,7 @@ export function RetryDialog(props: { id: string; close: () => void; done: (id: s
             }}
             refusal={refusal}
           />
+          {refusal && fieldProblems(refusal).length === 0 && <Problem error={refusal} />}
           <footer>
             <Button onPress={close}>Cancel</Button>
             <Button kind="primary" disabled={isWrong ? 'The input is no JSON' : undefined} onPress={submit}>

@@ -1,6 +1,6 @@
 /* Where something is in a text of JSON that the user writes. */
-import { stepsOf } from '../../../form/model/json.ts'
-import { placeAt, type TextPlace } from '../../../parts/ask/jsonFault.ts'
+import { stepsOf } from '../../form/model/json.ts'
+import { placeAt, type TextPlace } from './jsonFault.ts'
 
 /**
  * Where the value of a pointer begins, as of `#/tags/1/name` (RFC 6901 as a URI fragment), or what is around it, where
