@@ -3,9 +3,9 @@ import type { FailureDocument } from '../../../protocol/recordedDocument.ts'
 import { client } from '../../api/client.ts'
 import { merged, useLive } from '../../api/live.ts'
 import { usePages } from '../../api/pages.ts'
-import { useResource } from '../../api/resource.ts'
 import { here, setQuery, to } from '../../app/location.ts'
 import { useRowKeys } from '../../app/rowKeys.ts'
+import { TaskChoice } from '../../app/taskChoice.tsx'
 import { Button } from '../../parts/ask/button.tsx'
 import { Live } from '../../parts/live.tsx'
 import { Page, Shown } from '../../parts/page.tsx'
@@ -60,9 +60,6 @@ function lastSeenFirst(known: readonly FailureDocument[], changed: readonly Fail
 }
 
 function Filters({ q, task, since }: { q: string; task: string; since: string }): JSX.Element {
-  const tasks = useResource(async (signal) => (await client.knownTasks({ signal })).tasks, [])
-  // Task names that are not known any more stay as they are in the URL.
-  const names = new Set([...(tasks.data ?? []).map(({ name }) => name), ...(task === '' ? [] : [task])])
   return (
     <search class="row failures-filters">
       <input
@@ -72,14 +69,7 @@ function Filters({ q, task, since }: { q: string; task: string; since: string })
         value={q}
         onChange={(event) => setQuery({ q: event.currentTarget.value.trim() })}
       />
-      <select aria-label="Task" value={task} onChange={(event) => setQuery({ task: event.currentTarget.value })}>
-        <option value="">All tasks</option>
-        {[...names].sort().map((name) => (
-          <option key={name} value={name}>
-            {name.slice(0, 120)}
-          </option>
-        ))}
-      </select>
+      <TaskChoice task={task} label="Task" all="All tasks" />
       <select aria-label="Seen" value={since} onChange={(event) => setQuery({ since: event.currentTarget.value })}>
         <option value="">Seen at any time</option>
         {SINCE.map(({ name, text }) => (

@@ -3,10 +3,10 @@ import type { RecordedWorkflowDocument } from '../../../protocol/recordedDocumen
 import { client } from '../../api/client.ts'
 import { useLive } from '../../api/live.ts'
 import { usePages } from '../../api/pages.ts'
-import { useResource } from '../../api/resource.ts'
 import { useThrottled } from '../../api/throttled.ts'
 import { here, setQuery, to } from '../../app/location.ts'
 import { useRowKeys } from '../../app/rowKeys.ts'
+import { TaskChoice } from '../../app/taskChoice.tsx'
 import { Button } from '../../parts/ask/button.tsx'
 import { Live } from '../../parts/live.tsx'
 import { Page, Shown } from '../../parts/page.tsx'
@@ -59,23 +59,9 @@ export function Workflows(): JSX.Element {
 }
 
 function Filter({ task }: { task: string }): JSX.Element {
-  const tasks = useResource(async (signal) => (await client.knownTasks({ signal })).tasks, [])
-  const names = new Set([...(tasks.data ?? []).map(({ name }) => name), ...(task === '' ? [] : [task])])
   return (
     <search class="row">
-      <select
-        class="task-filter"
-        aria-label="First task"
-        value={task}
-        onChange={(event) => setQuery({ task: event.currentTarget.value })}
-      >
-        <option value="">All first tasks</option>
-        {[...names].sort().map((name) => (
-          <option key={name} value={name}>
-            {name.slice(0, 120)}
-          </option>
-        ))}
-      </select>
+      <TaskChoice task={task} label="First task" all="All first tasks" />
     </search>
   )
 }
