@@ -18,13 +18,15 @@ export interface JobScene extends AsyncDisposable {
   readonly worker: Worker
   /** Lets the jobs of `wait.gate` end. */
   open(): void
+  /** Lets the jobs of `ticks` write: the page follows their log by then. */
+  tick(): void
   /** Submit a job by HTTP, so that its input is kept. Its id. */
   submit(task: string, input: unknown): Promise<string>
   client(): ReturnType<typeof createClient>
 }
 
 /** Emits what it is asked for, and waits. */
-function defineTasks(app: Celeriac, gate: Promise<void>): void {
+function defineTasks(app: Celeriac, gate: Promise<void>, mayTick: Promise<void>): void {
   const render = app.task('report.render', (title: string, options: object) => ({
     title,
     options,
@@ -60,6 +62,8 @@ function defineTasks(app: Celeriac, gate: Promise<void>): void {
     input: z.object({ count: z.number(), gap: z.number() }),
     exposeLogs: true,
     run: async ({ count, gap }, ctx) => {
+      ctx.log.info({}, 'ready')
+      await Promise.race([mayTick, aborted(ctx.signal)])
       for (let tick = 0; tick < count; tick++) {
         await new Promise((resolve) => setTimeout(resolve, gap))
         ctx.log.info({ tick }, `tick ${Date.now()}`)
@@ -82,10 +86,11 @@ export async function startJobScene(
   more: (app: Celeriac) => void = () => undefined,
 ): Promise<JobScene> {
   const gate = Promise.withResolvers<void>()
+  const mayTick = Promise.withResolvers<void>()
   const scene = await startDashboard({
     http,
     define: (app) => {
-      defineTasks(app, gate.promise)
+      defineTasks(app, gate.promise, mayTick.promise)
       more(app)
     },
   })
@@ -98,6 +103,7 @@ export async function startJobScene(
     scene,
     worker,
     open: () => gate.resolve(),
+    tick: () => mayTick.resolve(),
     submit: async (task, input) => (await client.submit(task as never, input as never)).id,
     client: () => client,
     [Symbol.asyncDispose]: async () => {
