@@ -2,7 +2,7 @@ import { configDefaults, type TestProjectInlineConfiguration } from 'vitest/conf
 
 /** Folders whose files share processes, and the modules that these have loaded: starting and loading is most of what they cost. */
 const SHARING =
-  'app,backend,beat,bench,broker,canvas,chaos,cli,client,codec,config,control,cross,deploy,docs,events,http,interop,lifecycle,limits,outbox,payloads,postgres,protocol,std,stores,webhook,worker'.split(
+  'app,backend,beat,bench,broker,canvas,chaos,cli,client,codec,config,control,cross,dashboard,deploy,docs,events,http,interop,lifecycle,limits,outbox,payloads,postgres,protocol,std,stores,webhook,worker'.split(
     ',',
   )
 
