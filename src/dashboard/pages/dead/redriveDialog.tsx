@@ -1,11 +1,14 @@
 import type { JSX } from 'preact'
 import { useMemo, useRef, useState } from 'preact/hooks'
 import type { DeadLetterFilterOptions } from '../../../client/client.ts'
+import { Text } from '../../parts/ask/fields.tsx'
 import { BulkDialog } from '../../parts/bulk/bulkDialog.tsx'
 import { Outside } from '../../parts/text/outside.tsx'
 import { filterWords } from './deadFilter.ts'
 import { MAX_CHANGED } from './dropLetters.tsx'
 import { intervalOf, redrivePlan } from './redrivePlan.ts'
+
+const RATE = 'number per second, minute or hour, as 5/s, 300/m or 1000/h; empty: at once'
 
 export interface RedriveDialogProps {
   readonly filter: DeadLetterFilterOptions
@@ -37,25 +40,13 @@ export function RedriveDialog({ filter, close, changed }: RedriveDialogProps): J
         if (isChanged) await changed()
       }}
     >
-      <Rate rate={rate} isRate={isRate} change={setRate} />
-    </BulkDialog>
-  )
-}
-
-function Rate(props: { rate: string; isRate: boolean; change: (rate: string) => void }): JSX.Element {
-  const { rate, isRate, change } = props
-  return (
-    <label class="field">
-      <span>No faster than</span>
-      <input
+      <Text
+        label="No faster than"
         value={rate}
-        placeholder="300/m"
-        aria-invalid={isRate ? undefined : true}
-        onInput={(event) => change(event.currentTarget.value.trim())}
+        hint={`A ${RATE}`}
+        wrong={isRate ? undefined : `Expected a ${RATE}`}
+        change={(text) => setRate(text.trim())}
       />
-      <span class={isRate ? 'hint' : 'wrong'}>
-        {isRate ? 'A' : 'Expected a'} number per second, minute or hour, as 5/s, 300/m or 1000/h; empty: at once
-      </span>
-    </label>
+    </BulkDialog>
   )
 }

@@ -5,6 +5,7 @@ import { client } from '../../api/client.ts'
 import { useResource } from '../../api/resource.ts'
 import { Button } from '../../parts/ask/button.tsx'
 import { Dialog } from '../../parts/ask/dialog.tsx'
+import { Choice, Text } from '../../parts/ask/fields.tsx'
 import { Problem } from '../../parts/problem.tsx'
 import { notify } from '../../parts/toasts.tsx'
 import { nameOf, targetOf } from './limitTarget.ts'
@@ -39,37 +40,20 @@ export function PauseDialog({ close, reload }: { close: () => void; reload: () =
     <Dialog title="Pause a task or a limit" close={close}>
       <form class="confirm" onSubmit={(event) => event.preventDefault()}>
         <p>No worker begins more of it until it is resumed. What runs goes on.</p>
-        <label class="field">
-          <span>What</span>
-          <select value={kind} onChange={(event) => setKind(event.currentTarget.value as Kind)}>
-            {KINDS.map(([value, words]) => (
-              <option key={value} value={value}>
-                {words}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label class="field">
-          <span>Name</span>
-          <input
-            value={name}
-            list={kind === 'task' ? 'pause-tasks' : undefined}
-            autocomplete="off"
-            spellcheck={false}
-            onInput={(event) => setName(event.currentTarget.value)}
-          />
-        </label>
-        <datalist id="pause-tasks">
-          {tasks.data?.tasks.map((task) => (
-            <option key={task.name} value={task.name} />
-          ))}
-        </datalist>
+        <Choice label="What" value={kind} of={KINDS} change={(value) => setKind(value as Kind)} />
+        <Text
+          label="Name"
+          value={name}
+          suggestions={kind === 'task' ? (tasks.data?.tasks.map((task) => task.name) ?? []) : undefined}
+          change={setName}
+        />
         {kind === 'task' && (
-          <label class="field">
-            <span>Key</span>
-            <input value={key} autocomplete="off" onInput={(event) => setKey(event.currentTarget.value)} />
-            <span class="hint">Of a task whose limits have keys, as one customer; empty: all of it</span>
-          </label>
+          <Text
+            label="Key"
+            hint="Of a task whose limits have keys, as one customer; empty: all of it"
+            value={key}
+            change={setKey}
+          />
         )}
         {error && <Problem error={error} />}
         <footer>

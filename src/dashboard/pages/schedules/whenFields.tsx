@@ -1,8 +1,8 @@
 import type { JSX } from 'preact'
 import { useMemo } from 'preact/hooks'
+import { Choice, Text, type TextProps } from '../../parts/ask/fields.tsx'
 import { problemAt } from '../../parts/fieldProblems.ts'
 import type { Draft } from './draft.ts'
-import { Choice, Text, type TextProps } from './formFields.tsx'
 
 export interface PartProps {
   readonly draft: Draft

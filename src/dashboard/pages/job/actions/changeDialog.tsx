@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useId, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import type { ChangeOptions } from '../../../../client/handle.ts'
 import { parse } from '../../../../client/json.ts'
 import type { JobDocument } from '../../../../protocol/jobDocument.ts'
@@ -7,6 +7,7 @@ import { client } from '../../../api/client.ts'
 import { whyNot } from '../../../app/session.ts'
 import { Button } from '../../../parts/ask/button.tsx'
 import { Dialog } from '../../../parts/ask/dialog.tsx'
+import { Text } from '../../../parts/ask/fields.tsx'
 import { jsonFault } from '../../../parts/ask/jsonFault.ts'
 import { JsonField } from '../../../parts/ask/jsonField.tsx'
 import { fieldProblems } from '../../../parts/fieldProblems.ts'
@@ -37,11 +38,11 @@ export function ChangeDialog(props: { id: string; close: () => void; done: (job:
   return (
     <Dialog title="Change this job" close={close} size="wide">
       <p class="quiet">It is changed while it waits. Fields that are left empty stay as they are.</p>
-      <Field label="Not before" type="datetime-local" value={fields.eta} change={set('eta')} />
+      <Text label="Not before" type="datetime-local" value={fields.eta} change={set('eta')} />
       {barred === undefined ? (
         <>
-          <Field label="Queue" type="text" value={fields.queue} change={set('queue')} />
-          <Field label="Priority, 0 to 255" type="number" value={fields.priority} change={set('priority')} />
+          <Text label="Queue" value={fields.queue} change={set('queue')} />
+          <Text label="Priority, 0 to 255" type="number" value={fields.priority} change={set('priority')} />
         </>
       ) : (
         <p class="quiet">Queue, priority and input: {barred}.</p>
@@ -59,26 +60,6 @@ export function ChangeDialog(props: { id: string; close: () => void; done: (job:
         </Button>
       </footer>
     </Dialog>
-  )
-}
-
-function Field(props: {
-  label: string
-  type: 'text' | 'number' | 'datetime-local'
-  value: string
-  change: (value: string) => void
-}): JSX.Element {
-  const id = useId()
-  return (
-    <div class="field">
-      <label for={id}>{props.label}</label>
-      <input
-        id={id}
-        type={props.type as 'text'}
-        value={props.value}
-        onInput={(event) => props.change(event.currentTarget.value)}
-      />
-    </div>
   )
 }
 

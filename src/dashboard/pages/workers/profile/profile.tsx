@@ -1,9 +1,10 @@
 import type { JSX } from 'preact'
-import { useEffect, useId, useMemo, useRef, useState } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { client } from '../../../api/client.ts'
 import { useValue } from '../../../api/signal.ts'
 import { whyNot } from '../../../app/session.ts'
 import { Button } from '../../../parts/ask/button.tsx'
+import { Choice } from '../../../parts/ask/fields.tsx'
 import { Problem } from '../../../parts/problem.tsx'
 import { download } from '../../../parts/text/download.ts'
 import { duration, percent } from '../../../parts/text/format.ts'
@@ -100,21 +101,10 @@ function SlotChoice({ slots, slot, stacks, choose }: ChoiceProps): JSX.Element {
   // Tasks with a pool of their own have slots behind those of the worker's pool.
   const last = Math.max(slots, ...[...tasks.keys()].map((number) => number ?? 0))
   const numbers = Array.from({ length: last }, (_, at) => at + 1)
-  const id = useId()
-  return (
-    <div class="field">
-      <label for={id}>Of</label>
-      <select id={id} value={slot} onChange={({ currentTarget }) => choose(currentTarget.value)}>
-        {numbers.map((number) => (
-          <option key={number} value={String(number)}>
-            Slot {number}
-            {tasks.has(number) && `: ${visible(tasks.get(number) ?? '').slice(0, 60)}`}
-          </option>
-        ))}
-        <option value="">Main thread of the worker</option>
-      </select>
-    </div>
-  )
+  const words = (number: number): string =>
+    tasks.has(number) ? `Slot ${number}: ${visible(tasks.get(number) ?? '').slice(0, 60)}` : `Slot ${number}`
+  const slotsOf = numbers.map((number) => [String(number), words(number)] as const)
+  return <Choice label="Of" value={slot} of={[...slotsOf, ['', 'Main thread of the worker']]} change={choose} />
 }
 
 function Countdown({ end }: { end: number }): JSX.Element {

@@ -6,14 +6,14 @@ interface FieldProps {
   readonly value: string
   readonly change: (value: string) => void
   readonly hint?: string
-  /** What the server says is wrong with it. */
+  /** What is wrong with it, in place of the hint. */
   readonly wrong?: string | undefined
 }
 
 export interface TextProps extends FieldProps {
-  readonly type?: 'text' | 'datetime-local'
+  readonly type?: 'text' | 'number' | 'datetime-local'
   /** Words to choose from; others may be typed. */
-  readonly suggestions?: readonly string[]
+  readonly suggestions?: readonly string[] | undefined
 }
 
 export function Text({ label, value, change, hint, wrong, type = 'text', suggestions }: TextProps): JSX.Element {
@@ -23,7 +23,7 @@ export function Text({ label, value, change, hint, wrong, type = 'text', suggest
       <label for={id}>{label}</label>
       <input
         id={id}
-        type={type}
+        type={type as 'text'}
         step={type === 'datetime-local' ? 1 : undefined}
         value={value}
         list={suggestions && `${id}-list`}
