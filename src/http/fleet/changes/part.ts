@@ -14,8 +14,8 @@ export interface Part {
   /** Nothing can have changed but by what was recorded. */
   readonly isRecorded: boolean
   /**
-   * The next message as it is written; undefined where nothing has changed, unless `isWanted`: a message ends the problem
-   * that one before has reported. Rejects with StoreUnavailableError.
+   * The next message as it is written; undefined where nothing has changed, unless `isWanted`: a message ends the
+   * problem that one before has reported. Rejects with StoreUnavailableError.
    */
   read(isWanted: boolean): Promise<string | undefined>
 }

@@ -18,9 +18,9 @@ const lists = new WeakMap<App, Recent<QueueListDocument>>()
 
 /**
  * The queues of a fleet: those of the app's options and tasks, those that workers take from, those that are paused, and
- * where something waits, those that workers took from, and those of recorded jobs: a job in a queue that no worker takes
- * from is what one looks for. What is found is shared by all who ask within a second. Rejects
- * with StoreUnavailableError.
+ * where something waits, those that workers took from, and those of recorded jobs: a job in a queue that no worker
+ * takes from is what one looks for. What is found is shared by all who ask within a second. Rejects with
+ * StoreUnavailableError.
  */
 export function liveQueues(app: App): Promise<QueueListDocument> {
   const recent = lists.get(app) ?? new Recent(app.config.clock, KEPT_MS, () => find(app))
