@@ -29,7 +29,7 @@ test('the files have a strict policy, names that change with them, and gzip wher
 })
 
 test('the option needs a fleet, and is off by itself', async () => {
-  const app = new Celeriac({ broker: 'memory:' })
+  const app = new Celeriac({ broker: 'memory:', recorder: false })
   expect(() => createHttp(app, { expose: [], dashboard: true })).toThrow('http: dashboard: expected the option `fleet`')
   expect((await createHttp(app, { expose: [], fleet: { open: true } }).request('/dashboard')).status).toBe(404)
   await app.close()
