@@ -90,7 +90,7 @@ test('a workflow of 10,000 jobs opens at once, is scrolled by keys, and shows me
   expect(page.url()).toContain(rootId)
   expect(await page.locator('.waterfall tbody tr').count()).toBeLessThan(120)
   expect(await page.locator('.waterfall table').getAttribute('aria-rowcount')).toBe(String(MEMBERS + 3))
-  await page.locator('.waterfall').evaluate((element) => {
+  await page.locator('.waterfall .rows').evaluate((element) => {
     element.scrollTop = element.scrollHeight
   })
   await row(page, 'sum').waitFor()

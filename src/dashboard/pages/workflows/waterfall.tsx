@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
-import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { Icon } from '../../parts/icon.tsx'
+import { Rows } from '../../parts/rows/rows.tsx'
 import { kindOf, State } from '../../parts/state.tsx'
 import { count, duration } from '../../parts/text/format.ts'
 import { Outside } from '../../parts/text/outside.tsx'
@@ -11,8 +11,6 @@ import { placeOf, runOf, type TimeScale, ticksOf, waitOf } from './flow/times.ts
 
 /** Height of a row, px, as in the style. */
 const ROW = 30
-/** Rows that are there above and below those in sight, so that the keys reach them. */
-const SPARE = 12
 /** A deeper level is not moved in any more. */
 const MAX_DEPTH = 8
 
@@ -25,51 +23,44 @@ export interface WaterfallProps {
   readonly now: number
 }
 
-/** All jobs in the order of the tree, with when they waited and when they ran. Rows out of sight are not drawn. */
+/** All jobs in the order of the tree, with when they waited and when they ran. */
 export function Waterfall(props: WaterfallProps): JSX.Element {
   const { order, scale } = props
   const { rows } = order
-  const box = useRef<HTMLElement>(null)
-  const { first, last } = useWindow(box, rows.length)
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: keys must reach what scrolls.
-    <section ref={box} class="waterfall" tabIndex={0} aria-label="Waterfall">
-      <table aria-rowcount={rows.length + 1}>
-        <thead>
-          <tr aria-rowindex={1}>
-            <th scope="col">Job</th>
-            <th scope="col" class="state-column">
-              State
-            </th>
-            <th scope="col" class="right wait-column">
-              Wait
-            </th>
-            <th scope="col" class="right run-column">
-              Run
-            </th>
-            <th scope="col" class="time-column">
-              <span class="unseen">When it waited and ran</span>
-              {scale && <Ticks scale={scale} />}
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {first > 0 && <Space rows={first} />}
-          {rows.slice(first, last).map((row, at) => (
-            <WaterfallRow key={row.id} row={row} index={first + at + 2} {...props} />
-          ))}
-          {last < rows.length && <Space rows={rows.length - last} />}
-        </tbody>
-      </table>
-    </section>
+    <div class="waterfall">
+      <Rows
+        label="Waterfall"
+        count={rows.length}
+        total={rows.length}
+        height={ROW}
+        head={<Head scale={scale} />}
+        row={(index) => {
+          const row = rows[index] as Row
+          return <WaterfallRow key={row.id} row={row} index={index + 2} {...props} />
+        }}
+      />
+    </div>
   )
 }
 
-function Space({ rows }: { rows: number }): JSX.Element {
+function Head({ scale }: { scale: TimeScale | undefined }): JSX.Element {
   return (
-    // biome-ignore lint/a11y/noAriaHiddenOnFocusable: it cannot have the focus, and says nothing.
-    <tr aria-hidden="true" class="space">
-      <td colSpan={5} style={{ height: `${rows * ROW}px` }} />
+    <tr aria-rowindex={1}>
+      <th scope="col">Job</th>
+      <th scope="col" class="state-column">
+        State
+      </th>
+      <th scope="col" class="right wait-column">
+        Wait
+      </th>
+      <th scope="col" class="right run-column">
+        Run
+      </th>
+      <th scope="col" class="time-column">
+        <span class="unseen">When it waited and ran</span>
+        {scale && <Ticks scale={scale} />}
+      </th>
     </tr>
   )
 }
@@ -196,29 +187,4 @@ function Span({ kind, scale, times }: { kind: string; scale: TimeScale; times: r
   const [from = 0, to = 0] = times
   const left = placeOf(scale, from)
   return <span class={kind} style={{ left: `${left}%`, width: `${Math.max(0, placeOf(scale, to) - left)}%` }} />
-}
-
-/** The rows that are in sight, and some around them. */
-function useWindow(
-  element: { readonly current: HTMLElement | null },
-  total: number,
-): { readonly first: number; readonly last: number } {
-  const [seen, setSeen] = useState({ first: 0, last: 40 })
-  useLayoutEffect(() => {
-    const { current } = element
-    if (!current) return
-    const look = (): void => {
-      const first = Math.max(0, Math.floor(current.scrollTop / ROW) - SPARE)
-      const last = Math.ceil((current.scrollTop + current.clientHeight) / ROW) + SPARE
-      setSeen((before) => (before.first === first && before.last === last ? before : { first, last }))
-    }
-    const observer = new ResizeObserver(look)
-    observer.observe(current)
-    current.addEventListener('scroll', look, { passive: true })
-    return () => {
-      observer.disconnect()
-      current.removeEventListener('scroll', look)
-    }
-  }, [])
-  return { first: Math.min(seen.first, Math.max(0, total - SPARE)), last: Math.min(seen.last, total) }
 }

@@ -25,10 +25,10 @@ export interface RowsProps {
   /** One row: a `<tr>` with `aria-rowindex={index + 2}`. */
   readonly row: (index: number) => JSX.Element
   /** These rows are seen now. */
-  readonly onSeen: (first: number, end: number) => void
+  readonly onSeen?: (first: number, end: number) => void
   /** The table was scrolled to its top, or away from it. */
   readonly onTop?: (isTop: boolean) => void
-  readonly control: { current: RowsControl | null }
+  readonly control?: { current: RowsControl | null }
   /** Below the last row. */
   readonly children?: ComponentChildren
 }
@@ -100,16 +100,17 @@ function useWindow(props: RowsProps, box: { readonly current: HTMLElement | null
     }
   }, [height])
   const { first, end } = shown
-  useEffect(() => latest.current.onSeen(first, end), [first, end])
+  useEffect(() => latest.current.onSeen?.(first, end), [first, end])
   return shown
 }
 
 function useControl(
-  control: { current: RowsControl | null },
+  control: { current: RowsControl | null } | undefined,
   box: { readonly current: HTMLElement | null },
   height: number,
 ): void {
   useLayoutEffect(() => {
+    if (!control) return
     control.current = {
       show: (index) => show(box.current, index, height),
       toTop: () => box.current?.scrollTo({ top: 0 }),
