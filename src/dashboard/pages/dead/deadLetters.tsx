@@ -3,7 +3,8 @@ import { useState } from 'preact/hooks'
 import type { DeadLetterDocument, DeadLetterPageDocument } from '../../../protocol/deadLetterDocument.ts'
 import { client } from '../../api/client.ts'
 import { useResource } from '../../api/resource.ts'
-import { here, setQuery, to } from '../../app/location.ts'
+import { CursorPages } from '../../app/cursorPages.tsx'
+import { here, to } from '../../app/location.ts'
 import { useRowKeys } from '../../app/rowKeys.ts'
 import { can, whyNot } from '../../app/session.ts'
 import { Button } from '../../parts/ask/button.tsx'
@@ -63,7 +64,7 @@ export function DeadLetters(): JSX.Element {
           page.letters.length === 0 && page.cursor === undefined ? (
             <None isFiltered={!isEmpty(filter) || cursor !== undefined} />
           ) : (
-            <Letters page={page} cursor={cursor} reload={found.reload} />
+            <Letters page={page} reload={found.reload} />
           )
         }
       </Shown>
@@ -104,11 +105,10 @@ function None({ isFiltered }: { isFiltered: boolean }): JSX.Element {
 
 interface LettersProps {
   readonly page: DeadLetterPageDocument
-  readonly cursor: string | undefined
   readonly reload: () => Promise<void>
 }
 
-function Letters({ page, cursor, reload }: LettersProps): JSX.Element {
+function Letters({ page, reload }: LettersProps): JSX.Element {
   return (
     <>
       <div class="scroll">
@@ -134,12 +134,7 @@ function Letters({ page, cursor, reload }: LettersProps): JSX.Element {
           </tbody>
         </table>
       </div>
-      <nav class="row" aria-label="Pages of dead letters">
-        {cursor !== undefined && <Button onPress={() => setQuery({ cursor: undefined })}>First page</Button>}
-        {page.cursor !== undefined && (
-          <Button onPress={() => setQuery({ cursor: page.cursor }, { push: true })}>Next page</Button>
-        )}
-      </nav>
+      <CursorPages label="Pages of dead letters" next={page.cursor} />
     </>
   )
 }

@@ -9,12 +9,12 @@ import { TaskChoice } from '../../app/taskChoice.tsx'
 import { Button } from '../../parts/ask/button.tsx'
 import { Live } from '../../parts/live.tsx'
 import { Page, Shown } from '../../parts/page.tsx'
+import { beginOf, PAST, pastOf } from '../../parts/past.ts'
 import { Empty } from '../../parts/problem.tsx'
 import { count } from '../../parts/text/format.ts'
 import { Outside } from '../../parts/text/outside.tsx'
 import { Ago } from '../../parts/text/time.tsx'
 import { Regressed } from './regressed.tsx'
-import { SINCE, sinceOf } from './since.ts'
 
 /** Groups of failures: the same task, and the same kind of error; the last seen first. */
 export function Failures(): JSX.Element {
@@ -23,7 +23,12 @@ export function Failures(): JSX.Element {
   const filter = { q: q || undefined, task: task || undefined }
   const { list, hasMore, more } = usePages(
     async (cursor, signal) => {
-      const page = await client.recorded.failures({ ...filter, since: sinceOf(since), cursor, signal })
+      const page = await client.recorded.failures({
+        ...filter,
+        since: beginOf(pastOf(since), Date.now()),
+        cursor,
+        signal,
+      })
       return { items: page.failures, cursor: page.cursor }
     },
     [q, task, since],
@@ -72,9 +77,9 @@ function Filters({ q, task, since }: { q: string; task: string; since: string })
       <TaskChoice task={task} label="Task" all="All tasks" />
       <select aria-label="Seen" value={since} onChange={(event) => setQuery({ since: event.currentTarget.value })}>
         <option value="">Seen at any time</option>
-        {SINCE.map(({ name, text }) => (
+        {Object.entries(PAST).map(([name, { title }]) => (
           <option key={name} value={name}>
-            {text}
+            Seen in the {title}
           </option>
         ))}
       </select>

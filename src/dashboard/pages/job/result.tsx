@@ -6,6 +6,7 @@ import { place } from '../../api/place.ts'
 import { useResource } from '../../api/resource.ts'
 import { Button } from '../../parts/ask/button.tsx'
 import { Shown } from '../../parts/page.tsx'
+import { download as save } from '../../parts/text/download.ts'
 import { bytes } from '../../parts/text/format.ts'
 import { Json } from '../../parts/text/json.tsx'
 import { OutsideBlock } from '../../parts/text/outside.tsx'
@@ -118,10 +119,7 @@ function hexOf(value: Uint8Array): string {
 async function download({ id }: JobDocument): Promise<void> {
   const response = await authorizedFetch(`${place.url}${place.base}/jobs/${encodeURIComponent(id)}/result`)
   if (!response.ok) throw new Error(`The server does not give the result (${response.status}).`)
-  const url = URL.createObjectURL(new Blob([await response.arrayBuffer()]))
-  const link = Object.assign(document.createElement('a'), { href: url, download: fileName(id, response) })
-  link.click()
-  URL.revokeObjectURL(url)
+  save(fileName(id, response), 'application/octet-stream', [await response.arrayBuffer()])
 }
 
 function fileName(id: string, { headers }: Response): string {

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
-import type { SchedulePage } from '../../../protocol/scheduleDocument.ts'
 import { client } from '../../api/client.ts'
 import { useResource } from '../../api/resource.ts'
+import { CursorPages } from '../../app/cursorPages.tsx'
 import { useKeys } from '../../app/keys.ts'
 import { go, here, setQuery, to } from '../../app/location.ts'
 import { useRowKeys } from '../../app/rowKeys.ts'
@@ -72,7 +72,7 @@ function List(): JSX.Element {
           ) : (
             <>
               <ScheduleTable page={page} reload={found.reload} />
-              <Pages page={page} isFirst={cursor === undefined} />
+              <CursorPages label="Pages of schedules" next={page.cursor} />
             </>
           )
         }
@@ -102,18 +102,6 @@ function Filters({ task, paused }: { task: string; paused: string }): JSX.Elemen
         </select>
       </label>
     </search>
-  )
-}
-
-function Pages({ page, isFirst }: { page: SchedulePage; isFirst: boolean }): JSX.Element | null {
-  if (isFirst && page.cursor === undefined) return null
-  return (
-    <nav class="row" aria-label="Pages of schedules">
-      {!isFirst && <Button onPress={() => setQuery({ cursor: undefined })}>First page</Button>}
-      {page.cursor !== undefined && (
-        <Button onPress={() => setQuery({ cursor: page.cursor }, { push: true })}>Next page</Button>
-      )}
-    </nav>
   )
 }
 

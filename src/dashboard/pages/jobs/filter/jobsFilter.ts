@@ -1,4 +1,5 @@
 import type { RecordedFilterOptions } from '../../../../client/fleet/recorded.ts'
+import { beginOf, type PastName, pastOf } from '../../../parts/past.ts'
 
 /** What has several values, in the URL with commas between them. */
 export const FACETS = ['state', 'task', 'queue', 'worker'] as const
@@ -7,20 +8,11 @@ export type FacetName = (typeof FACETS)[number]
 export const CHIPS = ['owner', 'tag', 'root', 'fingerprint'] as const
 export type ChipName = (typeof CHIPS)[number]
 
-/** Times that go with the clock. */
-export const RANGES = {
-  '15m': { title: 'Last 15 minutes', ms: 900_000 },
-  '1h': { title: 'Last hour', ms: 3_600_000 },
-  '1d': { title: 'Last day', ms: 86_400_000 },
-  '7d': { title: 'Last 7 days', ms: 604_800_000 },
-} as const
-export type RangeName = keyof typeof RANGES
-
 /** Which jobs are listed: what the query of the URL says. */
 export interface JobsFilter extends Readonly<Record<FacetName, readonly string[]>> {
   readonly chips: Readonly<Partial<Record<ChipName, string>>>
   readonly q: string
-  readonly range: RangeName | undefined
+  readonly range: PastName | undefined
   /** Moments of the user's own; undefined where the URL has none, or none that is a time. */
   readonly since: Date | undefined
   readonly until: Date | undefined
@@ -32,7 +24,6 @@ export function filterOf(query: URLSearchParams): JobsFilter {
     const value = query.get(name)
     return value ? [[name, value] as const] : []
   })
-  const range = query.get('range') ?? ''
   return {
     state: words('state'),
     task: words('task'),
@@ -40,7 +31,7 @@ export function filterOf(query: URLSearchParams): JobsFilter {
     worker: words('worker'),
     chips: Object.fromEntries(chips),
     q: (query.get('q') ?? '').trim(),
-    range: Object.hasOwn(RANGES, range) ? (range as RangeName) : undefined,
+    range: pastOf(query.get('range')),
     since: momentOf(query.get('since')),
     until: momentOf(query.get('until')),
   }
@@ -66,7 +57,7 @@ export const CLEARED: Readonly<Record<string, undefined>> = Object.fromEntries(
 export function optionsOf(filter: JobsFilter, now: number): RecordedFilterOptions {
   const { chips, q, range, since, until, ...facets } = filter
   const chosen = FACETS.flatMap((name) => (facets[name].length > 0 ? [[name, facets[name]] as const] : []))
-  const begin = range === undefined ? since : new Date(now - RANGES[range].ms)
+  const begin = range === undefined ? since : beginOf(range, now)
   return {
     ...Object.fromEntries(chosen),
     ...chips,

@@ -1,8 +1,9 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { setQuery } from '../../../app/location.ts'
+import { PAST } from '../../../parts/past.ts'
 import { isoOf, localOf } from '../../../parts/text/localTime.ts'
-import { type JobsFilter, RANGES } from './jobsFilter.ts'
+import type { JobsFilter } from './jobsFilter.ts'
 
 /** When the jobs were first seen. */
 export function RangeField({ filter }: { filter: JobsFilter }): JSX.Element {
@@ -23,9 +24,9 @@ export function RangeField({ filter }: { filter: JobsFilter }): JSX.Element {
         onChange={(event) => choose(event.currentTarget.value)}
       >
         <option value="">Any time</option>
-        {Object.entries(RANGES).map(([name, { title }]) => (
+        {Object.entries(PAST).map(([name, { title }]) => (
           <option key={name} value={name}>
-            {title}
+            In the {title}
           </option>
         ))}
         <option value="custom">From … to …</option>
