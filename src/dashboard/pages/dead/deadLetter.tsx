@@ -10,9 +10,9 @@ import { confirm } from '../../parts/ask/confirm.tsx'
 import { Facts } from '../../parts/facts.tsx'
 import { Page, Shown } from '../../parts/page.tsx'
 import { bytes, counted } from '../../parts/text/format.ts'
-import { Json } from '../../parts/text/json.tsx'
 import { Outside, OutsideBlock } from '../../parts/text/outside.tsx'
 import { Moment } from '../../parts/text/time.tsx'
+import { TitledJson } from '../../parts/text/titledJson.tsx'
 import { notify } from '../../parts/toasts.tsx'
 import { Deaths } from './deaths.tsx'
 import { EditInput, whyNotEdited } from './editInput.tsx'
@@ -123,9 +123,11 @@ function Input({ letter: { args, kwargs, problem, body } }: { letter: DeadLetter
         </p>
       )}
       {args !== undefined && (args.length > 0 || Object.keys(kwargs ?? {}).length === 0) && (
-        <Part label="Arguments" value={args} />
+        <TitledJson label="Arguments" value={args} />
       )}
-      {kwargs !== undefined && Object.keys(kwargs).length > 0 && <Part label="Keyword arguments" value={kwargs} />}
+      {kwargs !== undefined && Object.keys(kwargs).length > 0 && (
+        <TitledJson label="Keyword arguments" value={kwargs} />
+      )}
       {body !== undefined && (
         <div>
           <h3>Beginning of the body</h3>
@@ -133,14 +135,5 @@ function Input({ letter: { args, kwargs, problem, body } }: { letter: DeadLetter
         </div>
       )}
     </section>
-  )
-}
-
-function Part({ label, value }: { label: string; value: unknown }): JSX.Element {
-  return (
-    <div>
-      <h3>{label}</h3>
-      <Json label={label} value={value} />
-    </div>
   )
 }

@@ -42,6 +42,7 @@ export function RedriveDialog({ filter, close, changed }: RedriveDialogProps): J
     >
       <Text
         label="No faster than"
+        placeholder="300/m"
         value={rate}
         hint={`A ${RATE}`}
         wrong={isRate ? undefined : `Expected a ${RATE}`}

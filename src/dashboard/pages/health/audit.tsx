@@ -9,6 +9,7 @@ import { place } from '../../api/place.ts'
 import { useResource } from '../../api/resource.ts'
 import { here, setQuery } from '../../app/location.ts'
 import { Button } from '../../parts/ask/button.tsx'
+import { Text } from '../../parts/ask/fields.tsx'
 import { Shown } from '../../parts/page.tsx'
 import { download } from '../../parts/text/download.ts'
 import { counted } from '../../parts/text/format.ts'
@@ -75,26 +76,9 @@ function FilterForm(given: FilterTexts): JSX.Element {
   const apply = (): void => setQuery({ who: texts.who.trim(), action: texts.action.trim(), since: texts.since })
   return (
     <form class="row audit-filter">
-      <label class="field">
-        <span>Who</span>
-        <input value={texts.who} onInput={({ currentTarget }) => change({ who: currentTarget.value })} />
-      </label>
-      <label class="field">
-        <span>Action</span>
-        <input
-          value={texts.action}
-          placeholder="queue.purge"
-          onInput={({ currentTarget }) => change({ action: currentTarget.value })}
-        />
-      </label>
-      <label class="field">
-        <span>Since</span>
-        <input
-          type="datetime-local"
-          value={texts.since}
-          onInput={({ currentTarget }) => change({ since: currentTarget.value })}
-        />
-      </label>
+      <Text label="Who" value={texts.who} change={(who) => change({ who })} />
+      <Text label="Action" placeholder="queue.purge" value={texts.action} change={(action) => change({ action })} />
+      <Text label="Since" type="datetime-local" value={texts.since} change={(since) => change({ since })} />
       <Button submit onPress={apply}>
         Apply
       </Button>

@@ -4,7 +4,7 @@ import { client } from '../../api/client.ts'
 import { useResource } from '../../api/resource.ts'
 import { Loading } from '../../parts/loading.tsx'
 import { Problem } from '../../parts/problem.tsx'
-import { Json } from '../../parts/text/json.tsx'
+import { TitledJson } from '../../parts/text/titledJson.tsx'
 import type { KnownJob } from './model.ts'
 import { Printed } from './result.tsx'
 
@@ -31,8 +31,8 @@ function Kept({ id, known }: { id: string; known: KnownJob }): JSX.Element {
   return (
     <>
       {isEmpty && <p class="quiet">It was called without arguments.</p>}
-      {sizeOf(args) > 0 && <Values value={args} name="Arguments" />}
-      {sizeOf(kwargs) > 0 && <Values value={kwargs} name="Keyword arguments" />}
+      {sizeOf(args) > 0 && <TitledJson value={args} label="Arguments" />}
+      {sizeOf(kwargs) > 0 && <TitledJson value={kwargs} label="Keyword arguments" />}
       {concealed && <p class="quiet">… stands for what a codec or the option sensitive of the task covers.</p>}
     </>
   )
@@ -41,15 +41,6 @@ function Kept({ id, known }: { id: string; known: KnownJob }): JSX.Element {
 function sizeOf(value: unknown): number {
   if (typeof value === 'string') return value.length
   return typeof value === 'object' && value !== null ? Object.keys(value).length : 0
-}
-
-function Values({ value, name }: { value: unknown; name: string }): JSX.Element {
-  return (
-    <>
-      <h3>{name}</h3>
-      <Json value={value} label={name} />
-    </>
-  )
 }
 
 function Texts({ known: { history } }: { known: KnownJob }): JSX.Element {

@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { type Signal, signal, useValue } from '../../api/signal.ts'
 import { Button } from '../../parts/ask/button.tsx'
+import { Text } from '../../parts/ask/fields.tsx'
 import { Copy } from '../../parts/text/copy.tsx'
 
 const KEY = 'celeriac.traceUrl'
@@ -51,20 +52,14 @@ function TemplateForm({ close }: { close: () => void }): JSX.Element {
         if (wrong === undefined) save()
       }}
     >
-      <label for="trace-url">URL of a trace</label>
-      <input
-        id="trace-url"
-        type="text"
+      <Text
+        label="URL of a trace"
         value={value}
-        spellcheck={false}
         placeholder="https://jaeger.example.com/trace/{traceId}"
-        aria-invalid={wrong === undefined ? undefined : true}
-        aria-describedby="trace-hint"
-        onInput={(event) => setValue(event.currentTarget.value)}
+        hint="With {traceId} in it; {spanId} may be there, too. This browser keeps it."
+        wrong={wrong}
+        change={setValue}
       />
-      <p class={wrong === undefined ? 'hint' : 'wrong'} id="trace-hint">
-        {wrong ?? 'With {traceId} in it; {spanId} may be there, too. This browser keeps it.'}
-      </p>
       <div class="row">
         <Button kind="primary" submit disabled={wrong} onPress={save}>
           Save

@@ -5,9 +5,9 @@ import { useResource } from '../../api/resource.ts'
 import { can, whyNot } from '../../app/session.ts'
 import { Facts } from '../../parts/facts.tsx'
 import { Shown } from '../../parts/page.tsx'
-import { Json } from '../../parts/text/json.tsx'
 import { Outside } from '../../parts/text/outside.tsx'
 import { Moment } from '../../parts/text/time.tsx'
+import { TitledJson } from '../../parts/text/titledJson.tsx'
 
 /** The server shows at most so many; the message is looked for among them. */
 const LOOKED_AT = 100
@@ -56,23 +56,14 @@ function Inside({ queue, id }: { queue: string; id: string }): JSX.Element {
         return (
           <>
             {problem !== undefined && <p class="notice">It cannot be read: {problem}</p>}
-            {args !== undefined && <Part label="Arguments" value={args} />}
+            {args !== undefined && <TitledJson label="Arguments" value={args} />}
             {kwargs !== undefined && Object.keys(kwargs).length > 0 && (
-              <Part label="Keyword arguments" value={kwargs} />
+              <TitledJson label="Keyword arguments" value={kwargs} />
             )}
-            <Part label="Headers" value={headers} />
+            <TitledJson label="Headers" value={headers} />
           </>
         )
       }}
     </Shown>
-  )
-}
-
-function Part({ label, value }: { label: string; value: unknown }): JSX.Element {
-  return (
-    <div>
-      <h3>{label}</h3>
-      <Json label={label} value={value} />
-    </div>
   )
 }

@@ -12,11 +12,13 @@ interface FieldProps {
 
 export interface TextProps extends FieldProps {
   readonly type?: 'text' | 'number' | 'datetime-local'
+  readonly placeholder?: string
   /** Words to choose from; others may be typed. */
   readonly suggestions?: readonly string[] | undefined
 }
 
-export function Text({ label, value, change, hint, wrong, type = 'text', suggestions }: TextProps): JSX.Element {
+export function Text(props: TextProps): JSX.Element {
+  const { label, value, change, hint, wrong, type = 'text', placeholder, suggestions } = props
   const id = useId()
   return (
     <div class="field">
@@ -26,6 +28,7 @@ export function Text({ label, value, change, hint, wrong, type = 'text', suggest
         type={type as 'text'}
         step={type === 'datetime-local' ? 1 : undefined}
         value={value}
+        placeholder={placeholder}
         list={suggestions && `${id}-list`}
         autocomplete="off"
         spellcheck={false}
