@@ -1,8 +1,8 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { Button } from '../parts/ask/button.tsx'
+import { copy } from '../parts/text/copy.tsx'
 import { Scrolled } from '../parts/text/scrolled.tsx'
-import { notify } from '../parts/toasts.tsx'
 
 export interface Line {
   readonly title: string
@@ -29,14 +29,7 @@ export function Lines({ lines }: { lines: readonly Line[] }): JSX.Element {
           </Button>
         ))}
         <span class="push">
-          <Button
-            onPress={async () => {
-              await navigator.clipboard.writeText(text)
-              notify('Copied')
-            }}
-          >
-            Copy
-          </Button>
+          <Button onPress={() => copy(text)}>Copy</Button>
         </span>
       </div>
       <Scrolled label={label}>

@@ -14,10 +14,10 @@ import { Facts } from '../../parts/facts.tsx'
 import { Icon } from '../../parts/icon.tsx'
 import { Live } from '../../parts/live.tsx'
 import { Page, Shown } from '../../parts/page.tsx'
+import { copy } from '../../parts/text/copy.tsx'
 import { count } from '../../parts/text/format.ts'
 import { Outside, OutsideBlock } from '../../parts/text/outside.tsx'
 import { Moment } from '../../parts/text/time.tsx'
-import { notify } from '../../parts/toasts.tsx'
 import { GroupJobs, useGroupJobs } from './groupJobs.tsx'
 import { Regressed } from './regressed.tsx'
 
@@ -96,12 +96,7 @@ function Actions({ failure, traceback, retry }: ActionsProps): JSX.Element {
       <a class="button" href={to('jobs', { fingerprint: failure.fingerprint })}>
         Show in Jobs
       </a>
-      <Button
-        onPress={async () => {
-          await navigator.clipboard.writeText(textOf(failure, traceback))
-          notify('Copied')
-        }}
-      >
+      <Button onPress={() => copy(textOf(failure, traceback))}>
         <Icon name="copy" /> Copy as text
       </Button>
       <Button kind="primary" disabled={whyNot('retry')} onPress={retry}>

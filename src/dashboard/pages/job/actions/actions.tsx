@@ -11,6 +11,7 @@ import { confirm } from '../../../parts/ask/confirm.tsx'
 import { Menu } from '../../../parts/ask/menu.tsx'
 import { problemLine } from '../../../parts/problemText.ts'
 import { isEnded } from '../../../parts/state.tsx'
+import { copy } from '../../../parts/text/copy.tsx'
 import { notify } from '../../../parts/toasts.tsx'
 import type { JobView } from '../model.ts'
 import { ChangeDialog } from './changeDialog.tsx'
@@ -184,11 +185,6 @@ async function forget(id: string): Promise<void> {
   if (ids.length === 0) throw new Error('Nothing was removed: no record of it is kept, or it has not ended')
   notify('Forgotten')
   go(to('jobs'))
-}
-
-async function copy(text: string, what: string): Promise<void> {
-  await navigator.clipboard.writeText(text)
-  notify(`Copied ${what}`)
 }
 
 /** The request that reads this job. */

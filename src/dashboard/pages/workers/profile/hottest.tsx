@@ -33,7 +33,7 @@ export function Hottest({ root, marked, mark }: HottestProps): JSX.Element {
               <td>
                 <button
                   type="button"
-                  class="plain-link"
+                  class="link"
                   aria-pressed={key === marked}
                   title="Mark it in the graph"
                   onClick={() => mark(key === marked ? undefined : key)}
