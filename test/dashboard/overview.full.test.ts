@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { bearer } from '../../src/http/access/auth.ts'
 import type { Celeriac } from '../../src/index.ts'
 import { Worker } from '../../src/worker/worker.ts'
+import { RedisServer } from '../redis/server.ts'
 import {
   type DashboardScene,
   expectAccessible,
@@ -111,4 +112,35 @@ test('without a role, and where the server fails', async () => {
   await failing.page.getByRole('button', { name: 'Try again' }).click()
   await failing.page.getByRole('row', { name: /math.add/ }).waitFor()
   await failing.page.close()
+})
+
+test('while the broker does not answer, the page says since when, and what is old is grey', async () => {
+  const redis = await RedisServer.start()
+  const own = await startDashboard({ define, broker: redis.url() })
+  const one = new Worker(own.app, { hostname: 'celeriac@two', logger: false })
+  await one.start()
+  const { page } = await openPage(browser(), own)
+  await page.getByRole('link', { name: 'Workers 1 all answer' }).waitFor()
+  await redis.kill()
+  await page
+    .locator('.live.troubled')
+    .getByText(/(?=.*queues)(?=.*workers).*: the store does not answer since \d\d:\d\d/)
+    // The server itself waits for a broker that may come back.
+    .waitFor({ timeout: 45_000 })
+  await page.getByRole('link', { name: /^Waiting 0 old, of \d\d:\d\d/ }).waitFor()
+  await page.getByRole('link', { name: /^Workers 1 old, of \d\d:\d\d/ }).waitFor()
+  await expectAccessible(page)
+  await page.evaluate("location.hash = '#/jobs'")
+  await page
+    .locator('.live.troubled')
+    .getByText(/^queues: the store does not answer/)
+    .waitFor({ timeout: 45_000 })
+  await page.evaluate("location.hash = '#/'")
+  await redis.start()
+  await page.getByText('Live', { exact: true }).waitFor()
+  await page.getByRole('link', { name: 'Workers 1 all answer' }).waitFor()
+  await page.close()
+  await one.stop()
+  await own[Symbol.asyncDispose]()
+  await redis.stop()
 })

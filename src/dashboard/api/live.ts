@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks'
 import type { LiveMessage } from '../../client/events.ts'
 import type { LiveOptions } from '../../client/fleet/live.ts'
+import type { LiveSubject } from '../../protocol/liveDocument.ts'
 import { client } from './client.ts'
 import { type Signal, signal, useValue } from './signal.ts'
 import { isVisible } from './visible.ts'
@@ -10,6 +11,15 @@ export type LiveState = 'off' | 'live' | 'paused' | 'broken'
 
 /** Of the page that is shown; each page has at most one stream. */
 export const liveState: Signal<LiveState> = signal('off')
+
+/** Why something cannot be read, and since when, ms. */
+export interface Trouble {
+  readonly detail: string
+  readonly since: number
+}
+
+/** What the stream says of its subjects that cannot be read now. */
+export const troubles: Signal<Readonly<Partial<Record<LiveSubject, Trouble>>>> = signal({})
 
 /** After a failure the stream is opened again, ms later. */
 const AGAIN_MS = 3000
@@ -40,6 +50,7 @@ export function useLive(use: LiveUse | undefined): void {
     return () => {
       stop.abort()
       liveState.value = 'off'
+      troubles.value = {}
     }
   }, [key, visible])
 }
@@ -53,6 +64,7 @@ async function follow(
     try {
       for await (const message of client.live({ ...watch, signal: stop })) {
         liveState.value = 'live'
+        troubles.value = troublesAfter(message)
         if (message.kind === 'open' || message.kind === 'reset') latest.current?.begin()
         else latest.current?.change(message)
       }
@@ -63,6 +75,15 @@ async function follow(
     }
     await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
   }
+}
+
+/** The next message of a subject says that it can be read again. */
+function troublesAfter(message: LiveMessage): typeof troubles.value {
+  const { value } = troubles
+  if (message.kind === 'open') return {}
+  if (message.kind === 'problem') return { ...value, [message.watch]: { detail: message.detail, since: Date.now() } }
+  if (!(message.kind in value)) return value
+  return Object.fromEntries(Object.entries(value).filter(([subject]) => subject !== message.kind))
 }
 
 /** A list with changes: each replaces the one of the same name, new ones come last, and some are gone. */

@@ -111,7 +111,7 @@ function useList(filter: JobsFilter, isRecorded: boolean): { list: JobList; sele
   useLive(
     isRecorded
       ? {
-          watch: { watch: 'jobs', limit: 100, ...watched },
+          watch: { watch: can('see') ? ['jobs', 'queues'] : 'jobs', limit: 100, ...watched },
           begin: () => list.begin(),
           change: (message) => (message.kind === 'jobs' ? list.change(message) : undefined),
         }

@@ -1,10 +1,12 @@
 import type { ComponentChildren, JSX } from 'preact'
+import type { LiveSubject } from '../../../protocol/liveDocument.ts'
 import type { QueueListDocument } from '../../../protocol/queueDocument.ts'
 import type { StatsPointDocument } from '../../../protocol/recordedDocument.ts'
 import type { WorkerDocument } from '../../../protocol/workerDocument.ts'
+import { liveState, troubles } from '../../api/live.ts'
 import { useValue } from '../../api/signal.ts'
 import { to } from '../../app/location.ts'
-import { count, counted, duration, percent } from '../../parts/text/format.ts'
+import { count, counted, duration, percent, timeOfDay } from '../../parts/text/format.ts'
 import { now } from '../../parts/text/time.tsx'
 import type { Range } from './ranges.ts'
 import { failureShare } from './series.ts'
@@ -19,9 +21,10 @@ export interface TilesProps {
 /** Seconds that the rate is counted over. */
 const RATE_S = 10
 
-/** The numbers that are looked at first. */
+/** The numbers that are looked at first; those that cannot be read now are grey, and say since when. */
 export function Tiles({ points, range, queues, workers }: TilesProps): JSX.Element {
   const time = useValue(now)
+  const old = useOld()
   const sums = sumsOf(points)
   const share = failureShare(sums)
   const waiting = queues?.queues.reduce((sum, queue) => sum + queue.waiting, 0)
@@ -30,31 +33,48 @@ export function Tiles({ points, range, queues, workers }: TilesProps): JSX.Eleme
   const silent = workers?.filter(({ answers }) => !answers).length ?? 0
   return (
     <ul class="tiles">
-      <Tile name="Finished" href={to('jobs', { state: 'SUCCESS,FAILURE' })} note={`in ${range.label}`}>
+      <Tile
+        name="Finished"
+        href={to('jobs', { state: 'SUCCESS,FAILURE' })}
+        note={`in ${range.label}`}
+        old={old('stats')}
+      >
         {count(sums.succeeded + sums.failed)}
       </Tile>
       {range.step === '1s' && (
-        <Tile name="Rate" note={`last ${RATE_S} s`}>
+        <Tile name="Rate" note={`last ${RATE_S} s`} old={old('stats')}>
           {rateOf(points, time)}
         </Tile>
       )}
-      <Tile name="Failed" href={to('failures')} note={counted(sums.failed, 'job')} alarm={(share ?? 0) >= 0.05}>
+      <Tile
+        name="Failed"
+        href={to('failures')}
+        note={counted(sums.failed, 'job')}
+        alarm={(share ?? 0) >= 0.05}
+        old={old('stats')}
+      >
         {share === undefined ? '–' : percent(share)}
       </Tile>
-      <Tile name="Waiting" href={to('queues')} note={queues && counted(queues.queues.length, 'queue')}>
+      <Tile
+        name="Waiting"
+        href={to('queues')}
+        note={queues && counted(queues.queues.length, 'queue')}
+        old={old('queues')}
+      >
         {waiting === undefined ? '–' : count(waiting)}
       </Tile>
-      <Tile name="Oldest" href={to('queues')} note={oldest?.name ?? 'nothing waits'}>
+      <Tile name="Oldest" href={to('queues')} note={oldest?.name ?? (queues && 'nothing waits')} old={old('queues')}>
         {oldest === undefined ? '–' : duration(oldest.age)}
       </Tile>
-      <Tile name="Running" href={to('jobs', { state: 'STARTED' })} note={slotsOf(workers)}>
+      <Tile name="Running" href={to('jobs', { state: 'STARTED' })} note={slotsOf(workers)} old={old('workers')}>
         {running === undefined ? '–' : count(running)}
       </Tile>
       <Tile
         name="Workers"
         href={to('workers')}
         alarm={silent > 0 || workers?.length === 0}
-        note={silent > 0 ? `${count(silent)} without an answer` : workers?.length === 0 ? 'nothing runs' : 'all answer'}
+        note={workers && answersOf(workers.length, silent)}
+        old={old('workers')}
       >
         {workers === undefined ? '–' : count(workers.length - silent)}
       </Tile>
@@ -68,17 +88,39 @@ interface TileProps {
   readonly note?: string | undefined
   /** It is time to look. */
   readonly alarm?: boolean
+  /** Why it is not of now. */
+  readonly old: string | undefined
   readonly children: ComponentChildren
 }
 
-function Tile({ name, href, note, alarm, children }: TileProps): JSX.Element {
+function Tile({ name, href, note, alarm, old, children }: TileProps): JSX.Element {
+  const content = (
+    <>
+      <span class="name">{name}</span> <strong class="number">{children}</strong>{' '}
+      <span class="quiet">{old ?? note ?? ' '}</span>
+    </>
+  )
   return (
-    <li class={alarm ? 'tile alarm' : 'tile'}>
-      <span class="name">{href === undefined ? name : <a href={href}>{name}</a>}</span>
-      <strong class="number">{children}</strong>
-      <span class="quiet">{note ?? ' '}</span>
+    <li class={`tile ${old !== undefined ? 'old' : alarm ? 'alarm' : ''}`}>
+      {href === undefined ? <div>{content}</div> : <a href={href}>{content}</a>}
     </li>
   )
+}
+
+/** Why what is shown of a subject is not of now; undefined where it is. */
+function useOld(): (subject: LiveSubject) => string | undefined {
+  const known = useValue(troubles)
+  const isBroken = useValue(liveState) === 'broken'
+  return (subject) => {
+    const since = known[subject]?.since
+    if (since !== undefined) return `old, of ${timeOfDay(since)}`
+    return isBroken ? 'old' : undefined
+  }
+}
+
+function answersOf(all: number, silent: number): string {
+  if (silent > 0) return `${count(silent)} without an answer`
+  return all === 0 ? 'nothing runs' : 'all answer'
 }
 
 function sumsOf(points: readonly StatsPointDocument[]): { succeeded: number; failed: number } {

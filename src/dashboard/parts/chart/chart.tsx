@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { timeOfDay } from '../text/format.ts'
 import { momentsIn, pathOf, ticksTo } from './scale.ts'
 
 /** One line of a chart. */
@@ -29,7 +30,6 @@ const LEFT = 62
 const BELOW = 22
 const AROUND = 8
 const DAY_MS = 86_400_000
-const ofDay = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
 const ofSecond = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' })
 const ofYear = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' })
 
@@ -103,7 +103,7 @@ function Drawing({ times, lines, format, at, point }: DrawingProps): JSX.Element
 /** Round moments below the lines. */
 function Moments({ times, inner }: { times: readonly number[]; inner: number }): JSX.Element {
   const [from = 0, to = 0] = [times[0], times.at(-1)]
-  const format = to - from > 2 * DAY_MS ? ofYear : ofDay
+  const format = to - from > 2 * DAY_MS ? (moment: number) => ofYear.format(moment) : timeOfDay
   return (
     <>
       {momentsIn(from, to, Math.max(1, Math.floor(inner / 90))).map((moment) => (
@@ -113,7 +113,7 @@ function Moments({ times, inner }: { times: readonly number[]; inner: number }):
           y={HEIGHT - 6}
           text-anchor="middle"
         >
-          {format.format(moment)}
+          {format(moment)}
         </text>
       ))}
     </>

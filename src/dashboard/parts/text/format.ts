@@ -2,6 +2,7 @@
 
 const whole = new Intl.NumberFormat('en')
 const brief = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })
+const ofDay = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
 const moment = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' })
 
 /** `1,234`; from 100,000 on `123.5K`. */
@@ -53,6 +54,11 @@ export function bytes(value: number): string {
 /** In the time zone of the browser: `30 Nov 2026, 12:05:09`. */
 export function dateTime(at: number | string | Date): string {
   return moment.format(new Date(at))
+}
+
+/** The same without the day: `12:05`. */
+export function timeOfDay(at: number): string {
+  return ofDay.format(at)
 }
 
 /** `3 s ago`, `in 5 min`, `now`. */
