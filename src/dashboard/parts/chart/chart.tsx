@@ -26,7 +26,7 @@ export interface ChartProps {
 
 const HEIGHT = 176
 /** Of the values at the left, the moments below, and at the top and the right, px. */
-const LEFT = 62
+const LEFT = 76
 const BELOW = 22
 const AROUND = 8
 const DAY_MS = 86_400_000

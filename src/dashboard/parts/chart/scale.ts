@@ -7,9 +7,7 @@ export function ticksTo(max: number, count: number): readonly number[] {
 }
 
 /** Lengths of time between two marks, s: whole minutes, hours and days. */
-const STEPS_S = [
-  30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 432_000, 864_000,
-]
+const STEPS_S = [60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 432_000, 864_000]
 
 /** Moments between two others, ms, that are round in the time zone of the browser; at most `count`. */
 export function momentsIn(from: number, to: number, count: number): readonly number[] {
