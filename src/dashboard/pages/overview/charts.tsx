@@ -3,7 +3,7 @@ import { useMemo } from 'preact/hooks'
 import type { GapDocument, StatsPointDocument } from '../../../protocol/recordedDocument.ts'
 import { useValue } from '../../api/signal.ts'
 import { Chart } from '../../parts/chart/chart.tsx'
-import { count, dateTime, duration } from '../../parts/text/format.ts'
+import { count, counted, dateTime, duration } from '../../parts/text/format.ts'
 import { now } from '../../parts/text/time.tsx'
 import { type Range, STEP_MS } from './ranges.ts'
 import { type Steps, stepsOf } from './series.ts'
@@ -27,7 +27,7 @@ export function Charts(props: {
     <>
       <div class="charts">
         <Chart title={`Jobs each ${WORDS[range.step]}`} times={steps.times} lines={rates} format={count} />
-        <Chart title="Time in the queue, and of a run" times={steps.times} lines={times} format={duration} />
+        <Chart title="Queue and run time" times={steps.times} lines={times} format={duration} />
       </div>
       {gaps.length > 0 && <Gaps gaps={gaps} />}
     </>
@@ -59,9 +59,7 @@ function Gaps({ gaps }: { gaps: readonly GapDocument[] }): JSX.Element {
   const newest = gaps.slice(-3).toReversed()
   return (
     <details class={gaps.some(({ reason }) => reason === 'lost') ? 'notice' : 'quiet'}>
-      <summary>
-        {gaps.length === 1 ? 'One time was' : `${count(gaps.length)} times were`} not recorded, or not all of it
-      </summary>
+      <summary>Not all was recorded: {counted(gaps.length, 'gap')}</summary>
       <ul>
         {newest.map(({ from, to, reason, events }) => (
           <li key={from}>
