@@ -11,6 +11,7 @@ import {
   type DashboardScene,
   expectAccessible,
   expectNoOverflow,
+  expectWhole,
   openPage,
   startDashboard,
   useBrowser,
@@ -120,6 +121,9 @@ test('one queue: who takes from it, what is next with its content, what died; ho
 test('a task is paused by its name, resumed in the table; in the dark, on a small screen', async () => {
   const { app } = scene
   const { page } = await openPage(browser(), scene, '#/queues', { width: 360, height: 640, dark: true })
+  const celery = rowOf(page, /^celery/)
+  await expectWhole(celery.getByText('Served'))
+  await expectWhole(celery.getByRole('button', { name: 'Pause queue celery' }))
   await page.getByRole('button', { name: 'Pause a task or a limit…' }).click()
   const dialog = page.getByRole('dialog')
   await dialog.getByLabel('Name').fill('mail')
@@ -130,7 +134,8 @@ test('a task is paused by its name, resumed in the table; in the dark, on a smal
   await expectAccessible(page)
   await dialog.getByRole('button', { name: 'Pause', exact: true }).click()
   const row = page.locator('.limits').getByRole('row', { name: /task mail/ })
-  await row.getByText('Paused').waitFor()
+  await expectWhole(row.getByText('Paused'))
+  await expectWhole(row.getByRole('button', { name: 'Resume Task mail' }))
   expect(await app.limits.paused()).toMatchObject([{ rule: 'task:mail' }])
   await expectAccessible(page)
   await expectNoOverflow(page)

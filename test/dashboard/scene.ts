@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Page } from 'playwright-core'
+import type { Locator, Page } from 'playwright-core'
 import { expect } from 'vitest'
 import { createHttp, type HttpOptions } from '../../src/http/api.ts'
 import { type HttpServer, serve } from '../../src/http/server/serve.ts'
@@ -86,6 +86,14 @@ export async function expectAccessible(page: Page): Promise<void> {
     violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
       .map(({ id, nodes }) => id + ': ' + nodes.map(({ target, failureSummary }) => target + ' ' + failureSummary).join('; ')))`)) as string[]
   expect(found).toEqual([])
+}
+
+/** Asserts that a part is whole on the screen, from its left to its right edge. */
+export async function expectWhole(part: Locator): Promise<void> {
+  await part.waitFor()
+  const { x, width } = (await part.boundingBox()) ?? { x: -1, width: 0 }
+  expect(x).toBeGreaterThanOrEqual(0)
+  expect(x + width).toBeLessThanOrEqual(part.page().viewportSize()?.width ?? 0)
 }
 
 /** Asserts that nothing is wider than the page: no page scrolls sideways. */

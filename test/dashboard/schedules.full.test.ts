@@ -9,6 +9,7 @@ import {
   type DashboardScene,
   expectAccessible,
   expectNoOverflow,
+  expectWhole,
   openPage,
   startDashboard,
   useBrowser,
@@ -192,7 +193,7 @@ test('in the dark, on a small screen: a viewer reads, what the code defines stay
   }
   await logIn('a-token-of-a-viewer')
   const pause = page.getByRole('button', { name: 'Pause of code' })
-  await pause.waitFor()
+  await expectWhole(pause)
   expect(await pause.getAttribute('title')).toBe('This needs the role operator')
   expect(await page.getByRole('button', { name: 'New schedule' }).getAttribute('title')).toBe(
     'This needs the role admin',

@@ -66,7 +66,7 @@ function Listed({ page: { limits, cursor }, reload, more }: ListedProps): JSX.El
   return (
     <>
       <div class="scroll">
-        <table class="limits">
+        <table class="folds limits">
           <thead>
             <tr>
               <th>Of</th>
@@ -110,8 +110,8 @@ function Row({ limit, reload }: { limit: LimitDocument; reload: () => Promise<vo
       <td class="name" title={rule}>
         {kind} <Outside text={name} />
       </td>
-      <td>{key === '' ? <span class="quiet">–</span> : <Outside text={key} />}</td>
-      <td class="right">
+      <td data-of="Key">{key === '' ? <span class="quiet">–</span> : <Outside text={key} />}</td>
+      <td class="right" data-of="Held">
         {concurrency === undefined ? (
           count(held)
         ) : (
@@ -121,10 +121,14 @@ function Row({ limit, reload }: { limit: LimitDocument; reload: () => Promise<vo
           </span>
         )}
       </td>
-      <td class="right">{rate ?? <span class="quiet">–</span>}</td>
-      <td class="right">{count(waiting)}</td>
-      <td>{until === undefined ? <span class="quiet">–</span> : <Ago at={until} />}</td>
-      <td>{breaker === undefined ? <span class="quiet">–</span> : BREAKER[breaker]}</td>
+      <td class="right" data-of="Rate">
+        {rate ?? <span class="quiet">–</span>}
+      </td>
+      <td class="right" data-of="Waiting">
+        {count(waiting)}
+      </td>
+      <td data-of="Nothing begins until">{until === undefined ? <span class="quiet">–</span> : <Ago at={until} />}</td>
+      <td data-of="Breaker">{breaker === undefined ? <span class="quiet">–</span> : BREAKER[breaker]}</td>
       <td>{paused ? <span class="badge warn">Paused</span> : <span class="quiet">In use</span>}</td>
       <td class="tight">
         <Button disabled={whyNot('pause')} onPress={press}>

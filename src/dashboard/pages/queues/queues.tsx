@@ -71,14 +71,14 @@ function Sum({ value, words, hint }: { value: number | undefined; words: string;
 function QueueTable({ list, reload }: { list: readonly QueueDocument[]; reload: () => Promise<void> }): JSX.Element {
   return (
     <div class="scroll">
-      <table class="queues">
+      <table class="folds">
         <thead>
           <tr>
             <th>Queue</th>
             <th class="right">Waiting</th>
             <th class="right">Oldest waits</th>
-            <th class="right wide">Workers</th>
-            <th class="right wide">Consumers</th>
+            <th class="right">Workers</th>
+            <th class="right">Consumers</th>
             <th>State</th>
             <th>
               <span class="unseen">Actions</span>
@@ -109,14 +109,18 @@ function Row({ queue, reload }: QueueActionProps): JSX.Element {
           </span>
         )}
       </td>
-      <td class="right">
+      <td class="right" data-of="Waiting">
         <Depth queue={queue} />
       </td>
-      <td class="right">{oldest === undefined ? <span class="quiet">–</span> : <Since at={oldest} />}</td>
-      <td class="right wide" title={workers.map((worker) => visible(worker)).join('\n')}>
+      <td class="right" data-of="Oldest waits">
+        {oldest === undefined ? <span class="quiet">–</span> : <Since at={oldest} />}
+      </td>
+      <td class="right" data-of="Workers" title={workers.map((worker) => visible(worker)).join('\n')}>
         {count(workers.length)}
       </td>
-      <td class="right wide">{consumers === undefined ? <span class="quiet">–</span> : count(consumers)}</td>
+      <td class="right" data-of="Consumers">
+        {consumers === undefined ? <span class="quiet">–</span> : count(consumers)}
+      </td>
       <td>
         <QueueState queue={queue} />
       </td>

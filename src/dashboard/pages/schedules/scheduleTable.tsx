@@ -18,7 +18,7 @@ export interface ScheduleTableProps {
 export function ScheduleTable({ page, reload }: ScheduleTableProps): JSX.Element {
   return (
     <div class="scroll">
-      <table class="schedules">
+      <table class="folds schedules">
         <thead>
           <tr>
             <th>Name</th>
@@ -58,10 +58,10 @@ function Row({ entry, reload }: { entry: ScheduleDocument; reload: () => Promise
       <td>
         <Outside text={task} />
       </td>
-      <td class="right">
+      <td class="right" data-of="Next run">
         <Ago at={nextRunAt} />
       </td>
-      <td class="right">
+      <td class="right" data-of="Last run">
         {lastJob === undefined ? (
           <Ago at={lastRunAt} />
         ) : (
@@ -70,7 +70,9 @@ function Row({ entry, reload }: { entry: ScheduleDocument; reload: () => Promise
           </a>
         )}
       </td>
-      <td class="right">{count(runs)}</td>
+      <td class="right" data-of="Runs">
+        {count(runs)}
+      </td>
       <td>
         <EntryState entry={entry} />
       </td>
