@@ -44,8 +44,11 @@ export function Failure({ id }: { readonly id: string }): JSX.Element {
   })
   useRowKeys('job')
   const title = failure.data ? <Outside text={failure.data.type} /> : 'Failures'
-  const actions = failure.data && (
-    <Actions failure={failure.data} traceback={traceback.data} retry={() => setAsked(true)} />
+  const actions = (
+    <>
+      <Live />
+      {failure.data && <Actions failure={failure.data} traceback={traceback.data} retry={() => setAsked(true)} />}
+    </>
   )
   return (
     <Page title={title} actions={actions}>
@@ -92,7 +95,6 @@ interface ActionsProps {
 function Actions({ failure, traceback, retry }: ActionsProps): JSX.Element {
   return (
     <>
-      <Live />
       <a class="button" href={to('jobs', { fingerprint: failure.fingerprint })}>
         Show in Jobs
       </a>

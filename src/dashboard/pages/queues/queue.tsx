@@ -34,7 +34,15 @@ export function Queue({ id }: { readonly id: string }): JSX.Element {
     await Promise.all([queues.reload(), other.reload()])
   }
   return (
-    <Page title={<Outside text={id} />} actions={queue && <Actions queue={queue} reload={reload} />}>
+    <Page
+      title={<Outside text={id} />}
+      actions={
+        <>
+          <Live />
+          {queue && <Actions queue={queue} reload={reload} />}
+        </>
+      }
+    >
       {queues.trouble !== undefined && <p class="notice">The facts do not change now: {queues.trouble}</p>}
       {queues.error && <Problem error={queues.error} retry={queues.reload} />}
       {queue ? <About queue={queue} /> : isMissing && <Missing of={other} />}
@@ -62,7 +70,6 @@ interface ActionsProps {
 function Actions({ queue, reload }: ActionsProps): JSX.Element {
   return (
     <>
-      <Live />
       <PauseButton queue={queue} reload={reload} />
       <Button kind="danger" disabled={whyNot('purge')} onPress={() => purge({ queue, reload })}>
         Purge…

@@ -33,8 +33,8 @@ export function Worker({ id }: { readonly id: string }): JSX.Element {
       title={<Outside text={id} />}
       actions={
         <>
-          {data && !isUnknown && <Lifecycle worker={data} reload={worker.reload} />}
           <Live />
+          {data && !isUnknown && <Lifecycle worker={data} reload={worker.reload} />}
         </>
       }
     >

@@ -35,20 +35,22 @@ export function Workflow({ id }: { readonly id: string }): JSX.Element {
   const flow = useMemo(() => data && joinFlow(id, data.tree, data.jobs), [id, data?.tree, data?.jobs])
   useRowKeys('job')
   const open = flow ? flow.total - flow.done : 0
-  const actions = flow && flow.nodes.size > 0 && (
+  const actions = (
     <>
       <Live />
-      <Button
-        kind="danger"
-        disabled={open === 0 ? 'It has ended' : whyNot('revoke')}
-        onPress={async () => (await revokeWorkflow(id, open)) && workflow.reload()}
-      >
-        Revoke the workflow
-      </Button>
+      {flow && flow.nodes.size > 0 && (
+        <Button
+          kind="danger"
+          disabled={open === 0 ? 'It has ended' : whyNot('revoke')}
+          onPress={async () => (await revokeWorkflow(id, open)) && workflow.reload()}
+        >
+          Revoke the workflow
+        </Button>
+      )}
     </>
   )
   return (
-    <Page title={<Title id={id} task={flow?.nodes.get(id)?.task ?? undefined} />} actions={actions || <Live />}>
+    <Page title={<Title id={id} task={flow?.nodes.get(id)?.task ?? undefined} />} actions={actions}>
       <Shown of={workflow}>
         {(known) =>
           flow === undefined || flow.nodes.size === 0 ? (
