@@ -168,8 +168,16 @@ test('each command is pressed, and the worker obeys, or says why not', async () 
 test('what a slot executes: its stack, a profile with a flame graph, and its end', async () => {
   const { page, watch } = await openPage(browser(), scene, `#/workers/${THREADS}`)
   await page.getByText('It runs no task now.').waitFor()
+  expect(await page.locator('.head .actions > *').first().textContent()).toBe('Live')
+  const showStacks = page.getByRole('button', { name: 'Show stacks' })
+  expect(await showStacks.getAttribute('title')).toBe('It runs no task now')
   const id = await start('busy', [], 'cpu')
-  await page.getByRole('button', { name: 'Show stacks' }).click()
+  await page.getByRole('row', { name: /^busy/ }).waitFor()
+  const [revoke, terminate] = await Promise.all(
+    ['Revoke', 'Terminate'].map((name) => page.getByRole('button', { name }).boundingBox()),
+  )
+  expect((terminate?.x ?? 0) - (revoke?.x ?? 0) - (revoke?.width ?? 0)).toBeGreaterThanOrEqual(8)
+  await showStacks.click()
   const frames = page.getByRole('region', { name: 'Stack of busy' }).getByRole('listitem')
   await until(async () => {
     if ((await frames.first().isVisible()) && (await frames.first().textContent())?.startsWith('turnForEver'))

@@ -33,9 +33,12 @@ export function Running({ worker, taken, reload }: RunningProps): JSX.Element {
       <div class="row card-head">
         <h2>Running now</h2>
         <span class="quiet">{pool?.size !== undefined && `${counted(free, 'free slot')}`}</span>
-        {softwareOf(worker) === 'celeriac' && running.length > 0 && (
+        {softwareOf(worker) === 'celeriac' && (
           <>
-            <Button disabled={whyNoStacks()} onPress={load}>
+            <Button
+              disabled={whyNoStacks() ?? (running.length === 0 ? 'It runs no task now' : undefined)}
+              onPress={load}
+            >
               {stacks ? 'Refresh stacks' : 'Show stacks'}
             </Button>
             {at !== undefined && (
