@@ -1,11 +1,12 @@
 import type { JSX } from 'preact'
 import { useValue } from '../api/signal.ts'
 import { Dialog } from '../parts/ask/dialog.tsx'
-import { bindings } from './keys.ts'
+import { bindings, searchField } from './keys.ts'
 
 /** The keys that work on this page. */
 export function KeyList({ close }: { close: () => void }): JSX.Element {
-  const newest = new Map(useValue(bindings).map((binding) => [binding.keys, binding]))
+  const known = useValue(bindings).filter(({ keys }) => keys !== '/' || searchField())
+  const newest = new Map(known.map((binding) => [binding.keys, binding]))
   return (
     <Dialog title="Keys" close={close}>
       <dl class="keys">

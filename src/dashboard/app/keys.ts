@@ -30,10 +30,21 @@ export function useKeys(list: readonly Binding[]): void {
   }, [names])
 }
 
+/** The field that `/` goes to; null on a page without one. */
+export function searchField(): HTMLElement | null {
+  return document.querySelector('main [type=search]')
+}
+
 document.addEventListener('keydown', (event) => {
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return
-  if (document.querySelector('dialog[open]')) return
   const { key } = event
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return
+  if (document.querySelector('dialog[open]')) return
+  if (key === 'Escape' && event.target === searchField()) {
+    // Else the browser empties it.
+    event.preventDefault()
+    document.getElementById('main')?.focus({ preventScroll: true })
+  }
+  if (isTyping(event.target)) return
   if ((key === 'Enter' || key === ' ') && isPressed(event.target)) return
   const pair = first && performance.now() - first.at < PAIR_MS ? `${first.key} ${key}` : undefined
   const found = find(pair) ?? find(key)

@@ -1,4 +1,5 @@
 import type { ComponentType } from 'preact'
+import type { AbilitiesDocument } from '../../protocol/meDocument.ts'
 import { Call } from '../pages/call/call.tsx'
 import { CallTask } from '../pages/call/callTask.tsx'
 import { DeadLetter } from '../pages/dead/deadLetter.tsx'
@@ -25,6 +26,8 @@ export interface Route {
   readonly title: string
   /** In the navigation, reached by `g` and this key. */
   readonly key: string
+  /** Who may not do this sees why instead of the page. */
+  readonly needs?: keyof AbilitiesDocument
   readonly all: ComponentType
   /** Of a page about one thing, as `#/jobs/ID`. */
   readonly one?: ComponentType<{ readonly id: string }>
@@ -34,12 +37,12 @@ export interface Route {
 export const ROUTES: readonly Route[] = [
   { name: '', title: 'Overview', key: 'o', all: Overview },
   { name: 'jobs', title: 'Jobs', key: 'j', all: Jobs, one: Job },
-  { name: 'workflows', title: 'Workflows', key: 'f', all: Workflows, one: Workflow },
-  { name: 'queues', title: 'Queues', key: 'q', all: Queues, one: Queue },
+  { name: 'workflows', title: 'Workflows', key: 'f', needs: 'record', all: Workflows, one: Workflow },
+  { name: 'queues', title: 'Queues', key: 'q', needs: 'see', all: Queues, one: Queue },
   { name: 'dead', title: 'Dead letters', key: 'd', all: DeadLetters, one: DeadLetter },
-  { name: 'workers', title: 'Workers', key: 'w', all: Workers, one: Worker },
-  { name: 'schedules', title: 'Schedules', key: 's', all: Schedules, one: Schedule },
-  { name: 'failures', title: 'Failures', key: 'x', all: Failures, one: Failure },
-  { name: 'health', title: 'Health', key: 'h', all: Health },
+  { name: 'workers', title: 'Workers', key: 'w', needs: 'see', all: Workers, one: Worker },
+  { name: 'schedules', title: 'Schedules', key: 's', needs: 'see', all: Schedules, one: Schedule },
+  { name: 'failures', title: 'Failures', key: 'x', needs: 'record', all: Failures, one: Failure },
+  { name: 'health', title: 'Health', key: 'h', needs: 'see', all: Health },
   { name: 'call', title: 'Call a task', key: 'c', all: Call, one: CallTask },
 ]

@@ -4,10 +4,10 @@ import { useValue } from '../api/signal.ts'
 import { Button } from '../parts/ask/button.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { KeyList } from './keyList.tsx'
-import { useKeys } from './keys.ts'
+import { searchField, useKeys } from './keys.ts'
 import { go, here, to } from './location.ts'
 import { ROUTES } from './routes.ts'
-import { logOut, me } from './session.ts'
+import { logOut, me, whyNot } from './session.ts'
 import { nextTheme, theme } from './theme.ts'
 
 /** What is around every page: the navigation, who the user is, and the keys that work everywhere. */
@@ -34,17 +34,32 @@ export function Shell({ children }: { children: ComponentChildren }): JSX.Elemen
 
 function Navigation({ showKeys }: { showKeys: () => void }): JSX.Element {
   const [current = ''] = here.value.segments
+  const [isOpen, setOpen] = useState(false)
   return (
     <header class="side">
       <a class="brand" href={to('')}>
         <Icon name="mark" /> <span>{me.value?.name ?? 'celeriac'}</span>
       </a>
-      <nav aria-label="Pages">
-        {ROUTES.map(({ name, title, key }) => (
-          <a key={name} href={to(name)} aria-current={name === current ? 'page' : undefined} title={`g ${key}`}>
-            <Icon name={name === '' ? 'overview' : name} /> <span>{title}</span>
-          </a>
-        ))}
+      {/* On a narrow screen alone. */}
+      <button type="button" class="button pages" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+        Pages
+      </button>
+      <nav aria-label="Pages" class={isOpen ? 'open' : ''}>
+        {ROUTES.map(({ name, title, key, needs }) => {
+          const barred = needs && whyNot(needs)
+          return (
+            <a
+              key={name}
+              href={to(name)}
+              class={barred && 'barred'}
+              aria-current={name === current ? 'page' : undefined}
+              title={barred ?? `g ${key}`}
+              onClick={() => setOpen(false)}
+            >
+              <Icon name={name === '' ? 'overview' : name} /> <span>{title}</span>
+            </a>
+          )
+        })}
       </nav>
       <Who showKeys={showKeys} />
     </header>
@@ -81,5 +96,5 @@ function Who({ showKeys }: { showKeys: () => void }): JSX.Element {
 }
 
 function focusSearch(): void {
-  document.querySelector<HTMLElement>('main [type=search]')?.focus()
+  searchField()?.focus()
 }
