@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { Button } from '../parts/ask/button.tsx'
-import { logIn } from './session.ts'
+import { logIn, me } from './session.ts'
 
 /** Asks for the token that the server wants. */
 export function LogIn(): JSX.Element {
@@ -40,6 +40,11 @@ export function LogIn(): JSX.Element {
           <code>celeriac dashboard</code> prints it at its start. The token of an API of yours is what its option{' '}
           <code>authorize</code> accepts.
         </p>
+        {me.value !== undefined && (
+          <p class="notice">
+            The server does not accept the token of before. Was it restarted? Then it has another one.
+          </p>
+        )}
         {refusal !== undefined && (
           <p class="problem" role="alert">
             {refusal}

@@ -24,6 +24,7 @@ export async function openSession(): Promise<void> {
  * Rejects with an Error where the token is refused.
  */
 export async function logIn(value: string): Promise<void> {
+  if (!/^[!-~]+$/.test(value)) throw new Error('Expected a token of Latin letters, digits and signs, without spaces.')
   const headers = { authorization: `Bearer ${value}` }
   const login = await fetch(`${place.url}/login`, { method: 'POST', headers })
   if (login.status === 401) throw new Error('The server refuses this token.')
@@ -78,6 +79,7 @@ export function can(ability: keyof AbilitiesDocument): boolean {
 export function whyNot(ability: keyof AbilitiesDocument): string | undefined {
   const session = me.value
   if (!session || session.can[ability]) return undefined
+  if (ability === 'record') return 'This app has no recorder: new Celeriac({ recorder: true }) has one'
   const role = NEEDS[ability]
   if (session.readOnly && role !== 'viewer') return 'This dashboard is read-only'
   if (ROLES.indexOf(session.role ?? '') < ROLES.indexOf(role)) return `This needs the role ${role}`
