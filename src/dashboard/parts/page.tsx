@@ -15,7 +15,7 @@ export function Page({ title, actions, children }: PageProps): JSX.Element {
   return (
     <>
       <header class="head">
-        <h1>{title}</h1>
+        <h1 tabIndex={-1}>{title}</h1>
         {actions !== undefined && <div class="actions">{actions}</div>}
       </header>
       {children}

@@ -1,5 +1,4 @@
 import type { JSX } from 'preact'
-import { can, whyNot } from '../../app/session.ts'
 import { Page } from '../../parts/page.tsx'
 import { Empty } from '../../parts/problem.tsx'
 
@@ -7,23 +6,17 @@ import { Empty } from '../../parts/problem.tsx'
 export function NotKept(): JSX.Element {
   return (
     <Page title="Schedules">
-      {!can('see') ? (
-        <Empty title="You do not see the schedule">
-          <p>{whyNot('see')}.</p>
-        </Empty>
-      ) : (
-        <Empty title="The stores of this app keep no schedule">
-          <p>
-            SQLite, PostgreSQL and Redis keep one. With RabbitMQ it is in the result backend, which must then be one of
-            these: <code>rpc://</code> keeps none.
-          </p>
-          <p>
-            A beat then sends the entries: <code>celeriac beat -A module</code>, or{' '}
-            <code>celeriac worker -A module -B</code>. Those of Celery's own beat are in its files, and are not shown
-            here.
-          </p>
-        </Empty>
-      )}
+      <Empty title="The stores of this app keep no schedule">
+        <p>
+          SQLite, PostgreSQL and Redis keep one. With RabbitMQ it is in the result backend, which must then be one of
+          these: <code>rpc://</code> keeps none.
+        </p>
+        <p>
+          A beat then sends the entries: <code>celeriac beat -A module</code>, or{' '}
+          <code>celeriac worker -A module -B</code>. Those of Celery's own beat are in its files, and are not shown
+          here.
+        </p>
+      </Empty>
     </Page>
   )
 }
