@@ -39,14 +39,22 @@ function Gaps(): JSX.Element {
   const gaps = useResource(async (signal) => {
     const to = new Date()
     const from = new Date(to.getTime() - DAY_MS)
-    return (await client.recorded.stats({ from, to, step: '1h', by: 'all', signal })).gaps
+    const { gaps } = await client.recorded.stats({ from, to, step: '1h', by: 'all', signal })
+    const [first] = gaps
+    // What was before the first record is no gap.
+    const isNew = gaps.length === 1 && first?.reason === 'unrecorded' && new Date(first.from) <= from
+    return isNew && me.value?.recorder === 'recording' ? { since: first.to, gaps: [] } : { gaps }
   }, [])
   return (
     <>
       <h3>Gaps in the last day</h3>
       <Shown of={gaps}>
-        {(list) =>
-          list.length === 0 ? (
+        {({ since, gaps: list }) =>
+          since !== undefined ? (
+            <p class="quiet">
+              None. Recording since <Moment at={since} />.
+            </p>
+          ) : list.length === 0 ? (
             <p class="quiet">None: everything was recorded.</p>
           ) : (
             <ul class="plain-list">
