@@ -176,6 +176,9 @@ test('on Redis a queue is looked into, paused and purged', async () => {
   const redis = await startDashboard({ broker: server.url(), define })
   const { id } = await redis.app.send('mail', ['ann@example.com'])
   const { page } = await openPage(browser(), redis, '#/queues/celery')
+  await page.getByText('No worker that answers').waitFor()
+  // What Redis counts are all workers.
+  expect(await page.getByText('Consumers').count()).toBe(0)
   await page.getByRole('button', { name: `Details of the message ${id}` }).click()
   await page.getByRole('region', { name: 'Arguments' }).getByText('"ann@example.com"').waitFor()
   await page.getByRole('button', { name: /^Pause/ }).click()

@@ -17,7 +17,7 @@ import { DeadOfQueue } from './deadOfQueue.tsx'
 import { History } from './history.tsx'
 import { Messages } from './messages.tsx'
 import { useQueues } from './queueList.ts'
-import { Depth, PauseButton, purge, QueueState } from './queueParts.tsx'
+import { consumersOf, Depth, PauseButton, purge, QueueState } from './queueParts.tsx'
 
 /** One queue: its facts, who takes from it, what is served next, and what died. */
 export function Queue({ id }: { readonly id: string }): JSX.Element {
@@ -79,7 +79,8 @@ function Actions({ queue, reload }: ActionsProps): JSX.Element {
 }
 
 function About({ queue }: { queue: QueueDocument }): JSX.Element {
-  const { name, oldest, consumers, declared, paused } = queue
+  const { name, oldest, declared, paused } = queue
+  const consumers = consumersOf(queue)
   const facts = useMemo(
     () =>
       [
@@ -95,7 +96,7 @@ function About({ queue }: { queue: QueueDocument }): JSX.Element {
         ],
         ['Taken from by', <Takers key="takers" queue={queue} />],
         ['Consumers', consumers === undefined ? undefined : count(consumers)],
-        ['Declared', declared ? 'By the app' : 'No: a worker takes from it, or messages wait in it'],
+        ['Known to the app', declared ? 'Yes' : 'No: a worker takes from it, or messages wait in it'],
       ] as const,
     [queue],
   )

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import type { QueueDocument } from '../../../protocol/queueDocument.ts'
 import { client } from '../../api/client.ts'
-import { whyNot } from '../../app/session.ts'
+import { me, whyNot } from '../../app/session.ts'
 import { Button } from '../../parts/ask/button.tsx'
 import { confirm } from '../../parts/ask/confirm.tsx'
 import { Meter } from '../../parts/meter.tsx'
@@ -23,6 +23,11 @@ export function Depth({ queue }: { queue: QueueDocument }): JSX.Element {
       {nearlyFull && <span class={`badge ${isFull ? 'bad' : 'warn'}`}>{isFull ? 'Full' : 'Nearly full'}</span>}
     </span>
   )
+}
+
+/** Of other stores than RabbitMQ these are all workers, whatever they take from. */
+export function consumersOf({ consumers }: QueueDocument): number | undefined {
+  return /^(py)?amqp/.test(me.value?.broker ?? '') ? consumers : undefined
 }
 
 /** Whether messages are taken, in words. */

@@ -13,7 +13,7 @@ import { Outside, visible } from '../../parts/text/outside.tsx'
 import { Since } from '../../parts/text/time.tsx'
 import { Limits } from './limits.tsx'
 import { useQueues } from './queueList.ts'
-import { Depth, PauseButton, purge, type QueueActionProps, QueueState } from './queueParts.tsx'
+import { consumersOf, Depth, PauseButton, purge, type QueueActionProps, QueueState } from './queueParts.tsx'
 
 /** The queues: what waits in them, and who takes from them; and what is limited or paused. */
 export function Queues(): JSX.Element {
@@ -69,6 +69,7 @@ function Sum({ value, words, hint }: { value: number | undefined; words: string;
 }
 
 function QueueTable({ list, reload }: { list: readonly QueueDocument[]; reload: () => Promise<void> }): JSX.Element {
+  const hasConsumers = list.some((queue) => consumersOf(queue) !== undefined)
   return (
     <div class="scroll">
       <table class="folds">
@@ -78,7 +79,7 @@ function QueueTable({ list, reload }: { list: readonly QueueDocument[]; reload: 
             <th class="right">Waiting</th>
             <th class="right">Oldest waits</th>
             <th class="right">Workers</th>
-            <th class="right">Consumers</th>
+            {hasConsumers && <th class="right">Consumers</th>}
             <th>State</th>
             <th>
               <span class="unseen">Actions</span>
@@ -87,7 +88,7 @@ function QueueTable({ list, reload }: { list: readonly QueueDocument[]; reload: 
         </thead>
         <tbody>
           {list.map((queue) => (
-            <Row key={queue.name} queue={queue} reload={reload} />
+            <Row key={queue.name} {...{ queue, reload, hasConsumers }} />
           ))}
         </tbody>
       </table>
@@ -95,8 +96,9 @@ function QueueTable({ list, reload }: { list: readonly QueueDocument[]; reload: 
   )
 }
 
-function Row({ queue, reload }: QueueActionProps): JSX.Element {
-  const { name, oldest, workers, consumers, declared } = queue
+function Row({ queue, reload, hasConsumers }: QueueActionProps & { hasConsumers: boolean }): JSX.Element {
+  const { name, oldest, workers, declared } = queue
+  const consumers = consumersOf(queue)
   return (
     <tr>
       <td class="name">
@@ -105,7 +107,7 @@ function Row({ queue, reload }: QueueActionProps): JSX.Element {
         </a>
         {!declared && (
           <span class="badge" title="The app does not name it: a worker takes from it, or messages wait in it">
-            Not declared
+            Unknown to the app
           </span>
         )}
       </td>
@@ -118,9 +120,11 @@ function Row({ queue, reload }: QueueActionProps): JSX.Element {
       <td class="right" data-of="Workers" title={workers.map((worker) => visible(worker)).join('\n')}>
         {count(workers.length)}
       </td>
-      <td class="right" data-of="Consumers">
-        {consumers === undefined ? <span class="quiet">–</span> : count(consumers)}
-      </td>
+      {hasConsumers && (
+        <td class="right" data-of="Consumers">
+          {consumers === undefined ? <span class="quiet">–</span> : count(consumers)}
+        </td>
+      )}
       <td>
         <QueueState queue={queue} />
       </td>
