@@ -35,7 +35,7 @@ test('100,000 jobs scroll smoothly, from the first to the last, in bounded memor
   await page.evaluate(`(async () => {
     const box = document.querySelector('.rows')
     const rest = () => new Promise((resolve) => setTimeout(resolve, 50))
-    while (!document.querySelector('.foot')?.textContent.includes('These are all')) {
+    while (!document.querySelector('.foot')?.textContent.includes('No more jobs')) {
       box.scrollTop = box.scrollHeight
       await rest()
     }

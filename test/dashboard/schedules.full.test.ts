@@ -142,6 +142,7 @@ test('the list with its filters, the calendar with its counts, hostile names, wh
   const { page, watch } = await openPage(browser(), scene, '#/schedules')
   const rows = page.locator('table.schedules tbody tr')
   await rows.nth(3).waitFor()
+  await page.getByRole('row', { name: /^daily .* Active / }).waitFor()
   expect(await rows.first().getByRole('cell').first().textContent()).toBe('<b>evil</b> \\u{202e}abc')
   await rows.first().getByText('Paused').waitFor()
   await page.getByLabel('State').selectOption('yes')

@@ -20,7 +20,7 @@ async function tryDocs(page: Page, base: string): Promise<void> {
   await page.goto(`${base}/docs`)
   await page.getByRole('navigation').getByRole('link', { name: 'report' }).click()
   await page.getByLabel('pages').fill('10')
-  await page.getByRole('button', { name: 'Run' }).click()
+  await page.getByRole('button', { name: 'Call', exact: true }).click()
   await page.getByText(/^page [1-9], pages 10$/).waitFor()
   await page.getByRole('status').getByText('SUCCESS').waitFor()
   expect(await page.getByRole('region', { name: 'Result', exact: true }).textContent()).toContain(

@@ -64,7 +64,7 @@ describe('in Chromium, without a network', () => {
     await page.getByRole('navigation').getByRole('link', { name: task }).click()
     await page.getByRole('heading', { level: 1, name: task }).waitFor()
   }
-  const run = (): Promise<void> => page.getByRole('button', { name: 'Run' }).click()
+  const run = (): Promise<void> => page.getByRole('button', { name: 'Call', exact: true }).click()
 
   test('a task is shown, called, followed to its result', async () => {
     await open('reports.render')
@@ -192,7 +192,7 @@ describe('the form', () => {
     await page.getByRole('heading', { level: 1, name: task }).waitFor()
   }
   const press = (name: string): Promise<void> => page.getByRole('button', { name, exact: true }).click()
-  const run = (): Promise<void> => press('Run')
+  const run = (): Promise<void> => press('Call')
   const curl = async (): Promise<string> => (await page.getByRole('region', { name: 'Command' }).textContent()) ?? ''
 
   test('begins with values that succeed; an array and an object are fields of their own; curl follows', async () => {
@@ -294,7 +294,7 @@ if (isFull)
     await page.goto(`${server.url}/api/docs#/tasks/math.add`)
     await page.getByLabel('x').fill('20')
     await page.getByLabel('y').fill('22')
-    await page.getByRole('button', { name: 'Run' }).click()
+    await page.getByRole('button', { name: 'Call', exact: true }).click()
     await page.getByRole('region', { name: 'Result', exact: true }).getByText('42').waitFor()
     await page.close()
     await server.close()
@@ -307,7 +307,7 @@ test('where one must say who one is', async () => {
   await page.getByRole('heading', { name: 'Who are you?' }).waitFor()
   await page.getByLabel('Token').fill('token-of-ada-1234')
   await page.getByRole('button', { name: 'Sign in' }).click()
-  await page.getByRole('button', { name: 'Run' }).click()
+  await page.getByRole('button', { name: 'Call', exact: true }).click()
   await page.getByRole('progressbar').waitFor()
   await page.getByRole('status').getByText('SUCCESS').waitFor()
   await page.close()

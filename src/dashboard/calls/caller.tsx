@@ -122,7 +122,7 @@ function CallForm(props: CallFormProps): JSX.Element {
       {error && <Problem error={error} />}
       <div class="row">
         <Button kind="primary" submit disabled={whyNot} onPress={submit}>
-          Run
+          Call
         </Button>
         <span class="quiet">
           <kbd>Ctrl</kbd> <kbd>Enter</kbd>

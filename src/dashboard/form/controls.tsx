@@ -126,7 +126,7 @@ export function FlagControl(props: FieldProps<FlagField>): JSX.Element {
           else change({ ...field, value: value === 'true' })
         }}
       >
-        <option value="">left out</option>
+        <option value="">not set</option>
         <option value="true">true</option>
         <option value="false">false</option>
       </select>
@@ -160,7 +160,7 @@ export function ChoiceControl(props: FieldProps<ChoiceField>): JSX.Element {
           else change({ ...field, chosen: index })
         }}
       >
-        {(isOptional || chosen === -1) && <option value="-1">{isOptional ? 'left out' : 'Choose…'}</option>}
+        {(isOptional || chosen === -1) && <option value="-1">{isOptional ? 'not set' : 'Choose…'}</option>}
         {field.values.map((value, index) => (
           <option key={index} value={String(index)}>
             {optionText(value)}

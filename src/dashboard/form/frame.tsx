@@ -126,7 +126,7 @@ function Marks({ field, isOptional, isAbsent }: FieldProps): JSX.Element {
   return (
     <>
       {!isOptional && isOptional !== undefined && <span class="mark must"> required</span>}
-      {isAbsent && <span class="mark"> left out</span>}
+      {isAbsent && <span class="mark"> optional, not set</span>}
       {deprecated && <span class="mark warn"> deprecated</span>}
       {readOnly && <span class="mark"> read-only</span>}
     </>

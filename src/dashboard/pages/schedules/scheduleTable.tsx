@@ -120,7 +120,7 @@ export function EntryState({ entry }: { entry: ScheduleDocument }): JSX.Element 
         </span>
       )}
       {waiting && <span class="badge warn">A run waits for the one before</span>}
-      {late === undefined && !waiting && <span class="quiet">{nextRunAt === undefined ? 'Over' : 'Goes on'}</span>}
+      {late === undefined && !waiting && <span class="quiet">{nextRunAt === undefined ? 'Over' : 'Active'}</span>}
     </>
   )
 }

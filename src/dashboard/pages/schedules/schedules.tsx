@@ -97,7 +97,7 @@ function Filters({ task, paused }: { task: string; paused: string }): JSX.Elemen
         <span>State</span>
         <select value={paused} onChange={(event) => setQuery({ paused: event.currentTarget.value, cursor: undefined })}>
           <option value="">Any</option>
-          <option value="no">Goes on</option>
+          <option value="no">Active</option>
           <option value="yes">Paused</option>
         </select>
       </label>

@@ -3,6 +3,7 @@ import { client } from '../../api/client.ts'
 import { whyNot } from '../../app/session.ts'
 import { Button } from '../../parts/ask/button.tsx'
 import { confirm } from '../../parts/ask/confirm.tsx'
+import { counted } from '../../parts/text/format.ts'
 import { Outside, visible } from '../../parts/text/outside.tsx'
 import { notify } from '../../parts/toasts.tsx'
 import { type SeenWorker, softwareOf } from './seenWorker.ts'
@@ -18,11 +19,12 @@ export function Lifecycle({ worker, reload }: { worker: SeenWorker; reload: () =
     notify(visible(`${name}: ${ok}`))
     await reload()
   }
+  const runs = worker.running?.length ?? 0
   const shutDown = async (): Promise<void> => {
     const text = (
       <p>
-        <Outside text={name} /> finishes the {worker.running?.length ?? 0} tasks that it runs now, and ends. What it has
-        reserved goes to other workers. Only your process manager starts it again.
+        <Outside text={name} /> {runs > 0 && `finishes what it runs now (${counted(runs, 'task')}), and `}ends. What it
+        has reserved goes to other workers. Only your process manager starts it again.
       </p>
     )
     if (!(await confirm({ title: 'Shut down this worker?', text, action: 'Shut down' }))) return

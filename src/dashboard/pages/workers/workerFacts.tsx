@@ -22,7 +22,8 @@ export function WorkerFacts({ worker }: { worker: SeenWorker }): JSX.Element {
           ['Process', pid],
           ['Pool', worker.pool && <Outside text={poolText(worker)} />],
           ['Autoscale', autoscale && `${autoscale.min} to ${autoscale.max}`],
-          ['Reserved', reserved === undefined ? undefined : reservedText(reserved, prefetch)],
+          ['Reserved', reserved === undefined ? undefined : count(reserved)],
+          ['Prefetch', prefetch === 0 ? 'No limit' : prefetch && count(prefetch)],
           ['Processed', processed === undefined ? undefined : count(processed)],
           ['CPU', cpuSeconds === undefined ? undefined : cpuText(cpu, cpuSeconds)],
           ['Memory', memoryText(rss, maxRss)],
@@ -39,11 +40,6 @@ function Loop({ share }: { share: number }): JSX.Element {
       <Meter share={share} label="Event loop" /> {percent(share)} busy
     </>
   )
-}
-
-function reservedText(reserved: number, prefetch: number | undefined): string {
-  if (prefetch === undefined) return count(reserved)
-  return `${count(reserved)}, takes ${prefetch === 0 ? 'any number' : `${count(prefetch)} at most`} ahead`
 }
 
 /** Of its main process. */

@@ -118,7 +118,7 @@ function Foot({ list: { rows } }: { list: JobList }): JSX.Element | null {
         <Button onPress={() => rows.goOn()}>Search on</Button>
       </div>
     )
-  if (rows.state === 'ended') return <p class="foot quiet">{rows.count > 0 ? 'These are all.' : ''}</p>
+  if (rows.state === 'ended') return <p class="foot quiet">{rows.count > 0 ? 'No more jobs' : ''}</p>
   return (
     <p class="foot quiet" role="status">
       {rows.count === 0 ? 'Loading…' : 'Loading more…'}
