@@ -152,7 +152,7 @@ export class App<Context extends Schema<ContextValues> = Schema<ContextValues>> 
   }
 
   protected submitAgain({ task, given, queue, metadata, idempotencyKey }: RetryCall): Promise<AsyncResult> {
-    const { owner, tags } = metadata
+    const { owner, tags } = metadata ?? {}
     const { args, kwargs } = given
     return this.send(task, args, { kwargs, queue, owner, tags, keepInput: true, idempotencyKey })
   }

@@ -3,13 +3,15 @@ import type { NoteStore } from '../backend/notes.ts'
 import type { SubmissionMetadata } from '../backend/unitOfWork.ts'
 import type { Step } from '../calls/eventFeed.ts'
 import { infoOf, type JobInfo } from '../calls/jobInfo.ts'
+import { knownInputs } from '../calls/jobs/knownInput.ts'
 import { keptKeyJob, knownKeyJob } from '../calls/keys/idempotentJobs.ts'
-import { keptInput, type RevokedTree, requirePayloads, type Stores } from '../calls/stores.ts'
+import { type RevokedTree, requirePayloads, type Stores } from '../calls/stores.ts'
 import type { StoredResult } from '../payloads/payloadReader.ts'
 import type { Uploads } from '../payloads/uploads.ts'
 import { isReference } from '../protocol/result.ts'
 import { PROGRESS, STARTED } from '../protocol/states.ts'
 import { pieces } from '../std/chunks.ts'
+import type { Given } from '../tasks/bind.ts'
 import type { App } from './app.ts'
 import { internalsOf } from './internals.ts'
 
@@ -75,15 +77,18 @@ export class JobStore {
     yield* feed.follow(id, after, signal)
   }
 
-  /** Owner, tags and input of a job; undefined where none are known. The input may be elsewhere: `keptInput`. */
+  /** Owner, tags and input of a job; undefined where none are known. The input may be elsewhere: `input`. */
   async metadata(id: string): Promise<SubmissionMetadata | undefined> {
     const { backend } = await this.#stores()
     return (await backend.jobs?.metadata([id]))?.[0]
   }
 
-  /** The body that is kept of this job. Rejects with PayloadError, too. */
-  async keptInput(id: string, { input }: SubmissionMetadata): Promise<string | Uint8Array | undefined> {
-    return input === undefined ? undefined : keptInput(await this.#stores(), id, input)
+  /** What a job was called with, as `knownInputs`; undefined where nothing has it. */
+  async input(id: string, metadata: SubmissionMetadata | undefined): Promise<Given | undefined> {
+    const stores = await this.#stores()
+    const [meta] = metadata?.input === undefined ? await stores.backend.load([id]) : []
+    const [read] = await knownInputs(stores, [{ id, metadata, meta }])
+    return read?.()
   }
 
   /** The owners of these jobs, where they have one. */

@@ -138,8 +138,8 @@ export abstract class StoreAccess {
   /**
    * Submit jobs that have ended (default: that have failed) once more, as new jobs with the same input, queue, owner
    * and tags; with `dryRun` only list them. Each is submitted again once, as long as the record of its new job is kept.
-   * Their input must have been kept: `keepInput`, and all jobs over HTTP. Rejects with ArgumentError for a filter that
-   * names nothing, ConfigError where the store cannot list.
+   * Their input must be known: by `keepInput`, over HTTP, by Celery's `result_extended`, or from a dead letter. Rejects
+   * with ArgumentError for a filter that names nothing, ConfigError where the store cannot list.
    */
   async retryJobs(filter: RetryFilter, options: RetryJobsOptions = {}): Promise<RetriedJobs> {
     const { retryJobs } = await import('../calls/jobs/retryJobs.ts')

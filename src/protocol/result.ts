@@ -27,6 +27,9 @@ export interface TaskMeta {
   readonly retries?: number
   /** Ours: how many of its runs ended with their workers; absent where none did. */
   readonly lost?: number
+  /** What it was called with: of Celery with `result_extended` alone. */
+  readonly args?: unknown
+  readonly kwargs?: unknown
   readonly parent_id?: string | null
   readonly group_id?: string | null
   /** Ours: when it was submitted and when it last started, ISO 8601. Celery ignores fields that it does not know. */

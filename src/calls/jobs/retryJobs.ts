@@ -2,14 +2,13 @@ import type { ListFilter } from '../../backend/jobIndex.ts'
 import { errorContains } from '../../backend/jobSearch.ts'
 import type { SubmissionMetadata } from '../../backend/unitOfWork.ts'
 import type { TaskMeta } from '../../protocol/result.ts'
-import { keptArguments } from '../../protocol/serializer.ts'
 import { FAILURE, isFinal } from '../../protocol/states.ts'
 import { pieces } from '../../std/chunks.ts'
 import type { Clock } from '../../std/clock.ts'
 import { ArgumentError, ConfigError } from '../../std/errors.ts'
 import type { Given } from '../../tasks/bind.ts'
 import { infoOf, type JobInfo } from '../jobInfo.ts'
-import { keptInput, type Stores } from '../stores.ts'
+import type { Stores } from '../stores.ts'
 import {
   DEFAULT_LIMIT,
   PAGE_SIZE,
@@ -21,6 +20,7 @@ import {
   requireSince,
   requireTexts,
 } from './filterChecks.ts'
+import { knownInputs, type ReadInput } from './knownInput.ts'
 
 /** Which jobs are submitted again: those that fit all that is named, at least one of these, and have ended. */
 export interface RetryFilter extends Pick<ListFilter, 'task' | 'tasks' | 'owner' | 'tag' | 'since' | 'q'> {
@@ -52,7 +52,7 @@ export interface RetriedJobs {
   readonly retried: Readonly<Record<string, string>>
   /** Ids of those that were submitted again before: their new jobs are known. */
   readonly before: readonly string[]
-  /** Ids of those whose input was not kept (`keepInput`). */
+  /** Ids of those whose input nothing has: no `keepInput`, no `result_extended` of Celery, no dead letter. */
   readonly inputNotKept: readonly string[]
   /** Ids that were named, but not found, or whose jobs are in another state or have another error. */
   readonly unfit: readonly string[]
@@ -65,7 +65,7 @@ export interface RetryCall {
   readonly task: string
   readonly given: Given
   readonly queue: string | undefined
-  readonly metadata: SubmissionMetadata
+  readonly metadata: SubmissionMetadata | undefined
   readonly idempotencyKey: string
 }
 
@@ -150,21 +150,26 @@ class Retry {
   async all(metas: readonly TaskMeta[]): Promise<void> {
     const ids = metas.map(({ task_id: id }) => id)
     const known = (await this.#host.stores.backend.jobs?.metadata(ids)) ?? []
-    for (const [at, meta] of metas.entries()) {
+    const sources = metas.map((meta, at) => ({ id: meta.task_id, meta, metadata: known[at] }))
+    const inputs = await knownInputs(this.#host.stores, sources)
+    for (const [at, { meta, metadata }] of sources.entries()) {
       this.#jobs.push(infoOf(meta))
-      await this.#one(meta, known[at])
+      await this.#one(meta, metadata, inputs[at])
     }
   }
 
-  async #one({ task_id: id, name, queue }: TaskMeta, metadata: SubmissionMetadata | undefined): Promise<void> {
-    if (metadata?.input === undefined || name === undefined) {
+  async #one(
+    { task_id: id, name, queue }: TaskMeta,
+    metadata: SubmissionMetadata | undefined,
+    read: ReadInput | undefined,
+  ): Promise<void> {
+    if (!read || name === undefined) {
       this.#inputNotKept.push(id)
       return
     }
     if (this.#dryRun) return
     await this.#turn()
-    const given = keptArguments(await keptInput(this.#host.stores, id, metadata.input))
-    const call = { task: name, given, queue, metadata, idempotencyKey: `celeriac.retry ${id}` }
+    const call = { task: name, given: await read(), queue, metadata, idempotencyKey: `celeriac.retry ${id}` }
     const { id: own, sent } = await this.#host.submit(call)
     if (sent) this.#retried[id] = own
     else this.#before.push(id)

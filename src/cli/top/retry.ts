@@ -1,6 +1,6 @@
 import type { App } from '../../app/app.ts'
 import { JobStore } from '../../app/jobStore.ts'
-import { keptArguments } from '../../protocol/serializer.ts'
+import { inputNotKept } from '../../calls/jobs/knownInput.ts'
 import { isFinal } from '../../protocol/states.ts'
 
 /**
@@ -13,11 +13,10 @@ export async function retryJob(app: App, id: string): Promise<string> {
   if (!isFinal(info.state)) return `${id} has not ended: ${info.state}`
   const jobs = new JobStore(app)
   const metadata = await jobs.metadata(id)
-  const input = metadata && (await jobs.keptInput(id, metadata))
-  if (!metadata || input === undefined)
-    return `the input of ${id} was not kept: HTTP keeps it, and the option keepInput`
-  const { args, kwargs } = keptArguments(input)
-  const { owner, tags } = metadata
+  const input = await jobs.input(id, metadata)
+  if (input === undefined) return inputNotKept(id)
+  const { args, kwargs } = input
+  const { owner, tags } = metadata ?? {}
   const again = await app.send(info.task, args, { kwargs, queue: info.queue, owner, tags, keepInput: true })
   return `sent again as ${again.id}`
 }

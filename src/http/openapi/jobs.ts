@@ -221,7 +221,7 @@ function retryJob(answers: Answers, webhooks: boolean, anyTask: boolean): JsonSc
     tags: ['jobs'],
     summary: 'Submit a job that has ended once more, as a new job',
     description:
-      'The input that was kept with the job is submitted again, under a new id. It needs a job that has ended.',
+      'The input that is known of the job is submitted again, under a new id. It needs a job that has ended.',
     parameters: [
       ref('parameters', 'IdempotencyKey'),
       ...(webhooks ? [ref('parameters', 'Webhook')] : []),

@@ -1,10 +1,11 @@
 import type { Context, Hono } from 'hono'
+import type { SubmissionMetadata } from '../../backend/unitOfWork.ts'
 import type { JobInfo } from '../../calls/jobInfo.ts'
+import { inputNotKept } from '../../calls/jobs/knownInput.ts'
 import type { AnyTask } from '../../calls/task.ts'
-import { keptArguments } from '../../protocol/serializer.ts'
 import { isFinal } from '../../protocol/states.ts'
 import { CodecError } from '../../std/errors.ts'
-import type { Kwargs } from '../../tasks/bind.ts'
+import type { Given, Kwargs } from '../../tasks/bind.ts'
 import { ADMIN_SCOPE, isAdmin } from '../access/identity.ts'
 import { findAnyJob, unknownJob } from '../access/jobAccess.ts'
 import { baseOf, type HttpScope } from '../apiContext.ts'
@@ -44,8 +45,12 @@ async function retry(c: Context, scope: HttpScope): Promise<Response> {
   const definition = scope.app.tasks.get(task)
   const body = await readBody(c, scope.maxBody, definition?.definition.options.accepts)
   if (body.kind === 'refused') return respondProblem(body.problem, path)
-  const kept = body.kind === 'none' && metadata ? await scope.jobs.keptInput(job.id, metadata) : undefined
-  const given = any?.isCall && body.kind !== 'none' ? await callIn(body) : newInput(c, definition, body, kept)
+  const given =
+    body.kind === 'none'
+      ? await keptInput(scope, definition, job.id, metadata)
+      : any?.isCall
+        ? await callIn(body)
+        : newInput(c, definition, body)
   if (isProblem(given)) return respondProblem(given, path)
   const { input, kwargs } = given
   const own = callOptions(c, scope, metadata?.tags)
@@ -95,22 +100,15 @@ function activeProblem({ id, state }: JobInfo): Problem | undefined {
   return { kind: 'job-active', detail: `job ${id} has not ended: ${state}`, members: { state } }
 }
 
-/** The body, where there is one; else what the job was called with. */
+/** The body. */
 function newInput(
   c: Context,
   task: AnyTask | undefined,
   body: Exclude<Body, { kind: 'refused' }>,
-  kept: string | Uint8Array | undefined,
 ): KeptInput | Problem {
-  if (body.kind === 'none') return kept === undefined ? notKept(c) : keptInput(task, kept)
   if (!isAdmin(c)) return { kind: 'forbidden', detail: `another input needs ${ADMIN_SCOPE}; send no body` }
   const { input, error } = inputOf(task, body)
   return error ? invalidInput([error]) : { input }
-}
-
-function notKept(c: Context): Problem {
-  const detail = `the input of job ${c.req.param('id')} was not kept; send one as the body`
-  return { kind: 'input-not-kept', detail }
 }
 
 const NO_BODY = { kind: 'none', bytes: new Uint8Array() } as const
@@ -121,9 +119,17 @@ interface KeptInput {
   readonly kwargs?: Kwargs
 }
 
-function keptInput(task: AnyTask | undefined, body: string | Uint8Array): KeptInput | Problem {
+/** What the job was called with. */
+async function keptInput(
+  { jobs }: HttpScope,
+  task: AnyTask | undefined,
+  id: string,
+  metadata: SubmissionMetadata | undefined,
+): Promise<KeptInput | Problem> {
   try {
-    const { args, kwargs } = keptArguments(body)
+    const given: Given | undefined = await jobs.input(id, metadata)
+    if (!given) return { kind: 'input-not-kept', detail: `${inputNotKept(id)}; an admin may send one as the body` }
+    const { args, kwargs } = given
     if (args.length > 0) return { input: args, kwargs }
     return { input: Object.keys(kwargs).length > 0 ? kwargs : inputOf(task, NO_BODY).input }
   } catch (error) {

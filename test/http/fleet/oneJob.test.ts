@@ -23,6 +23,13 @@ const authorize = bearer({
 
 function define(app: Celeriac) {
   app.task('hidden', () => 'hidden')
+  app.task(
+    'lost',
+    (path: string) => {
+      throw new Error(`no disk for ${path}`)
+    },
+    { deadLetter: true },
+  )
   const pay = app.task('pay', (_card: string, sum: number) => sum, { sensitive: ['_card'] })
   return [pay, app.task('math.add', (x: number, y: number) => x + y)]
 }
@@ -72,6 +79,21 @@ test('a job is submitted once more by its handle, by an admin with another input
     ).result(),
   ).toBe(9)
   await expect(job.retry({ input: [4, 5] })).rejects.toMatchObject({ status: 403 })
+})
+
+test('without a kept input that of its dead letter is taken', async () => {
+  const { id } = await house.app.send('lost', ['a'])
+  const root = clientOf('root')
+  await until(async () => (await root.job(id).info()).state === 'FAILURE')
+  expect(await root.recorded.input(id)).toEqual({ args: ['a'], kwargs: {} })
+  expect(await house.app.retryJobs({ ids: [id] }, { dryRun: true })).toMatchObject({ inputNotKept: [] })
+  const { retried } = await house.app.retryJobs({ ids: [id] })
+  await expect(root.job(retried[id] as string).result()).rejects.toThrow('no disk for a')
+  await house.app.deadLetters.drop({ ids: [id] })
+  await expect(root.recorded.input(id)).rejects.toMatchObject({
+    kind: 'input-not-kept',
+    message: expect.stringContaining('keepInput keeps it'),
+  })
 })
 
 test('an operator revokes a job that the recorder alone knows', async () => {

@@ -117,7 +117,10 @@ export function fleetCalls(options: FleetOptions): void {
     // Its record comes before its events, and has no task.
     await until(async () => (await job(failed))?.task === 'py.fail' && (await job(failed)).state === 'FAILURE')
     expect(await ask('POST', `/v1/jobs/${failed}/retry`)).toMatchObject({
-      json: { type: 'urn:celeriac:problem:input-not-kept' },
+      json: {
+        type: 'urn:celeriac:problem:input-not-kept',
+        detail: expect.stringMatching(/keepInput keeps it.*result_extended/),
+      },
     })
     // The events of Celery have no queue.
     const again = await client('admin')
@@ -130,6 +133,20 @@ export function fleetCalls(options: FleetOptions): void {
       .retry({ call: { args: ['third'] }, queue: 'python' })
     await until(async () => (await job(id))?.exception?.includes('third') === true)
     expect((await ask('POST', `/v1/jobs/${failed}/retry`, ['x'], 'operator')).status).toBe(404)
+  })
+
+  test('with result_extended a job of a Python caller is submitted again with its own input', async () => {
+    await fleet.pythonWorker({ hostname: 'kept@test', queue: 'kept', pool: 'solo', extended: true, events: true })
+    const failed = await python.send('py.fail', ['lost', 2], { queue: 'kept' })
+    await becomes(failed, 'FAILURE')
+    expect(await client('admin').recorded.input(failed)).toEqual({ args: ['lost', 2], kwargs: {} })
+    expect((await ask('GET', `/v1/jobs/${failed}/input`, undefined, 'operator')).status).toBe(403)
+    const again = await client('admin').job(failed).retry()
+    await until(async () => (await job(again.id))?.exception?.includes("'lost\\', 2") === true)
+    const dry = await client('admin').recorded.retryJobs({ id: [failed], dryRun: true })
+    expect(dry).toMatchObject({ ids: [failed], inputNotKept: [] })
+    const { retried } = await client('admin').recorded.retryJobs({ id: [failed] })
+    await until(async () => (await job(retried[failed] as string))?.state === 'FAILURE')
   })
 
   test('a canvas of Python is a workflow', async () => {
