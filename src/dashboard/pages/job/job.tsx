@@ -12,7 +12,7 @@ import { Actions } from './actions/actions.tsx'
 import { Attempts } from './attempts/attemptsCard.tsx'
 import { Diagnosis } from './diagnosis.tsx'
 import { JobFailure } from './failure/failure.tsx'
-import { JobInput } from './input.tsx'
+import { JobInput, useInput } from './input.tsx'
 import { isMissing, type KnownJob, useJob, viewOf } from './model.ts'
 import { Output } from './output/output.tsx'
 import { useJobStream } from './output/stream.ts'
@@ -25,6 +25,7 @@ import { Trace } from './trace.tsx'
 export function Job({ id }: { readonly id: string }): JSX.Element {
   const job = useJob(id)
   const { data, error, reload, update } = job
+  const input = useInput(id, data)
   const stream = useJobStream(id, data?.info !== undefined, () => void reload())
   if (!data) return <Unknown id={id} error={error} reload={reload} />
   const view = viewOf(data)
@@ -41,7 +42,8 @@ export function Job({ id }: { readonly id: string }): JSX.Element {
           {can('record') && <Live />}
           <Actions
             job={view}
-            hasRecord={data.info !== undefined}
+            known={data}
+            input={input}
             changed={(info) => {
               if (info && data.info) update((known) => ({ ...known, info }))
               void reload()
@@ -71,7 +73,7 @@ export function Job({ id }: { readonly id: string }): JSX.Element {
           <JobFailure known={data} />
           {data.info && <Output stream={stream} isOver={isOver} isWaiting={isWaiting(view.state)} />}
           <JobResult known={data} />
-          <JobInput id={id} known={data} />
+          <JobInput input={input} known={data} />
           <Attempts job={view} steps={data.history?.steps ?? []} />
           <Sources known={data} />
         </div>

@@ -13,14 +13,15 @@ import { problemLine } from '../../../parts/problemText.ts'
 import { isEnded } from '../../../parts/state.tsx'
 import { copy } from '../../../parts/text/copy.tsx'
 import { notify } from '../../../parts/toasts.tsx'
-import type { JobView } from '../model.ts'
+import { type KnownInput, whyNoInput } from '../input.tsx'
+import type { JobView, KnownJob } from '../model.ts'
 import { ChangeDialog } from './changeDialog.tsx'
 import { RetryDialog } from './retryDialog.tsx'
 
 export interface ActionsProps {
   readonly job: JobView
-  /** It has a record here. */
-  readonly hasRecord: boolean
+  readonly known: KnownJob
+  readonly input: KnownInput
   /** As the server has answered. */
   readonly changed: (job?: JobDocument) => void
 }
@@ -39,6 +40,7 @@ interface Action {
 export function Actions(props: ActionsProps): JSX.Element {
   const [open, setOpen] = useState<'retry' | 'change'>()
   const close = (): void => setOpen(undefined)
+  const { known, input } = props
   const { id } = props.job
   const [first, more] = [buttonsOf(props, setOpen), moreOf(props, setOpen)]
   useKeys(
@@ -58,7 +60,7 @@ export function Actions(props: ActionsProps): JSX.Element {
           <ActionButton key={action.name} action={action} />
         ))}
       </Menu>
-      {open === 'retry' && <RetryDialog id={id} close={close} done={retried} />}
+      {open === 'retry' && <RetryDialog {...{ id, known, input }} close={close} done={retried} />}
       {open === 'change' && (
         <ChangeDialog
           id={id}
@@ -103,7 +105,7 @@ function retried(id: string): void {
 
 const NO_RECORD = 'It has no record here'
 
-function buttonsOf({ job, hasRecord, changed }: ActionsProps, setOpen: (open: 'retry') => void): Action[] {
+function buttonsOf({ job, known, input, changed }: ActionsProps, setOpen: (open: 'retry') => void): Action[] {
   const { id, state } = job
   const ended = isEnded(state)
   const active = ended ? undefined : 'It has not ended'
@@ -112,7 +114,7 @@ function buttonsOf({ job, hasRecord, changed }: ActionsProps, setOpen: (open: 'r
       key: 'r',
       name: 'Retry',
       ...(state === 'FAILURE' && { kind: 'primary' }),
-      barred: whyNot('retry') ?? active ?? (hasRecord ? undefined : NO_RECORD),
+      barred: whyNot('retry') ?? active ?? whyNoInput(input) ?? (known.info || input.data ? undefined : NO_RECORD),
       run: async () => retried((await client.job(id).retry()).id),
     },
     {
@@ -131,7 +133,7 @@ function buttonsOf({ job, hasRecord, changed }: ActionsProps, setOpen: (open: 'r
   ]
 }
 
-function moreOf({ job, hasRecord, changed }: ActionsProps, setOpen: (open: 'change') => void): Action[] {
+function moreOf({ job, known, changed }: ActionsProps, setOpen: (open: 'change') => void): Action[] {
   const { id, state } = job
   const ended = isEnded(state)
   const isWaiting = state === 'PENDING' || state === 'RECEIVED' || state === 'RETRY'
@@ -145,7 +147,7 @@ function moreOf({ job, hasRecord, changed }: ActionsProps, setOpen: (open: 'chan
     {
       key: 'm',
       name: 'Change…',
-      barred: whyNot('reschedule') ?? (hasRecord ? (isWaiting ? undefined : 'It does not wait') : NO_RECORD),
+      barred: whyNot('reschedule') ?? (known.info ? (isWaiting ? undefined : 'It does not wait') : NO_RECORD),
       run: () => setOpen('change'),
     },
     {

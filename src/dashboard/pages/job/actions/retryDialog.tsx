@@ -4,7 +4,6 @@ import type { RetryOptions } from '../../../../client/handle.ts'
 import { parse, stringify } from '../../../../client/json.ts'
 import type { JobInputDocument } from '../../../../protocol/recordedDocument.ts'
 import { client } from '../../../api/client.ts'
-import { useResource } from '../../../api/resource.ts'
 import { can } from '../../../app/session.ts'
 import { Button } from '../../../parts/ask/button.tsx'
 import { Dialog } from '../../../parts/ask/dialog.tsx'
@@ -13,18 +12,25 @@ import { JsonField } from '../../../parts/ask/jsonField.tsx'
 import { fieldProblems } from '../../../parts/fieldProblems.ts'
 import { Loading } from '../../../parts/loading.tsx'
 import { Problem } from '../../../parts/problem.tsx'
-import { problemLine } from '../../../parts/problemText.ts'
+import { type KnownInput, Texts } from '../input.tsx'
+import type { KnownJob } from '../model.ts'
 
 /** A longer input is not put into the field, characters. */
 const MAX_EDITED = 1_000_000
 
 /** Asks for another input, and submits the job once more with it. `done`: the id of the new job. */
-export function RetryDialog(props: { id: string; close: () => void; done: (id: string) => void }): JSX.Element {
-  const { id, close, done } = props
-  const { data, error } = useResource((signal) => client.recorded.input(id, { signal }), [id])
+export function RetryDialog(props: {
+  id: string
+  known: KnownJob
+  input: KnownInput
+  close: () => void
+  done: (id: string) => void
+}): JSX.Element {
+  const { id, known, close, done } = props
+  const { data, error, isLoading } = props.input
   const [text, setText] = useState('')
   const [refusal, setRefusal] = useState<Error>()
-  const isLoaded = data !== undefined || error !== undefined
+  const isLoaded = data !== undefined || !isLoading
   // Arguments of both kinds, and those of which nothing is known, are written as Celery has them, where that is allowed.
   const isCall = isLoaded && can('callAny') && (!data || hasBoth(data))
   useEffect(() => {
@@ -47,6 +53,7 @@ export function RetryDialog(props: { id: string; close: () => void; done: (id: s
       {isLoaded ? (
         <>
           <p class="quiet">{hintOf(data, error, isCall)}</p>
+          {!data && <Texts known={known} />}
           <JsonField
             rows={12}
             label={isCall ? 'Arguments, as JSON with args and kwargs' : 'Input, as JSON'}
@@ -85,7 +92,7 @@ export function inputText({ args, kwargs }: JobInputDocument): string | undefine
 
 function hintOf(data: JobInputDocument | undefined, error: Error | undefined, isCall: boolean): string {
   if (!data)
-    return `What it was called with is not shown (${error ? problemLine(error) : 'not kept'}). Write all of its input.`
+    return `What it was called with is not shown (${error?.message ?? 'it is not kept'}). Write all of its input.`
   if (data.concealed) return 'Parts that a codec or the option sensitive covers are shown as …: write them in full.'
   if (hasBoth(data) && !isCall) return 'It also had keyword arguments, which a new input replaces, too.'
   if ((inputText(data) ?? '').length > MAX_EDITED)
