@@ -9,6 +9,12 @@ export function Timeline({ attempts, now }: { attempts: readonly Attempt[]; now:
   const start = attempts[0]?.from ?? now
   const lines = attempts.map((attempt) => ({ attempt, spans: spansOf(attempt, now) }))
   const end = Math.max(start + 1, ...lines.flatMap(({ spans }) => spans.map(({ to }) => to)))
+  // What is drawn, as it is drawn.
+  const legend = new Map(
+    lines.flatMap(({ attempt, spans }) =>
+      spans.map(({ kind }) => [wordOf(kind, attempt), lookOf(kind, attempt)] as const),
+    ),
+  )
   const share = (at: number): string => `${((at - start) / (end - start)) * 100}%`
   return (
     <>
@@ -20,7 +26,7 @@ export function Timeline({ attempts, now }: { attempts: readonly Attempt[]; now:
               {spans.map(({ kind, from, to }) => (
                 <span
                   key={kind}
-                  class={`span ${kind} ${attempt.end ?? 'open'}`}
+                  class={lookOf(kind, attempt)}
                   style={{ left: share(from), width: share(start + to - from) }}
                   title={`${nameOf(kind, attempt)}: ${duration(to - from)}`}
                 />
@@ -35,15 +41,25 @@ export function Timeline({ attempts, now }: { attempts: readonly Attempt[]; now:
         ))}
       </ol>
       <p class="job-legend quiet">
-        {(['wait', 'run', 'settle'] as const).map((kind) => (
-          <span key={kind}>
-            <span class={`span ${kind}`} aria-hidden="true" /> {NAMES[kind]}
+        {[...legend].map(([name, look]) => (
+          <span key={name}>
+            <span class={look} aria-hidden="true" /> {name}
           </span>
         ))}
         <span>{duration(end - start)} in all</span>
       </p>
     </>
   )
+}
+
+function lookOf(kind: Span['kind'], { end }: Attempt): string {
+  return `span ${kind} ${end ?? 'open'}`
+}
+
+/** A run is drawn by its end. */
+function wordOf(kind: Span['kind'], { end }: Attempt): string {
+  if (kind !== 'run' || end === undefined || end === 'revoked' || end === 'rejected') return NAMES[kind]
+  return end === 'succeeded' ? 'Run that succeeded' : 'Run that failed'
 }
 
 /** Before a retry it is a pause. */
