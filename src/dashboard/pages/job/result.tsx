@@ -35,7 +35,8 @@ export function Printed({ text, label }: { text: string; label: string }): JSX.E
     <>
       <OutsideBlock text={text} label={label} />
       <p class="quiet">
-        As Python prints it, and cut where it is long{text.includes('…') && '; … may also stand for what is sensitive'}.
+        As the event has it, in Python’s notation, and cut where it is long
+        {text.includes('…') && '; … may also stand for what is sensitive'}.
       </p>
     </>
   )
