@@ -15,7 +15,7 @@ const pages = [
 /** What is part of the scripts, whose licences go with them. */
 const bundled = ['preact']
 
-/** Builds all of them into dist/dashboard/. @returns {Promise<{ files: number, bytes: number, zipped: number }>} */
+/** Builds all of them into dist/dashboard/. @returns {Promise<ReturnType<typeof sizes>>} */
 export async function buildPages() {
   const { build } = await import('esbuild')
   const fresh = `${target}.${process.pid}`
@@ -89,13 +89,20 @@ function timeOf(file) {
   return statSync(file, { throwIfNoEntry: false })?.mtimeMs
 }
 
+/** @typedef {{ bytes: number, zipped: number }} Size */
+
+/** Of what /dashboard loads, and of what only /docs does. @returns {{ dashboard: Size, docs: Size }} */
 function sizes() {
-  const contents = readdirSync(target)
-    .filter((name) => /\.(?:js|css|html)$/.test(name))
-    .map((name) => readFileSync(join(target, name)))
+  const names = readdirSync(target).filter((name) => /\.(?:js|css|html)$/.test(name))
+  const isOfDocs = (/** @type {string} */ name) => /^docs[-.]/.test(name)
+  return { dashboard: sizeOf(names.filter((name) => !isOfDocs(name))), docs: sizeOf(names.filter(isOfDocs)) }
+}
+
+/** @param {readonly string[]} names @returns {Size} */
+function sizeOf(names) {
+  const contents = names.map((name) => readFileSync(join(target, name)))
   const sum = (/** @type {number[]} */ numbers) => numbers.reduce((all, one) => all + one, 0)
   return {
-    files: contents.length,
     bytes: sum(contents.map(({ length }) => length)),
     zipped: sum(contents.map((content) => gzipSync(content, { level: 9 }).length)),
   }
