@@ -3,7 +3,6 @@ import type { NoteStore } from '../backend/notes.ts'
 import type { SubmissionMetadata } from '../backend/unitOfWork.ts'
 import type { Step } from '../calls/eventFeed.ts'
 import { infoOf, type JobInfo } from '../calls/jobInfo.ts'
-import { knownInputs } from '../calls/jobs/knownInput.ts'
 import { keptKeyJob, knownKeyJob } from '../calls/keys/idempotentJobs.ts'
 import { type RevokedTree, requirePayloads, type Stores } from '../calls/stores.ts'
 import type { StoredResult } from '../payloads/payloadReader.ts'
@@ -87,6 +86,7 @@ export class JobStore {
   async input(id: string, metadata: SubmissionMetadata | undefined): Promise<Given | undefined> {
     const stores = await this.#stores()
     const [meta] = metadata?.input === undefined ? await stores.backend.load([id]) : []
+    const { knownInputs } = await import('../calls/jobs/knownInput.ts')
     const [read] = await knownInputs(stores, [{ id, metadata, meta }])
     return read?.()
   }
@@ -157,4 +157,9 @@ export class JobStore {
   #stores(): Promise<Stores> {
     return internalsOf(this.#app).stores()
   }
+}
+
+/** Where nothing has the input of a job: which options would have kept it. */
+export function inputNotKept(id: string): string {
+  return `the input of job ${id} was not kept: the call option keepInput keeps it, and Celery's result_extended`
 }

@@ -46,8 +46,3 @@ function readerOf({ args, kwargs }: { readonly args?: unknown; readonly kwargs?:
   if (!Array.isArray(args) || !isRecord(named)) return undefined
   return () => Promise.resolve({ args, kwargs: named })
 }
-
-/** What is said where nothing has the input of a job. */
-export function inputNotKept(id: string): string {
-  return `the input of job ${id} was not kept: the call option keepInput keeps it, and Celery's result_extended`
-}

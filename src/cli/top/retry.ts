@@ -1,6 +1,5 @@
 import type { App } from '../../app/app.ts'
-import { JobStore } from '../../app/jobStore.ts'
-import { inputNotKept } from '../../calls/jobs/knownInput.ts'
+import { inputNotKept, JobStore } from '../../app/jobStore.ts'
 import { isFinal } from '../../protocol/states.ts'
 
 /**

@@ -1,5 +1,5 @@
 import type { Context } from 'hono'
-import { inputNotKept } from '../../calls/jobs/knownInput.ts'
+import { inputNotKept } from '../../app/jobStore.ts'
 import { toJson } from '../../protocol/plainJson.ts'
 import type { JobInputDocument } from '../../protocol/recordedDocument.ts'
 import { CodecError } from '../../std/errors.ts'

@@ -1,7 +1,7 @@
 import type { Context, Hono } from 'hono'
+import { inputNotKept } from '../../app/jobStore.ts'
 import type { SubmissionMetadata } from '../../backend/unitOfWork.ts'
 import type { JobInfo } from '../../calls/jobInfo.ts'
-import { inputNotKept } from '../../calls/jobs/knownInput.ts'
 import type { AnyTask } from '../../calls/task.ts'
 import { isFinal } from '../../protocol/states.ts'
 import { CodecError } from '../../std/errors.ts'
