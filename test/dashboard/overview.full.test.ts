@@ -111,6 +111,20 @@ test('without a role, and where the server fails', async () => {
   await failing.page.unroute('**/v1/stats*')
   await failing.page.getByRole('button', { name: 'Try again' }).click()
   await failing.page.getByRole('row', { name: /math.add/ }).waitFor()
+  let answer = (): void => undefined
+  const late = new Promise<void>((resolve) => {
+    answer = resolve
+  })
+  await failing.page.route('**/v1/me', async (route) => {
+    await late
+    await route.continue()
+  })
+  await failing.page.reload()
+  await failing.page.getByText('The server has not answered yet').waitFor()
+  answer()
+  await failing.page.getByRole('heading', { level: 1 }).waitFor()
+  await failing.page.unroute('**/v1/me')
+  await failing.page.getByRole('row', { name: /math.add/ }).waitFor()
   await failing.page.close()
 })
 
