@@ -183,7 +183,7 @@ test('what the server refuses is at its field; a failure is text; options go wit
 
 test('a task without a schema, and one with a hostile name, are called by their arguments', async () => {
   const page = await open('tasks.<b>other</b>\u202e', { width: 360, dark: true })
-  expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('Call tasks.<b>other</b>\\u{202e}')
+  expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('Call tasks.<b>other</b>\\u202e')
   await field(page, 'args').fill('{"x": 1}')
   await field(page, 'kwargs').fill('{"y": [true, null]}')
   await press(page, 'Call')

@@ -134,7 +134,7 @@ test('one group: its facts, its traceback, its jobs, a copy as text, and its job
 test('a message of 200,000 characters, a group that is not there, a request that fails', async () => {
   const { failures } = await client().recorded.failures({ q: 'gnp.exe' })
   const { page, watch } = await openPage(browser(), scene, `#/failures/${failures[0]?.fingerprint}`)
-  await page.getByRole('region', { name: 'Last traceback' }).getByText('\\u{202e}gnp.exe').waitFor()
+  await page.getByRole('region', { name: 'Last traceback' }).getByText('\\u202egnp.exe').waitFor()
   await page.getByRole('cell', { name: '<b>bad</b>' }).or(page.getByText('<b>bad</b>')).first().waitFor()
   await expectAccessible(page)
   await page.goto(`${scene.url}#/failures/none`)

@@ -65,7 +65,7 @@ test('findings with what to do, stores, clocks, versions; examined again by a bu
   await page.getByRole('button', { name: 'Examine again' }).click()
   await page.getByText('Examining: workers have a second to answer').waitFor()
   const finding = page.getByRole('region', { name: 'What is wrong' })
-  await finding.getByText('queue <b>mail</b>\\u{202e} is paused').waitFor()
+  await finding.getByText('queue <b>mail</b>\\u202e is paused').waitFor()
   await expectAccessible(page)
   await finding.getByRole('link', { name: 'Go to Queues' }).click()
   await page.getByRole('heading', { level: 1, name: 'Queues' }).waitFor()

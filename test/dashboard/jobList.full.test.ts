@@ -237,7 +237,7 @@ test('texts from outside are texts; in the dark, on a small screen, with filters
   const huge = `${HOSTILE}${'x'.repeat(2_000_000)}`
   await submit(`show ${HOSTILE.replace('\u0000', '')}`, huge).get()
   const { page, watch } = await openPage(browser(), scene, '#/jobs', { width: 360, height: 640, dark: true })
-  await rows(page).first().getByText('<img src=x onerror=alert(1)>\\u{202e}').waitFor()
+  await rows(page).first().getByText('<img src=x onerror=alert(1)>\\u202e').waitFor()
   await page.getByRole('button', { name: 'Filters' }).click()
   const filters = page.getByRole('complementary', { name: 'Filters' })
   await filters.getByText('<img src=x').waitFor()

@@ -115,7 +115,7 @@ test('graph and waterfall of a nested canvas, its critical path, and one job bes
     '2 images.resize *',
     '2 images.resize *',
     '1 sum *',
-    '1 <b>note</b>\\u{202e} *',
+    '1 <b>note</b>\\u202e *',
   ])
   expect(await page.locator('main b, main img').count()).toBe(0)
   await expect.poll(() => node(page, /^images\.resize SUCCESS/).count()).toBe(3)

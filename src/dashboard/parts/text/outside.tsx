@@ -9,7 +9,7 @@ const MORE = 100_000
 
 /**
  * A text from outside, in one line: what it contains is text, whatever it is. Characters that are not seen, and those
- * that change the direction of what follows, are shown as `\u{…}`.
+ * that change the direction of what follows, are shown as `\u202e`, as Python prints them.
  */
 export function Outside({ text, length = 200 }: { text: string; length?: number }): JSX.Element {
   const isCut = text.length > length
@@ -41,9 +41,9 @@ const UNSEEN_BUT_LINES = /(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
 
 /** With what is not seen as its number. Emoji keep their joiners. */
 export function visible(text: string, hasLines = false): string {
-  return text.replace(hasLines ? UNSEEN_BUT_LINES : UNSEEN, (character) =>
-    character === '\u200d' || character === '\ufe0f'
-      ? character
-      : `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
-  )
+  return text.replace(hasLines ? UNSEEN_BUT_LINES : UNSEEN, (character) => {
+    if (character === '\u200d' || character === '\ufe0f') return character
+    const code = (character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')
+    return code.length === 4 ? `\\u${code}` : `\\u{${code}}`
+  })
 }
