@@ -94,6 +94,14 @@ test('facets, times and words choose jobs; all of it is in the URL, and goes bac
   await expect.poll(() => rows(page).count()).toBe(1)
   expect(queryOf(page).get('q')).toBe('mailbox BOB')
   await rows(page).getByText('no mailbox bob').waitFor()
+  // One row is as high as in a long list, and its time is whole.
+  expect(await rows(page).evaluate((row) => (row as unknown as { offsetHeight: number }).offsetHeight)).toBe(33)
+  const isWhole = await page.evaluate(`(() => {
+    const cell = document.querySelector('td.of-when')
+    cell.querySelector('time').textContent = '59 min ago'
+    return cell.scrollWidth <= cell.clientWidth
+  })()`)
+  expect(isWhole).toBe(true)
   // A link that was shared shows the same.
   const { page: other } = await openPage(browser(), scene, `#${page.url().split('#')[1]}`)
   await rows(other).getByText('no mailbox bob').waitFor()

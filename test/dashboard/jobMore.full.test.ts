@@ -91,6 +91,35 @@ test('a trace is linked where the user has said where traces are; copies are cop
   await page.close()
 })
 
+test('a job whose input nothing has: Retry says why, and another input begins with what its events say', async () => {
+  const { id } = await jobs.scene.app.send('order.charge', { card: 'x', sum: -1 } as never)
+  await until(async () => (await stateOf(id)) === 'FAILURE')
+  const asked: string[] = []
+  const { page, watch } = await open(id)
+  page.on('request', (request) => asked.push(request.url()))
+  await page.reload()
+  const retry = page.getByRole('button', { name: 'Retry', exact: true })
+  await expect
+    .poll(() => retry.getAttribute('title'), { timeout: 10_000 })
+    .toMatch(/keepInput keeps it.*result_extended/)
+  expect(await page.getByRole('alert').count()).toBe(0)
+  await section(page, 'Input').getByText("'card': 'x'").waitFor()
+  await section(page, 'Input').getByText('in Python’s notation').waitFor()
+  const legend = section(page, '2 attempts').locator('.job-legend')
+  expect(await legend.textContent()).toMatch(/^ Wait Run that failed\d/)
+  await page.keyboard.press('r')
+  await page.getByRole('status').getByText('keepInput keeps it').waitFor()
+  await page.keyboard.press('i')
+  const dialog = page.getByRole('dialog', { name: 'Retry with another input' })
+  await dialog.getByText("'card': 'x'").waitFor()
+  expect(asked.filter((url) => url.endsWith(`${id}/input`))).toHaveLength(1)
+  await dialog.getByRole('textbox').fill('{ "card": "x", "sum": 7 }')
+  await dialog.getByRole('button', { name: 'Submit a new job' }).click()
+  await section(page, 'Result').getByText('7').waitFor()
+  expect(watch).toEqual(NOTHING)
+  await page.close()
+})
+
 test('a viewer sees it all, and each button says why it cannot be pressed', async () => {
   const token = 'a-token-of-sixteen-or-more'
   const closed = await startJobScene({ authorize: bearer({ [token]: { id: 'vic', scopes: ['viewer'] } }) })
