@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import { here, setQuery } from '../../app/location.ts'
+import { SearchField } from '../../app/searchField.tsx'
 import { Button } from '../../parts/ask/button.tsx'
 import { isoOf, localOf } from '../../parts/text/localTime.ts'
 import { FILTERS, type FilterName } from './deadFilter.ts'
@@ -19,15 +20,10 @@ export function Filters(): JSX.Element {
   const isFiltered = FILTERS.some((name) => query.has(name))
   return (
     <search class="filter-row">
-      <label class="field grow">
-        <span>Search</span>
-        <input
-          type="search"
-          value={query.get('q') ?? ''}
-          placeholder="Words in id, task, tags or error"
-          onChange={(event) => choose('q', event.currentTarget.value)}
-        />
-      </label>
+      <div class="field grow">
+        <span aria-hidden="true">Search</span>
+        <SearchField label="Search" hint="Words in id, task, tags or error" />
+      </div>
       <label class="field">
         <span>Reason</span>
         <select value={query.get('reason') ?? ''} onChange={(event) => choose('reason', event.currentTarget.value)}>

@@ -5,6 +5,7 @@ import { merged, useLive } from '../../api/live.ts'
 import { usePages } from '../../api/pages.ts'
 import { here, setQuery, to } from '../../app/location.ts'
 import { useRowKeys } from '../../app/rowKeys.ts'
+import { SearchField } from '../../app/searchField.tsx'
 import { TaskChoice } from '../../app/taskChoice.tsx'
 import { Button } from '../../parts/ask/button.tsx'
 import { Live } from '../../parts/live.tsx'
@@ -45,7 +46,7 @@ export function Failures(): JSX.Element {
   const isFiltered = q !== '' || task !== '' || since !== ''
   return (
     <Page title="Failures" actions={<Live />}>
-      <Filters q={q} task={task} since={since} />
+      <Filters task={task} since={since} />
       <Shown of={list}>
         {(failures) => (failures.length === 0 ? <None isFiltered={isFiltered} /> : <Groups failures={failures} />)}
       </Shown>
@@ -64,16 +65,10 @@ function lastSeenFirst(known: readonly FailureDocument[], changed: readonly Fail
   )
 }
 
-function Filters({ q, task, since }: { q: string; task: string; since: string }): JSX.Element {
+function Filters({ task, since }: { task: string; since: string }): JSX.Element {
   return (
     <search class="row failures-filters">
-      <input
-        type="search"
-        aria-label="Words in the task or the error"
-        placeholder="Words in the task or the error"
-        value={q}
-        onChange={(event) => setQuery({ q: event.currentTarget.value.trim() })}
-      />
+      <SearchField label="Words in the task or the error" hint="Words in the task or the error" />
       <TaskChoice task={task} label="Task" all="All tasks" />
       <select aria-label="Seen" value={since} onChange={(event) => setQuery({ since: event.currentTarget.value })}>
         <option value="">Seen at any time</option>

@@ -5,6 +5,7 @@ import { type Resource, useResource } from '../../api/resource.ts'
 import { useValue } from '../../api/signal.ts'
 import { isVisible } from '../../api/visible.ts'
 import { here } from '../../app/location.ts'
+import { SearchField } from '../../app/searchField.tsx'
 import { can, me } from '../../app/session.ts'
 import { Button } from '../../parts/ask/button.tsx'
 import { Live } from '../../parts/live.tsx'
@@ -16,7 +17,6 @@ import { Chips } from './filter/chips.tsx'
 import { FacetPanel } from './filter/facetPanel.tsx'
 import { countOf, filterOf, isAll, type JobsFilter, optionsOf } from './filter/jobsFilter.ts'
 import { RangeField } from './filter/rangeField.tsx'
-import { SearchField } from './filter/searchField.tsx'
 import { JobList } from './list/jobList.ts'
 import { JobTable } from './list/jobTable.tsx'
 import { Selection } from './list/selection.ts'
@@ -48,7 +48,7 @@ function JobsOf({ isRecorded }: { isRecorded: boolean }): JSX.Element {
     <Page title="Jobs" actions={isRecorded && <Live />}>
       <div class={isOpen ? 'jobs open' : 'jobs'}>
         <div class="row tools">
-          <SearchField />
+          <SearchField label="Search jobs" hint="Search id, task, tag, arguments or error" />
           <RangeField filter={filter} />
           {isRecorded && (
             <Button pressed={isOpen} onPress={() => setOpen(!isOpen)}>

@@ -5,6 +5,7 @@ import { CursorPages } from '../../app/cursorPages.tsx'
 import { useKeys } from '../../app/keys.ts'
 import { go, here, setQuery, to } from '../../app/location.ts'
 import { useRowKeys } from '../../app/rowKeys.ts'
+import { SearchField } from '../../app/searchField.tsx'
 import { can, whyNot } from '../../app/session.ts'
 import { Button } from '../../parts/ask/button.tsx'
 import { Page, Shown } from '../../parts/page.tsx'
@@ -64,7 +65,7 @@ function List(): JSX.Element {
   const isFiltered = task !== undefined || paused !== '' || cursor !== undefined
   return (
     <>
-      <Filters task={task ?? ''} paused={paused} />
+      <Filters paused={paused} />
       <Shown of={found}>
         {(page) =>
           page.schedules.length === 0 ? (
@@ -81,18 +82,13 @@ function List(): JSX.Element {
   )
 }
 
-function Filters({ task, paused }: { task: string; paused: string }): JSX.Element {
+function Filters({ paused }: { paused: string }): JSX.Element {
   return (
     <search class="filter-row">
-      <label class="field grow">
-        <span>Task</span>
-        <input
-          type="search"
-          value={task}
-          spellcheck={false}
-          onChange={(event) => setQuery({ task: event.currentTarget.value.trim(), cursor: undefined })}
-        />
-      </label>
+      <div class="field grow">
+        <span aria-hidden="true">Task</span>
+        <SearchField name="task" label="Task" />
+      </div>
       <label class="field">
         <span>State</span>
         <select value={paused} onChange={(event) => setQuery({ paused: event.currentTarget.value, cursor: undefined })}>

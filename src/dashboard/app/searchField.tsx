@@ -1,15 +1,26 @@
 import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { here, setQuery } from '../../../app/location.ts'
+import { here, setQuery } from './location.ts'
 
 /** After the last key, ms. */
 const DEBOUNCE_MS = 250
 /** As the API takes it. */
 const MAX_SEARCH = 200
 
-/** Full text; what is searched is in the URL. The first key of a search is one step back, all others none. */
-export function SearchField(): JSX.Element {
-  const q = here.value.query.get('q') ?? ''
+export interface SearchFieldProps {
+  /** Of the query in the URL. Default `q`. */
+  readonly name?: string
+  /** What it searches in, for those who do not see what is around it. */
+  readonly label: string
+  readonly hint?: string
+}
+
+/**
+ * Words to search for, kept in the URL. The first key of a search is one step back, all others none. What is being
+ * typed stays, however often the page is drawn.
+ */
+export function SearchField({ name = 'q', label, hint }: SearchFieldProps): JSX.Element {
+  const q = here.value.query.get(name) ?? ''
   const [draft, setDraft] = useState(q)
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
   const sent = useRef(q)
@@ -28,7 +39,7 @@ export function SearchField(): JSX.Element {
     if (words === sent.current) return
     const push = sent.current === '' || words === ''
     sent.current = words
-    setQuery({ q: words }, { push })
+    setQuery({ [name]: words, cursor: undefined }, { push })
   }
   const type = (text: string): void => {
     setDraft(text)
@@ -39,8 +50,9 @@ export function SearchField(): JSX.Element {
     <input
       type="search"
       class="search"
-      placeholder="Search id, task, tag, arguments or error"
-      aria-label="Search jobs"
+      placeholder={hint}
+      aria-label={label}
+      spellcheck={false}
       maxLength={MAX_SEARCH}
       value={draft}
       onInput={(event) => type(event.currentTarget.value)}
