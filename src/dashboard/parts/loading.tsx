@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 
-/** From then on it is said that the server has not answered, ms. */
+/** From then on it is shown that the server has not answered, ms. */
 const LATE_MS = 3000
 
 /** Shown only where something takes longer than a moment, so that nothing flickers. */

@@ -11,6 +11,7 @@ export async function preload(): Promise<void> {
     import('../../calls/jobs/changeJob.ts'),
     import('../../calls/jobs/forgetJobs.ts'),
     import('../../calls/jobs/forgotten.ts'),
+    import('../../calls/jobs/knownInput.ts'),
     import('../../calls/jobs/retryJobs.ts'),
     import('../../calls/jobs/revokeJobs.ts'),
     import('../../calls/keys/submitOnce.ts'),

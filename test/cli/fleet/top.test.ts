@@ -90,8 +90,12 @@ describe('at a terminal', () => {
     await keys('kk')
     await screen(top, /^> +[\d.]+ s {2}long/m)
     top.child.kill('SIGUSR1')
-    await screen(top, /^celeriac top {2}sqlite:\S*~ [\d:]+ UTC$/m)
-    expect(shown(top.stdout).length).toBeLessThanOrEqual(10)
+    // The URL may be cut at the first size, too, where the folder of the tests has a long path.
+    const small = await eventually(
+      async () => shown(top.stdout),
+      (lines) => lines.length <= 10,
+    )
+    expect(small.join('\n')).toMatch(/^celeriac top {2}sqlite:\S*~ [\d:]+ UTC$/m)
     await keys('r')
     await screen(top, /^revoke .*~$/m)
     await keys('y')
