@@ -18,6 +18,12 @@ test('every page opens, asks this server alone, and breaks no rule of its policy
   await scene[Symbol.asyncDispose]()
 })
 
+/** When the first text was painted, ms; the entry comes some frames later than the text. */
+const FIRST_PAINT = `new Promise((resolve) => {
+  const take = (list) => list.getEntriesByName('first-contentful-paint').forEach(({ startTime }) => resolve(startTime))
+  new PerformanceObserver(take).observe({ type: 'paint', buffered: true })
+})`
+
 test('the first paint comes within a second, without a cache', async ({ annotate }) => {
   const scene = await startDashboard()
   const times: number[] = []
@@ -26,7 +32,7 @@ test('the first paint comes within a second, without a cache', async ({ annotate
     const page = await context.newPage()
     await page.goto(scene.url)
     await page.getByRole('heading', { level: 1 }).waitFor()
-    times.push((await page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")) as number)
+    times.push((await page.evaluate(FIRST_PAINT)) as number)
     await context.close()
   }
   await annotate(`first paint, ms: ${times.map(Math.round).join(', ')}`)
