@@ -8,7 +8,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Demo, startDemo } from './demo.ts'
 import { openPage, useBrowser } from './scene.ts'
 
-const docs = fileURLToPath(new URL('../../docs/', import.meta.url))
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const docs = join(root, 'docs')
 const kept = join(docs, 'images/dashboard')
 /** The pictures differ from run to run, so those of the docs are written where `UPDATE_SCREENSHOTS=1` asks for it. */
 const isUpdate = process.env.UPDATE_SCREENSHOTS === '1'
@@ -26,6 +27,13 @@ afterAll(async () => {
   await demo[Symbol.asyncDispose]()
   if (!isUpdate) await rm(folder, { recursive: true, force: true })
 })
+
+/** In tracebacks, the folder of this machine is that of an example. */
+const HIDE_ROOT = `{
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+  while (texts.nextNode())
+    texts.currentNode.data = texts.currentNode.data.replaceAll(${JSON.stringify(root)}, '/srv/shop/')
+}`
 
 /** A picture: where it is taken, and what is there before. */
 interface Picture {
@@ -92,6 +100,7 @@ test('the pictures of the docs', async () => {
   for (const { name, path, ready, dark = false } of PICTURES) {
     const { page, watch } = await openPage(browser(), demo.scene, await path(), { ...SIZE, dark })
     await ready(page)
+    await page.evaluate(HIDE_ROOT)
     await page.screenshot({ path: join(folder, `${name}.png`), animations: 'disabled' })
     expect(watch).toEqual({ strays: [], faults: [] })
     await page.close()
