@@ -81,7 +81,7 @@ test(`what happens is shown within ${MAX_P95_MS} ms: lines of the log, and the r
   const lines = await lateTicks(page)
   await annotate(`lines, ms: p50 ${percentile(lines, 0.5)}, p95 ${percentile(lines, 0.95)}, ${lines.length} seen`)
 
-  // By events of a worker, as Python's come: the recorder writes them, the page is told by /live, and draws.
+  // By events of a worker, as Python's come: the recorder writes them, the page gets them by /live and draws.
   const python = crypto.randomUUID()
   const { broker } = await internalsOf(jobs.scene.app).stores()
   const send = async (type: string, fields: object = {}): Promise<void> => {

@@ -6,7 +6,7 @@ import { ADMIN_SCOPE, isAdmin } from '../access/identity.ts'
 import type { HttpScope } from '../apiContext.ts'
 import type { Body } from '../input/body.ts'
 import { type Input, invalidInput } from '../input/input.ts'
-import { readQuery, requireFlag, requireMoment, requireWord, wrongParameter } from '../input/query.ts'
+import { readQuery, requireFlag, requireMoment, requireWhole, requireWord, wrongParameter } from '../input/query.ts'
 import { tagsOf } from '../input/submit.ts'
 import type { Problem } from '../output/problem.ts'
 import { AUDIT_UNAVAILABLE, auditThis } from './audit/audit.ts'
@@ -18,7 +18,7 @@ const READERS = {
   queue: requireWord,
   eta: requireMoment,
   countdown: requireSeconds,
-  priority: requirePriority,
+  priority: requireWhole(MAX_PRIORITY, 0),
 }
 
 /** A call of any task, or one with options, which admins alone may make. */
@@ -78,10 +78,4 @@ function requireSeconds(text: string): number {
   const seconds = /^\d{1,9}(?:\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN
   if (Number.isNaN(seconds)) throw new RangeError('expected seconds, from 0 to 999999999')
   return seconds
-}
-
-function requirePriority(text: string): number {
-  const priority = /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN
-  if (!(priority <= MAX_PRIORITY)) throw new RangeError(`expected a whole number from 0 to ${MAX_PRIORITY}`)
-  return priority
 }

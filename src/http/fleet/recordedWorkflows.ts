@@ -3,20 +3,21 @@ import type { RecordedWorkflowDocument, RecordedWorkflowPageDocument } from '../
 import type { RecordedWorkflow } from '../../recorder/recording.ts'
 import { isoOf } from '../../std/clock.ts'
 import type { HttpScope } from '../apiContext.ts'
-import { readQuery, requireMoment, requireWord } from '../input/query.ts'
+import { readQuery, requireMoment, requireWhole, requireWord } from '../input/query.ts'
 import { nextLink, respondDocument } from '../output/document.ts'
 import { answerRecorded, isProblem, requireWords, seenOf } from './recorded.ts'
+
+const DEFAULT_LIMIT = 20
+const MAX_LIMIT = 100
 
 const READERS = {
   task: requireWords,
   owner: requireWord,
   since: requireMoment,
   until: requireMoment,
-  limit: requireWorkflows,
+  limit: requireWhole(MAX_LIMIT),
   cursor: requireWord,
 }
-const DEFAULT_LIMIT = 20
-const MAX_LIMIT = 100
 
 /** `GET /workflows`: jobs that others name as their root, those with the newest job first. */
 export function listWorkflows(c: Context, scope: HttpScope): Promise<Response> {
@@ -46,10 +47,4 @@ function workflowDocument(workflow: RecordedWorkflow): RecordedWorkflowDocument 
     ...(endedAt !== undefined && { endedAt: isoOf(endedAt) }),
     ...(isPartial && { isPartial }),
   }
-}
-
-function requireWorkflows(text: string): number {
-  const limit = /^\d{1,3}$/.test(text) ? Number(text) : 0
-  if (limit < 1 || limit > MAX_LIMIT) throw new RangeError(`expected a whole number from 1 to ${MAX_LIMIT}`)
-  return limit
 }

@@ -49,12 +49,18 @@ export function requireFlag(text: string): boolean {
   throw new RangeError('expected 1 or 0')
 }
 
-/** A whole number from 1 to 1000. */
-export function requireLimit(text: string): number {
-  const limit = /^\d{1,4}$/.test(text) ? Number(text) : 0
-  if (limit < 1 || limit > 1000) throw new RangeError('expected a whole number from 1 to 1000')
-  return limit
+/** Reads a whole number from `min` to `max`, of at most as many digits as `max` has. */
+export function requireWhole(max: number, min = 1): Reader<number> {
+  const digits = String(max).length
+  return (text) => {
+    const whole = text.length <= digits && /^\d+$/.test(text) ? Number(text) : Number.NaN
+    if (!(whole >= min && whole <= max)) throw new RangeError(`expected a whole number from ${min} to ${max}`)
+    return whole
+  }
 }
+
+/** A whole number from 1 to 1000. */
+export const requireLimit: Reader<number> = requireWhole(1000)
 
 /** 1 to 255 characters, none of them a control character. */
 export function requireWord(text: string): string {

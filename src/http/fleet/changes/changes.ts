@@ -3,7 +3,7 @@ import type { LiveSubject } from '../../../protocol/liveDocument.ts'
 import type { Recording } from '../../../recorder/recording.ts'
 import { hasRole, roleProblem } from '../../access/roles.ts'
 import { baseOf, type HttpScope } from '../../apiContext.ts'
-import { readQuery, requireWord, wrongParameter } from '../../input/query.ts'
+import { readQuery, requireWhole, requireWord, wrongParameter } from '../../input/query.ts'
 import { lastEventId, parseEventId, respondEvents } from '../../output/eventAnswer.ts'
 import type { Problem } from '../../output/problem.ts'
 import { respondProblem } from '../../output/problem.ts'
@@ -28,7 +28,7 @@ const READERS = {
   ...FILTER_READERS,
   id: requireWord,
   by: requireSubject,
-  limit: requireJobs,
+  limit: requireWhole(MAX_JOBS),
   last_event_id: parseEventId,
 }
 
@@ -107,10 +107,4 @@ function requireSubjects(text: string): readonly LiveSubject[] {
   if (!words.every((word): word is LiveSubject => SUBJECTS.some((subject) => subject === word)))
     throw new RangeError(`expected one or more of ${SUBJECTS.join(', ')}`)
   return words
-}
-
-function requireJobs(text: string): number {
-  const limit = /^\d{1,3}$/.test(text) ? Number(text) : 0
-  if (limit < 1 || limit > MAX_JOBS) throw new RangeError(`expected a whole number from 1 to ${MAX_JOBS}`)
-  return limit
 }

@@ -9,7 +9,7 @@ import type {
 import { NotSupportedError } from '../../../std/errors.ts'
 import { hasRole, roleProblem } from '../../access/roles.ts'
 import type { HttpScope } from '../../apiContext.ts'
-import { readQuery, requireFlag } from '../../input/query.ts'
+import { readQuery, requireFlag, requireWhole } from '../../input/query.ts'
 import { respondDocument } from '../../output/document.ts'
 import { respondProblem } from '../../output/problem.ts'
 import { changePause } from '../../routes/limits.ts'
@@ -19,7 +19,7 @@ import { liveQueue, liveQueues, queuesChanged } from './queueView.ts'
 const NAME = /^\P{Cc}+$/u
 /** AMQP's longest name of a queue, bytes. */
 const MAX_NAME = 255
-const PEEK_READERS = { limit: requirePeeked, content: requireFlag }
+const PEEK_READERS = { limit: requireWhole(MAX_PEEKED), content: requireFlag }
 const PURGE_READERS = { dryRun: requireFlag }
 
 /** `GET /queues`: for viewers. */
@@ -118,10 +118,4 @@ function nameOf(c: Context): string | undefined {
 function unasked(c: Context) {
   const query = readQuery(c.req.url, {})
   return query.kind === 'refused' ? query.problem : undefined
-}
-
-function requirePeeked(text: string): number {
-  const limit = /^\d{1,3}$/.test(text) ? Number(text) : 0
-  if (limit < 1 || limit > MAX_PEEKED) throw new RangeError(`expected a whole number from 1 to ${MAX_PEEKED}`)
-  return limit
 }
